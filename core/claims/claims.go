@@ -1,0 +1,170 @@
+// Package claims reads the claim set of a token (RFC 7519 §4): strictly scanned once, then looked up by name.
+package claims
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxDepth bounds how deeply a claim set may nest. Real tokens nest two or three deep (Keycloak's resource_access).
+const MaxDepth = 16
+
+var (
+	errNotObject = errors.New("not a JSON object")
+	errTrailing  = errors.New("data after the JSON object")
+	errDepth     = errors.New("nested too deeply")
+)
+
+// Set is an immutable claim set. Its zero value has no claims.
+type Set struct {
+	raw     []byte
+	members []member
+}
+
+type member struct {
+	name  string
+	value Value
+}
+
+// Parse scans doc, which must be exactly one JSON object in UTF-8 without duplicate member names at any depth (RFC 7519 §4
+// lets a parser take the last one; two parsers that disagree are an attack) and at most MaxDepth deep. The set keeps
+// doc; the caller must not change it.
+func Parse(doc []byte) (Set, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(doc))
+	if d.PeekKind() != '{' {
+		return Set{}, errNotObject
+	}
+	if err := skim(d); err != nil {
+		return Set{}, err
+	}
+	end := int(d.InputOffset())
+	if _, err := d.ReadToken(); err != io.EOF { //nolint:errorlint // jsontext returns io.EOF itself
+		return Set{}, errTrailing
+	}
+	doc = bytes.TrimLeft(doc[:end], " \t\r\n")
+	return Set{raw: doc, members: membersOf(doc)}, nil
+}
+
+// skim reads one value token by token: unlike ReadValue, it sees the depth before the stack has grown.
+func skim(d *jsontext.Decoder) error {
+	for {
+		if _, err := d.ReadToken(); err != nil {
+			return err
+		}
+		switch depth := d.StackDepth(); {
+		case depth == 0:
+			return nil
+		case depth > MaxDepth:
+			return errDepth
+		}
+	}
+}
+
+// membersOf splits an object that Parse has accepted.
+func membersOf(obj []byte) []member {
+	d := jsontext.NewDecoder(bytes.NewReader(obj), jsontext.AllowDuplicateNames(true))
+	var out []member
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil
+		}
+		text := name.String()
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil
+		}
+		out = append(out, member{text, Value{bytes.Clone(v)}})
+	}
+	return out
+}
+
+// Raw is the JSON object as it was signed, without surrounding white space. It must not be changed.
+func (s Set) Raw() []byte { return s.raw }
+
+// Get finds a claim: a member of exactly that name first, then a dotted path, each step of which is a member's name
+// ("realm_access.roles"). A claim that isn't there has the kind Absent.
+func (s Set) Get(name string) Value {
+	for i := range s.members {
+		if s.members[i].name == name {
+			return s.members[i].value
+		}
+	}
+	for i := 0; i < len(name); i++ {
+		if name[i] != '.' {
+			continue
+		}
+		for j := range s.members {
+			if s.members[j].name == name[:i] {
+				if v := s.members[j].value.Member(name[i+1:]); v.Exists() {
+					return v
+				}
+			}
+		}
+	}
+	return Value{}
+}
+
+// Has reports whether a claim is present and not null.
+func (s Set) Has(name string) bool {
+	k := s.Get(name).Kind()
+	return k != Absent && k != Null
+}
+
+// String is a claim's text, if it is a JSON string that isn't empty.
+func (s Set) String(name string) (string, bool) {
+	text, ok := s.Get(name).Text()
+	return text, ok && text != ""
+}
+
+// Strings is a claim as a list: a string is a list of one, of a list the strings count, anything else is none.
+func (s Set) Strings(name string) []string {
+	v := s.Get(name)
+	if text, ok := v.Text(); ok {
+		return []string{text}
+	}
+	var out []string
+	for _, e := range v.Elements() {
+		if text, ok := e.Text(); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// Words is Strings, but a lone string is split at its spaces, as OAuth writes scopes (RFC 6749 §3.3).
+func (s Set) Words(name string) []string {
+	v := s.Get(name)
+	text, ok := v.Text()
+	if !ok {
+		return s.Strings(name)
+	}
+	var out []string
+	for len(text) > 0 {
+		word := text
+		if i := indexSpace(text); i >= 0 {
+			word, text = text[:i], text[i+1:]
+		} else {
+			text = ""
+		}
+		if word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+func indexSpace(s string) int {
+	for i := range len(s) {
+		if s[i] == ' ' {
+			return i
+		}
+	}
+	return -1
+}
