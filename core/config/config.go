@@ -1,0 +1,151 @@
+// Package config reads Gatehouse's configuration: strict JSON in, a validated and frozen Config out, or every error in the
+// document with its path. docs/config.md describes the fields for users; it is generated from this package's table.
+package config
+
+import (
+	"gatehouse/core/caller"
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
+	"gatehouse/core/metrics"
+	"gatehouse/core/policy"
+	"gatehouse/core/ratelimit"
+)
+
+// Config is a validated configuration. Everything in it is resolved: defaults are filled in, and names have become indexes.
+// Nobody changes it after Parse.
+type Config struct {
+	Observe          bool // "mode": "observe": decide everything, refuse nothing
+	AllowUnsafePaths bool
+	Tokens           Tokens
+	Routes           []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
+	Limits           []Limit
+	Audit            Audit
+	Identity         Identity
+	Metrics          Metrics
+	Warnings         []string // "path: message", in document order: valid, but worth a second look
+}
+
+// Tokens says where tokens come from and who may have issued them. Without providers, every route is auth none.
+type Tokens struct {
+	Providers     []Provider
+	From          []Source
+	Forward       bool // leave the token in the request for the upstream
+	CacheEntries  int  // 0: no cache
+	MaxTokenBytes int
+}
+
+// Provider is one issuer. Exactly one of Inline, Remote and ClaimsFrom is set.
+type Provider struct {
+	jwt.Rules
+	Profile      caller.Profile
+	GroupsClaims []string
+	Inline       *jwks.Set
+	Remote       *Remote
+	ClaimsFrom   *ClaimsFrom
+}
+
+// Remote is a JWK Set that Envoy fetches through one of its clusters.
+type Remote struct {
+	Cluster           string // Envoy's name for it
+	URI               string // as configured; Authority and Path are its parts
+	Authority, Path   string // for the request's :authority and :path; Path has the query
+	RefreshSeconds    int64  // between fetches that succeed
+	TimeoutSeconds    int64  // of one fetch, and of a request that waits for it
+	MaxStaleSeconds   int64  // how long an old set serves while fetches fail
+	MinRefetchSeconds int64  // between fetches for an unknown kid
+}
+
+// ClaimsFrom takes claims that another filter verified, out of Envoy's dynamic metadata.
+type ClaimsFrom struct {
+	Filter, Key     string
+	FailedStatusKey string // "" when not configured
+}
+
+// Source is one place to look for a token: either a header or a cookie.
+type Source struct {
+	Header string // in lower case
+	Scheme string // what stands before the token in the header, compared without case; "" for none
+	Cookie string
+}
+
+// LimitCaller restricts a limit to one kind of caller.
+type LimitCaller uint8
+
+// The values of rate_limits[].caller. LimitAny is the default.
+const (
+	LimitAny LimitCaller = iota
+	LimitHuman
+	LimitMachine
+	LimitAnonymous
+)
+
+// Limit is one rate limit: the arithmetic's rule, and what the Gate needs to apply it.
+type Limit struct {
+	ratelimit.Rule                 // Name, Windows, MaxIdentifiers
+	Identifier         [][]Element // the outer elements together form the key; of the inner, the first that is there
+	PrefixV4, PrefixV6 int         // bits of an address that count
+	Caller             LimitCaller
+	ByName             bool // applies only to routes that name it
+	BeforeAuth         bool // charged before the token is looked at, and never given back
+	Shadow             bool // counts and reports, never refuses
+	AllowOnContention  bool
+}
+
+// ElementKind is what an element of a rate limit's key is made of.
+type ElementKind uint8
+
+// The elements of rate_limits[].identifier. Claim and Header have a name.
+const (
+	UserID ElementKind = iota + 1
+	ClientID
+	IP
+	Claim
+	Header
+	Route
+	Method
+	Host
+	Global
+)
+
+// Element is one part of a rate limit's key.
+type Element struct {
+	Kind ElementKind
+	Name string // the claim's, or the header's in lower case
+}
+
+// LogLevel is the level at which audit events go to the proxy's log.
+type LogLevel uint8
+
+// The values of audit.log.
+const (
+	LogNone LogLevel = iota
+	LogTrace
+	LogDebug
+	LogInfo
+	LogWarn
+	LogError
+	LogCritical
+)
+
+// Audit says which requests are recorded, and where.
+type Audit struct {
+	Enabled       bool
+	Exclude       []policy.Pattern // admitted requests to these paths aren't recorded
+	Log           LogLevel
+	AccessLog     bool     // also as filter state, for Envoy's access loggers
+	Claims        []string // extra claims under metadata
+	Headers       []string // extra request headers under metadata, in lower case
+	MaxFieldBytes int
+}
+
+// Identity is what the upstream is told about the caller.
+type Identity struct {
+	Prefix string   // in lower case, ends in "-"; "" when identity_headers is "none"
+	Claims []string // each becomes the header Prefix + "claim-" + IdentityHeader(claim)
+}
+
+// Metrics shapes the names of metrics.
+type Metrics struct {
+	PerRoute bool
+	Naming   metrics.Naming
+}
