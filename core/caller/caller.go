@@ -1,0 +1,113 @@
+// Package caller says who is behind a verified claim set: a human, a machine, or nobody can tell.
+package caller
+
+import "gatehouse/core/claims"
+
+// Kind is what a caller is.
+type Kind uint8
+
+// The kinds of callers. Unknown is the zero value: nothing admits it but a route for any caller.
+const (
+	Unknown Kind = iota
+	Human
+	Machine
+	Anonymous // no token; never Classify's answer
+)
+
+// String is the word that configuration, headers and audit events use.
+func (k Kind) String() string {
+	switch k {
+	case Human:
+		return "human"
+	case Machine:
+		return "machine"
+	case Anonymous:
+		return "anonymous"
+	}
+	return "unknown"
+}
+
+// Profile is a way to read claims.
+type Profile uint8
+
+// The profiles of a provider.
+const (
+	Auto    Profile = iota // positive evidence, for any issuer
+	Cognito                // what is absent, as the seed's M2MTokenDetector
+)
+
+// ParseProfile reads the configuration's word.
+func ParseProfile(s string) (Profile, bool) {
+	switch s {
+	case "auto":
+		return Auto, true
+	case "cognito":
+		return Cognito, true
+	}
+	return 0, false
+}
+
+// String is the word that ParseProfile reads.
+func (p Profile) String() string {
+	if p == Cognito {
+		return "cognito"
+	}
+	return "auto"
+}
+
+// Verdict is what a caller is, and the name of the rule that says so: a constant, listed in docs/m2m.md, "" for Unknown.
+type Verdict struct {
+	Kind     Kind
+	Evidence string
+}
+
+// Classify judges claims that have been verified. The first rule that holds decides.
+func Classify(p Profile, c claims.Set) Verdict {
+	if p == Cognito {
+		return cognito(c)
+	}
+	return auto(c)
+}
+
+// ClientID is the client that the token was issued to, "" when the token doesn't say: the first of client_id (RFC 9068
+// §2.2), azp (OpenID Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta).
+func ClientID(c claims.Set) string {
+	for _, name := range [...]string{"client_id", "azp", "appid", "cid"} {
+		if id, ok := c.String(name); ok {
+			return id
+		}
+	}
+	return ""
+}
+
+// UserID is the token's subject (RFC 7519 §4.1.2), or the client where there is none.
+func UserID(c claims.Set) string {
+	if sub, ok := c.String("sub"); ok {
+		return sub
+	}
+	return ClientID(c)
+}
+
+// Scopes are the scopes granted: scope (RFC 8693 §4.2; Istio hands it on as a list), or scp (Entra ID a string, Okta a
+// list) where there is no scope.
+func Scopes(c claims.Set) []string {
+	if c.Has("scope") {
+		return c.Words("scope")
+	}
+	return c.Words("scp")
+}
+
+// Groups are the strings that the named claims hold, in order, each once. A claim is a string or a list of strings.
+func Groups(c claims.Set, names []string) []string {
+	var out []string
+	seen := map[string]struct{}{}
+	for _, name := range names {
+		for _, group := range c.Strings(name) {
+			if _, dup := seen[group]; !dup && group != "" {
+				seen[group] = struct{}{}
+				out = append(out, group)
+			}
+		}
+	}
+	return out
+}

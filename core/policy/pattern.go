@@ -1,0 +1,111 @@
+package policy
+
+import "errors"
+
+// MaxPatternBytes bounds a path pattern's length.
+const MaxPatternBytes = 1024
+
+// Pattern is a route's path. The zero value matches nothing.
+type Pattern struct {
+	text     string
+	segments []string // "*" stands for any one segment
+	tree     bool     // ends in /**
+}
+
+var (
+	errPatternStart  = errors.New("want a path that begins with /")
+	errPatternLength = errors.New("want at most 1024 bytes")
+	errPatternUnsafe = errors.New("want a path without query, fragment, //, dot segments, \\, ; or escapes of / . \\ % ;, " +
+		"other bytes than visible ASCII as escapes in UTF-8")
+	errPatternSlash = errors.New("want no / at the end: /exact also matches /exact/, and /tree/** the tree below")
+	errPatternStar  = errors.New("want * as a whole segment, for any one segment, and ** as the last segment only, for all below")
+)
+
+// ParsePattern reads a path pattern: /exact (and /exact/), /tree/** (the path itself and all below it), and * for one
+// segment that isn't empty, anywhere. Case counts. A pattern is in the normal form of NormalizePath, so that what is
+// written is what is compared. Errors are one line that says what is wanted.
+func ParsePattern(s string) (Pattern, error) {
+	if s == "" || s[0] != '/' {
+		return Pattern{}, errPatternStart
+	}
+	if len(s) > MaxPatternBytes {
+		return Pattern{}, errPatternLength
+	}
+	normal, safe := NormalizePath(s)
+	if !safe {
+		return Pattern{}, errPatternUnsafe
+	}
+	if normal != s {
+		return Pattern{}, errors.New("want the path's normal form, " + normal)
+	}
+	if len(s) > 1 && s[len(s)-1] == '/' {
+		return Pattern{}, errPatternSlash
+	}
+	p := Pattern{text: s}
+	for rest := s[1:]; rest != ""; {
+		var segment string
+		segment, rest = cutSegment(rest)
+		switch {
+		case segment == "**" && rest == "":
+			p.tree = true
+		case segment != "*" && hasStar(segment):
+			return Pattern{}, errPatternStar
+		default:
+			p.segments = append(p.segments, segment)
+		}
+	}
+	return p, nil
+}
+
+// String is the pattern as it was written; ParsePattern reads it again.
+func (p Pattern) String() string { return p.text }
+
+// Match reports whether the pattern covers a path from NormalizePath or LenientPath.
+func (p Pattern) Match(path string) bool {
+	rest, ok := segmentsOf(path)
+	if !ok || p.text == "" {
+		return false
+	}
+	for _, want := range p.segments {
+		if rest == "" {
+			return false
+		}
+		var segment string
+		segment, rest = cutSegment(rest)
+		if segment != want && want != "*" {
+			return false
+		}
+	}
+	return p.tree || rest == ""
+}
+
+// segmentsOf strips a path's first slash, and a last one: what remains is its segments, "" for the root.
+func segmentsOf(path string) (segments string, ok bool) {
+	if path == "" || path[0] != '/' {
+		return "", false
+	}
+	end := len(path)
+	if end > 1 && path[end-1] == '/' {
+		end--
+	}
+	return path[1:end], true
+}
+
+// cutSegment takes the first segment off.
+func cutSegment(segments string) (first, rest string) {
+	for i := range len(segments) {
+		if segments[i] == '/' {
+			return segments[:i], segments[i+1:]
+		}
+	}
+	return segments, ""
+}
+
+func hasStar(s string) bool {
+	for i := range len(s) {
+		if s[i] == '*' {
+			return true
+		}
+	}
+	return false
+}

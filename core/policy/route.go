@@ -1,0 +1,71 @@
+// Package policy holds the routes: which path, method and host a request must have, and what a caller must bring.
+package policy
+
+// Auth says whether a route wants a token.
+type Auth uint8
+
+// The zero value is the strictest.
+const (
+	Required Auth = iota // a valid token
+	Optional             // none, or a valid one
+	None                 // tokens aren't looked at
+)
+
+// CallerRule says which kind of caller a route admits.
+type CallerRule uint8
+
+// The rules of a route's "caller".
+const (
+	AnyCaller CallerRule = iota
+	HumanOnly
+	MachineOnly
+)
+
+// ClaimRule wants a claim to have, or to list, one of some values.
+type ClaimRule struct {
+	Name   string // a literal member first, then a dotted path
+	Values []string
+}
+
+// Route is one entry of the configuration's routes, resolved: no names left to look up.
+type Route struct {
+	Name    string // label of metrics and audit events
+	Pattern Pattern
+	Methods []string      // compared with case (RFC 9110 §9.1); none: all. GET does not include HEAD
+	Hosts   []HostPattern // none: all
+
+	Auth      Auth
+	Caller    CallerRule
+	ScopesAll []string // every one of them
+	ScopesAny []string // one of them
+	GroupsAny []string // one of them
+	Claims    []ClaimRule
+
+	RateLimits []int  // indexes of the limits that apply, in configuration order
+	Cost       uint64 // what a request weighs on them
+	Audit      bool
+	CORSPass   bool // CORS preflights go through unauthenticated
+}
+
+// admits reports whether a request whose path fits is the route's.
+func (r *Route) admits(host, method string) bool {
+	return r.admitsMethod(method) && r.admitsHost(host)
+}
+
+func (r *Route) admitsMethod(method string) bool {
+	for _, m := range r.Methods {
+		if m == method {
+			return true
+		}
+	}
+	return len(r.Methods) == 0
+}
+
+func (r *Route) admitsHost(host string) bool {
+	for _, h := range r.Hosts {
+		if h.Match(host) {
+			return true
+		}
+	}
+	return len(r.Hosts) == 0
+}
