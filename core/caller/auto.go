@@ -170,7 +170,9 @@ func hasAll(c claims.Set, names ...string) bool {
 
 func hasPrefix(s, prefix string) bool { return len(s) > len(prefix) && s[:len(prefix)] == prefix }
 
-func hasSuffix(s, suffix string) bool { return len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix }
+func hasSuffix(s, suffix string) bool {
+	return len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix
+}
 
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
