@@ -92,7 +92,7 @@ func (f Finder) local(ctx context.Context, path, source string) (Binary, error) 
 	if err != nil {
 		return Binary{}, err
 	}
-	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput() //nolint:gosec // $ENVOY_BIN is the user's own choice
 	if err != nil {
 		return Binary{}, fmt.Errorf("%s --version: %w", path, err)
 	}

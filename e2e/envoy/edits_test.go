@@ -1,0 +1,97 @@
+package envoy_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+)
+
+// shipped loads the repository's envoy.yaml.
+func shipped(t *testing.T) envoy.Bootstrap {
+	t.Helper()
+	root, err := envoy.RepoRoot()
+	require.NoError(t, err)
+	b, err := envoy.Load(filepath.Join(root, "envoy.yaml"))
+	require.NoError(t, err)
+	return b
+}
+
+// plugin returns the plugin configuration of a listener.
+func plugin(t *testing.T, b envoy.Bootstrap, listener string) map[string]any {
+	t.Helper()
+	filter, err := b.HTTPFilter(listener, "Wasm")
+	require.NoError(t, err)
+	text := filter["config"].(map[string]any)["configuration"].(map[string]any)["value"].(string)
+	var config map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &config))
+	return config
+}
+
+func TestMergingAPluginConfigurationFollowsRFC7396(t *testing.T) {
+	b := shipped(t)
+	const listener = "gate"
+	// The examples of RFC 7396, appendix A, as members, since a plugin's configuration is an object.
+	for _, test := range []struct{ target, patch, want string }{
+		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
+		{`{"a":"b"}`, `{"a":null}`, `{}`},
+		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
+		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
+		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
+		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
+		{`{"e":null}`, `{"a":1}`, `{"e":null,"a":1}`},
+		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
+	} {
+		require.NoError(t, envoy.PluginConfig(listener, test.target)(b))
+		require.NoError(t, envoy.MergePluginConfig(listener, test.patch)(b))
+		got, err := json.Marshal(plugin(t, b, listener))
+		require.NoError(t, err)
+		assert.JSONEq(t, test.want, string(got), "%s + %s", test.target, test.patch)
+	}
+}
+
+func TestACopiedListenerIsEditedAlone(t *testing.T) {
+	b := shipped(t)
+	before := plugin(t, b, "gate")
+	require.NoError(t, envoy.CopyListener("gate", "copy")(b))
+	require.NoError(t, envoy.PluginConfig("copy", `{"routes":[]}`)(b))
+	require.NoError(t, envoy.AccessLog("copy", "/tmp/copy.log")(b))
+	assert.Equal(t, before, plugin(t, b, "gate"))
+	assert.Equal(t, map[string]any{"routes": []any{}}, plugin(t, b, "copy"))
+
+	// access_log is an alias in envoy.yaml: both listeners of the file must keep their own.
+	for _, listener := range []string{"gate", "gate_envoy_jwt"} {
+		manager, err := b.ConnectionManager(listener)
+		require.NoError(t, err)
+		text, err := json.Marshal(manager["access_log"])
+		require.NoError(t, err)
+		assert.Contains(t, string(text), `"/dev/stdout"`)
+	}
+	require.NoError(t, envoy.RemoveListener("copy")(b))
+	_, err := b.Listener("copy")
+	require.Error(t, err)
+}
+
+func TestEditsOfWhatIsNotThereAreErrors(t *testing.T) {
+	for name, edit := range map[string]envoy.Edit{
+		"cluster":         envoy.Endpoint("nobody", "127.0.0.1:1"),
+		"endpoint":        envoy.Endpoint("idp", "127.0.0.1"),
+		"port":            envoy.Endpoint("idp", "127.0.0.1:65536"),
+		"listener":        envoy.PluginConfig("nobody", `{}`),
+		"patch":           envoy.MergePluginConfig("gate", `{`),
+		"patch target":    envoy.MergePluginConfig("nobody", `{}`),
+		"copy":            envoy.CopyListener("nobody", "copy"),
+		"remove":          envoy.RemoveListener("nobody"),
+		"access log":      envoy.AccessLog("nobody", "/tmp/x"),
+		"listener's YAML": envoy.AddListener(`{`),
+		"cluster's YAML":  envoy.AddCluster(`- x`),
+	} {
+		t.Run(name, func(t *testing.T) { require.Error(t, edit(shipped(t))) })
+	}
+}
