@@ -1,0 +1,30 @@
+package jwks
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+var errBase64URL = errors.New("not strict base64url")
+
+// AppendBase64URL decodes base64url as RFC 7515 §2 wants it: no padding, no line breaks, and no bits that a re-encoding
+// would lose, so that every value has exactly one spelling.
+func AppendBase64URL(dst []byte, s string) ([]byte, error) {
+	// The decoder skips CR and LF even when strict; we don't want any malleability.
+	if strings.ContainsAny(s, "\r\n") {
+		return dst, errBase64URL
+	}
+	n := base64.RawURLEncoding.DecodedLen(len(s))
+	start := len(dst)
+	if cap(dst)-start < n {
+		grown := make([]byte, start, start+n)
+		copy(grown, dst)
+		dst = grown
+	}
+	m, err := base64.RawURLEncoding.Strict().Decode(dst[start:start+n], []byte(s))
+	if err != nil {
+		return dst, errBase64URL
+	}
+	return dst[:start+m], nil
+}

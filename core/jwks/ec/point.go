@@ -1,0 +1,115 @@
+package ec
+
+// point is (x/z², y/z³), in Montgomery form; the point at infinity has z = 0.
+type point struct{ x, y, z element }
+
+// multiples gives 0·p to 15·p.
+func (c *Curve) multiples(p point) (t table) {
+	t[1] = p
+	for i := 2; i < len(t); i++ {
+		if i%2 == 0 {
+			t[i] = c.double(&t[i/2])
+		} else {
+			t[i] = c.add(&t[i-1], &p)
+		}
+	}
+	return t
+}
+
+// combine gives u1·G + u2·q, four bits of both at a time (Straus).
+func (c *Curve) combine(u1, u2 *element, q point) point {
+	tq := c.multiples(q)
+	var sum point
+	for i := c.p.limbs*16 - 1; i >= 0; i-- {
+		for range 4 {
+			sum = c.double(&sum)
+		}
+		if d := u1.digit(i); d != 0 {
+			sum = c.add(&sum, &c.g[d])
+		}
+		if d := u2.digit(i); d != 0 {
+			sum = c.add(&sum, &tq[d])
+		}
+	}
+	return sum
+}
+
+// double is "dbl-2001-b" of the Explicit-Formulas Database, for a = -3. The curves have no point of order 2, so it is
+// complete; infinity stays infinity.
+func (c *Curve) double(p *point) (r point) {
+	if p.z.isZero() {
+		return point{}
+	}
+	f := c.p
+	var delta, gamma, beta, alpha, t element
+	f.mul(&delta, &p.z, &p.z)
+	f.mul(&gamma, &p.y, &p.y)
+	f.mul(&beta, &p.x, &gamma)
+	f.sub(&t, &p.x, &delta)
+	f.add(&alpha, &p.x, &delta)
+	f.mul(&t, &t, &alpha)
+	f.add(&alpha, &t, &t)
+	f.add(&alpha, &alpha, &t) // 3(x - z²)(x + z²)
+
+	f.add(&r.z, &p.y, &p.z)
+	f.mul(&r.z, &r.z, &r.z)
+	f.sub(&r.z, &r.z, &gamma)
+	f.sub(&r.z, &r.z, &delta) // 2yz
+
+	f.add(&beta, &beta, &beta)
+	f.add(&beta, &beta, &beta) // 4xy²
+	f.mul(&r.x, &alpha, &alpha)
+	f.sub(&r.x, &r.x, &beta)
+	f.sub(&r.x, &r.x, &beta)
+
+	f.mul(&gamma, &gamma, &gamma)
+	f.add(&gamma, &gamma, &gamma)
+	f.add(&gamma, &gamma, &gamma)
+	f.add(&gamma, &gamma, &gamma) // 8y⁴
+	f.sub(&r.y, &beta, &r.x)
+	f.mul(&r.y, &r.y, &alpha)
+	f.sub(&r.y, &r.y, &gamma)
+	return r
+}
+
+// add is "add-1998-cmo-2" of the Explicit-Formulas Database. The formula fails where p = ±q, and there falls back.
+func (c *Curve) add(p, q *point) (r point) {
+	if p.z.isZero() {
+		return *q
+	}
+	if q.z.isZero() {
+		return *p
+	}
+	f := c.p
+	var zz1, zz2, u1, s1, h, hh, d, t element
+	f.mul(&zz1, &p.z, &p.z)
+	f.mul(&zz2, &q.z, &q.z)
+	f.mul(&u1, &p.x, &zz2)
+	f.mul(&h, &q.x, &zz1)
+	f.sub(&h, &h, &u1) // x2 - x1, over a common denominator
+	f.mul(&s1, &p.y, &q.z)
+	f.mul(&s1, &s1, &zz2)
+	f.mul(&d, &q.y, &p.z)
+	f.mul(&d, &d, &zz1)
+	f.sub(&d, &d, &s1) // y2 - y1
+	if h.isZero() {
+		if d.isZero() {
+			return c.double(p)
+		}
+		return point{} // q = -p
+	}
+	f.mul(&hh, &h, &h)
+	f.mul(&u1, &u1, &hh)
+	f.mul(&hh, &hh, &h)
+	f.mul(&r.x, &d, &d)
+	f.sub(&r.x, &r.x, &hh)
+	f.sub(&r.x, &r.x, &u1)
+	f.sub(&r.x, &r.x, &u1)
+	f.sub(&t, &u1, &r.x)
+	f.mul(&r.y, &d, &t)
+	f.mul(&s1, &s1, &hh)
+	f.sub(&r.y, &r.y, &s1)
+	f.mul(&r.z, &p.z, &q.z)
+	f.mul(&r.z, &r.z, &h)
+	return r
+}

@@ -1,0 +1,196 @@
+package jwks
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"math/big"
+
+	"gatehouse/core/jwks/ec"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MinSecret is the least an oct key may have, in bytes: what HS256 needs (RFC 7518 §3.2). HS384 and HS512 need more,
+// which is judged where the algorithm is known.
+const MinSecret = 32
+
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// jwk holds the members that matter, as text. The presence of a member with the wrong type is a reason to skip the key.
+type jwk struct {
+	kty, crv, alg, use, kid string
+	n, e, x, y, k           string
+	verify, ops             bool // "key_ops" lists "verify"; "key_ops" is there
+}
+
+// parseKey gives the key, or why it can't be used; then only its ID counts.
+func parseKey(v jsontext.Value) (key *Key, why string) {
+	key = &Key{}
+	if v.Kind() != '{' {
+		return key, "not a JSON object"
+	}
+	j, why := readJWK(v)
+	if len(j.kid) > MaxKeyID {
+		return key, "kid is too long"
+	}
+	key.ID, key.Alg = j.kid, j.alg
+	if why != "" {
+		return key, why
+	}
+	switch {
+	case j.use != "" && j.use != "sig":
+		return key, "use is not sig"
+	case j.ops && !j.verify:
+		return key, "key_ops lacks verify"
+	}
+	switch j.kty {
+	case "RSA":
+		why = key.setRSA(j)
+	case "EC":
+		why = key.setEC(j)
+	case "OKP":
+		why = key.setOKP(j)
+	case "oct":
+		why = key.setOct(j)
+	default:
+		why = "unknown kty"
+	}
+	if why == "" && j.alg != "" && !suits(j.alg, key.Type, key.Curve) {
+		why = "alg is not one for signatures with this kind of key"
+	}
+	return key, why
+}
+
+func readJWK(v jsontext.Value) (j jwk, why string) {
+	text := map[string]*string{"kty": &j.kty, "crv": &j.crv, "alg": &j.alg, "use": &j.use, "kid": &j.kid,
+		"n": &j.n, "e": &j.e, "x": &j.x, "y": &j.y, "k": &j.k}
+	err := eachMember(v, func(name string, value jsontext.Value) error {
+		if name == "key_ops" {
+			j.ops = true
+			if !j.readOps(value) {
+				why = "key_ops is not a list of strings"
+			}
+			return nil
+		}
+		dst := text[name]
+		if dst == nil {
+			return nil
+		}
+		if value.Kind() != '"' {
+			why = name + " is not a string"
+			return nil
+		}
+		s, err := jsontext.AppendUnquote(nil, value)
+		*dst = string(s)
+		return err
+	})
+	if err != nil {
+		why = "not strict JSON"
+	}
+	return j, why
+}
+
+func (j *jwk) readOps(list jsontext.Value) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(list))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '[' {
+		return false
+	}
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return false
+		}
+		j.verify = j.verify || t.String() == "verify"
+	}
+	return d.PeekKind() == ']'
+}
+
+// setRSA reads RFC 7518 §6.3.1. Leading zero octets in n or e are tolerated, as some issuers write them.
+func (k *Key) setRSA(j jwk) string {
+	n, errN := AppendBase64URL(nil, j.n)
+	e, errE := AppendBase64URL(nil, j.e)
+	if errN != nil || errE != nil || len(n) == 0 || len(e) == 0 {
+		return "n or e is not base64url"
+	}
+	n, e = bytes.TrimLeft(n, "\x00"), bytes.TrimLeft(e, "\x00")
+	mod := new(big.Int).SetBytes(n)
+	switch bits := mod.BitLen(); {
+	case bits < minRSABits:
+		return "RSA key below 2048 bits"
+	case bits > maxRSABits:
+		return "RSA key above 8192 bits"
+	case mod.Bit(0) == 0:
+		return "RSA modulus is even"
+	}
+	exp := 0
+	if len(e) <= 4 {
+		for _, b := range e {
+			exp = exp<<8 | int(b)
+		}
+	}
+	// crypto/rsa and BoringSSL both stop at 2^31 - 1 or a little above.
+	if exp < 3 || exp > 1<<31-1 || exp&1 == 0 {
+		return "RSA exponent is even, below 3 or above 31 bits"
+	}
+	k.Type, k.RSA = RSA, &rsa.PublicKey{N: mod, E: exp}
+	k.SPKI = spkiRSA(n, e)
+	return ""
+}
+
+// setEC reads RFC 7518 §6.2.1: coordinates have the field's full width.
+func (k *Key) setEC(j jwk) string {
+	var curve *ec.Curve
+	switch j.crv {
+	case "P-256":
+		k.Curve, curve = P256, ec.P256()
+	case "P-384":
+		k.Curve, curve = P384, ec.P384()
+	case "P-521":
+		k.Curve, curve = P521, ec.P521()
+	default:
+		return "unknown crv"
+	}
+	x, errX := AppendBase64URL(nil, j.x)
+	y, errY := AppendBase64URL(nil, j.y)
+	if errX != nil || errY != nil {
+		return "x or y is not base64url"
+	}
+	if len(x) != curve.Size() || len(y) != curve.Size() {
+		return "x or y is not as wide as the field"
+	}
+	if !curve.OnCurve(x, y) {
+		return "point is not on its curve"
+	}
+	k.Type, k.X, k.Y = EC, x, y
+	k.SPKI = spkiEC(k.Curve, x, y)
+	return ""
+}
+
+// setOKP reads RFC 8037 §2.
+func (k *Key) setOKP(j jwk) string {
+	if j.crv != "Ed25519" {
+		return "unknown crv"
+	}
+	x, err := AppendBase64URL(nil, j.x)
+	if err != nil || len(x) != 32 {
+		return "x is not 32 bytes of base64url"
+	}
+	k.Type, k.Curve, k.X = OKP, Ed25519, x
+	return ""
+}
+
+// setOct reads RFC 7518 §6.4.
+func (k *Key) setOct(j jwk) string {
+	secret, err := AppendBase64URL(nil, j.k)
+	if err != nil {
+		return "k is not base64url"
+	}
+	if len(secret) < MinSecret {
+		return "secret below 32 bytes"
+	}
+	k.Type, k.Secret = Oct, secret
+	return ""
+}
