@@ -1,0 +1,81 @@
+// Package toy has what stands around the gate in tests and in the demo: an issuer of tokens and an upstream. Tokens are minted with
+// a library that Gatehouse does not use, so that a shared mistake cannot cancel out.
+package toy
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// server is an HTTP server that can be taken down and brought back at the same address.
+type server struct {
+	handler http.Handler
+
+	mu      sync.Mutex
+	address string
+	running *http.Server // nil while stopped
+}
+
+// start listens at address; "127.0.0.1:0" and "" choose a free port.
+func (s *server) start(address string) error {
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = listener.Addr().String()
+	running := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute}
+	s.running = running
+	go func() { _ = running.Serve(listener) }() // ends with Stop
+	return nil
+}
+
+// Address returns where it listens, "host:port"; it stays the same over Stop and Restart.
+func (s *server) Address() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
+}
+
+// URL returns "http://host:port".
+func (s *server) URL() string { return "http://" + s.Address() }
+
+// Stop closes the listener and all connections. It may be called more than once.
+func (s *server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		_ = s.running.Close()
+		s.running = nil
+	}
+}
+
+// Restart listens again at the same address after a Stop.
+func (s *server) Restart() error {
+	s.mu.Lock()
+	address, running := s.address, s.running
+	s.mu.Unlock()
+	if running != nil {
+		return errors.New("it runs already")
+	}
+	return s.start(address)
+}
+
+// reset ends a request's connection the hard way, with a TCP RST instead of an answer.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2 cannot hijack; this resets the stream
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = connection.Close()
+}
