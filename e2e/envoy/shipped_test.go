@@ -1,0 +1,95 @@
+package envoy_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+)
+
+// prometheusName does to a metric's name what Envoy does by stats_tags: the first group of a pattern is cut out, the second is the
+// label's value. Envoy's expressions are RE2, as Go's.
+func prometheusName(t *testing.T, b envoy.Bootstrap, name string) (string, map[string]string) {
+	t.Helper()
+	labels := map[string]string{}
+	short := name
+	for _, tag := range b["stats_config"].(map[string]any)["stats_tags"].([]any) {
+		tag := tag.(map[string]any)
+		groups := regexp.MustCompile(tag["regex"].(string)).FindStringSubmatch(name)
+		if groups == nil {
+			continue
+		}
+		label := tag["tag_name"].(string)
+		require.NotContains(t, labels, label, "two patterns for one label of %s", name)
+		labels[label] = groups[2]
+		require.Contains(t, short, groups[1], "overlapping groups in %s", name)
+		short = strings.Replace(short, groups[1], "", 1)
+	}
+	return strings.TrimPrefix(short, "wasmcustom."), labels
+}
+
+func TestTheShippedStatsTagsTurnNamePartsIntoLabels(t *testing.T) {
+	b := shipped(t)
+	type labels = map[string]string
+	for _, test := range []struct {
+		stat, name string
+		labels     labels
+	}{
+		{"gatehouse_tokens_validated_total", "gatehouse_tokens_validated_total", labels{}},
+		{"gatehouse_tokens_failed_total.reason.expired_token", "gatehouse_tokens_failed_total", labels{"reason": "expired_token"}},
+		{"gatehouse_requests_total.route.account__.decision.human_required", "gatehouse_requests_total", labels{"route": "account__", "decision": "human_required"}},
+		{"gatehouse_callers_total.caller.human", "gatehouse_callers_total", labels{"caller": "human"}},
+		{"gatehouse_token_cache_total.result.hit", "gatehouse_token_cache_total", labels{"result": "hit"}},
+		{"gatehouse_rate_limit_decisions_total.rule.per_caller.decision.shadow_limited", "gatehouse_rate_limit_decisions_total", labels{"rule": "per_caller", "decision": "shadow_limited"}},
+		{"gatehouse_rate_limit_evictions_total.rule.per_caller", "gatehouse_rate_limit_evictions_total", labels{"rule": "per_caller"}},
+		{"gatehouse_jwks_fetches_total.provider.main.result.ok", "gatehouse_jwks_fetches_total", labels{"provider": "main", "result": "ok"}},
+		{"gatehouse_audit_events_total.event_type.auth_success", "gatehouse_audit_events_total", labels{"event_type": "auth_success"}},
+		{"gatehouse_audit_dropped_total", "gatehouse_audit_dropped_total", labels{}},
+		{"gatehouse_jwks_age_seconds.provider.main", "gatehouse_jwks_age_seconds", labels{"provider": "main"}},
+		{"gatehouse_audit_queue_events", "gatehouse_audit_queue_events", labels{}},
+		{"gatehouse_validation_duration_us", "gatehouse_validation_duration_us", labels{}},
+		// Names that an operator may choose, though they are those of labels.
+		{"gatehouse_requests_total.route.decision.decision.admitted", "gatehouse_requests_total", labels{"route": "decision", "decision": "admitted"}},
+		{"gatehouse_requests_total.route.reason.decision.rule", "gatehouse_requests_total", labels{"route": "reason", "decision": "rule"}},
+		{"gatehouse_rate_limit_decisions_total.rule.decision.decision.limited", "gatehouse_rate_limit_decisions_total", labels{"rule": "decision", "decision": "limited"}},
+		{"gatehouse_jwks_fetches_total.provider.result.result.error", "gatehouse_jwks_fetches_total", labels{"provider": "result", "result": "error"}},
+	} {
+		name, got := prometheusName(t, b, "wasmcustom."+test.stat)
+		assert.Equal(t, test.name, name, test.stat)
+		assert.Equal(t, test.labels, got, test.stat)
+	}
+}
+
+// TestEnvoyAcceptsTheShippedConfiguration leaves the Wasm filters out: it is about all the rest, jwt_authn included, in the Envoy
+// at hand, and takes no compilation.
+func TestEnvoyAcceptsTheShippedConfiguration(t *testing.T) {
+	root, err := envoy.RepoRoot()
+	require.NoError(t, err)
+	p := start(t, envoy.Options{Config: filepath.Join(root, "envoy.yaml"), Edits: []envoy.Edit{withoutWasm}})
+	text, err := p.PrometheusText(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, text, "envoy_listener_manager_total_listeners_active{} 2")
+	assert.NotContains(t, strings.Join(p.Log.Lines(), "\n"), "deprecated")
+}
+
+func withoutWasm(b envoy.Bootstrap) error {
+	for _, listener := range []string{"gate", "gate_envoy_jwt"} {
+		manager, err := b.ConnectionManager(listener)
+		if err != nil {
+			return err
+		}
+		var kept []any
+		for _, filter := range manager["http_filters"].([]any) {
+			if filter.(map[string]any)["name"] != "gatehouse" {
+				kept = append(kept, filter)
+			}
+		}
+		manager["http_filters"] = kept
+	}
+	return nil
+}
