@@ -1,0 +1,127 @@
+package jwt
+
+import (
+	"crypto"
+
+	"gatehouse/core/jwks"
+)
+
+// Alg is a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The zero Alg is none that exists; "none" is not one.
+type Alg uint8
+
+// The algorithms.
+const (
+	RS256 Alg = iota + 1
+	RS384
+	RS512
+	PS256
+	PS384
+	PS512
+	ES256
+	ES384
+	ES512
+	EdDSA // with Ed25519
+	HS256
+	HS384
+	HS512
+
+	algCount
+)
+
+// algorithm says what an Alg needs of a key.
+type algorithm struct {
+	name   string
+	hash   crypto.Hash // zero for EdDSA, which hashes itself
+	host   string      // the hash's name for HostVerify; "" where hosts don't verify the algorithm
+	kty    jwks.Type
+	crv    jwks.Curve
+	scheme scheme
+}
+
+type scheme uint8
+
+const (
+	pkcs1 scheme = iota + 1
+	pss
+	ecdsa
+	eddsa
+	hmacSHA
+)
+
+var algorithms = [algCount]algorithm{
+	RS256: {"RS256", crypto.SHA256, "sha256", jwks.RSA, 0, pkcs1},
+	RS384: {"RS384", crypto.SHA384, "sha384", jwks.RSA, 0, pkcs1},
+	RS512: {"RS512", crypto.SHA512, "sha512", jwks.RSA, 0, pkcs1},
+	PS256: {"PS256", crypto.SHA256, "", jwks.RSA, 0, pss},
+	PS384: {"PS384", crypto.SHA384, "", jwks.RSA, 0, pss},
+	PS512: {"PS512", crypto.SHA512, "", jwks.RSA, 0, pss},
+	ES256: {"ES256", crypto.SHA256, "sha256", jwks.EC, jwks.P256, ecdsa},
+	ES384: {"ES384", crypto.SHA384, "sha384", jwks.EC, jwks.P384, ecdsa},
+	ES512: {"ES512", crypto.SHA512, "sha512", jwks.EC, jwks.P521, ecdsa},
+	EdDSA: {"EdDSA", 0, "", jwks.OKP, jwks.Ed25519, eddsa},
+	HS256: {"HS256", crypto.SHA256, "", jwks.Oct, 0, hmacSHA},
+	HS384: {"HS384", crypto.SHA384, "", jwks.Oct, 0, hmacSHA},
+	HS512: {"HS512", crypto.SHA512, "", jwks.Oct, 0, hmacSHA},
+}
+
+// ParseAlg reads an algorithm's registered name, which is case-sensitive.
+func ParseAlg(name string) (Alg, bool) {
+	for a := RS256; a < algCount; a++ {
+		if algorithms[a].name == name {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+// String is the registered name, "" for what is no algorithm.
+func (a Alg) String() string {
+	if a >= algCount {
+		return ""
+	}
+	return algorithms[a].name
+}
+
+// Symmetric reports whether the key that verifies also signs (HS256, HS384, HS512).
+func (a Alg) Symmetric() bool { return a >= HS256 && a < algCount }
+
+// AlgSet is a set of algorithms. The zero AlgSet is empty.
+type AlgSet uint16
+
+// NewAlgSet is the set of these.
+func NewAlgSet(algs ...Alg) (s AlgSet) {
+	for _, a := range algs {
+		s = s.With(a)
+	}
+	return s
+}
+
+// With is the set and a.
+func (s AlgSet) With(a Alg) AlgSet { return s | 1<<a }
+
+// Has reports whether a is in the set.
+func (s AlgSet) Has(a Alg) bool { return s>>a&1 == 1 }
+
+// fits reports whether a key is one for a: of its type and curve, not restricted to another algorithm, and for HMAC no
+// shorter than the hash (RFC 7518 §3.2).
+func (a Alg) fits(k *jwks.Key) bool {
+	want := &algorithms[a]
+	if k.Type != want.kty || k.Curve != want.crv || k.Alg != "" && k.Alg != want.name {
+		return false
+	}
+	return want.scheme != hmacSHA || len(k.Secret) >= want.hash.Size()
+}
+
+// pick gives the one key of the set that fits, nil if there is none or more than one.
+func (a Alg) pick(set *jwks.Set, kid string) *jwks.Key {
+	var found *jwks.Key
+	for _, k := range set.Keys {
+		if (kid == "" || k.ID == kid) && a.fits(k) {
+			if found != nil {
+				return nil
+			}
+			found = k
+		}
+	}
+	return found
+}

@@ -1,0 +1,91 @@
+package jwt
+
+import (
+	"math"
+	"slices"
+
+	"gatehouse/core/claims"
+)
+
+// judge applies the rules for claims: those of res, to be trusted already, at now in Unix nanoseconds.
+func (r *Rules) judge(res *Result, now int64, audience bool) {
+	c := res.Claims
+	var present, ok bool
+	switch {
+	case c.Get("cnf").Exists():
+		res.Reason = TokenType
+		return
+	case !c.Has("exp"):
+		res.Reason = MissingClaim
+		return
+	}
+	if res.Expires, _, ok = c.Date("exp"); !ok {
+		res.Reason = MalformedToken
+		return
+	}
+	if res.NotBefore, present, ok = c.Date("nbf"); present && !ok {
+		res.Reason = MalformedToken
+		return
+	}
+	if res.Reason = r.times(res.NotBefore, res.Expires, now); res.Reason != OK {
+		return
+	}
+	if audience && !r.audience(c) {
+		res.Reason = InvalidAudience
+		return
+	}
+	for _, name := range r.RequiredClaims {
+		if !c.Has(name) {
+			res.Reason = MissingClaim
+			return
+		}
+	}
+}
+
+// times: valid while nbf - skew <= now < exp + skew.
+func (r *Rules) times(notBefore, expires, now int64) Reason {
+	skew := r.SkewSeconds * 1_000_000_000
+	switch {
+	case saturatingAdd(now, -skew) >= expires:
+		return ExpiredToken
+	case notBefore > saturatingAdd(now, skew):
+		return NotYetValid
+	}
+	return OK
+}
+
+// saturatingAdd stays at the end that it would pass.
+func saturatingAdd(a, b int64) int64 {
+	sum := a + b
+	switch {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	}
+	return sum
+}
+
+// audience reports whether the first of the audience claims that the token has names one of the audiences (RFC 7519
+// §4.1.3).
+func (r *Rules) audience(c claims.Set) bool {
+	for _, name := range r.AudienceClaims {
+		if !c.Has(name) {
+			continue
+		}
+		v := c.Get(name)
+		if text, ok := v.Text(); ok {
+			return slices.Contains(r.Audiences, text)
+		}
+		found := false
+		for _, e := range v.Elements() {
+			text, ok := e.Text()
+			if !ok {
+				return false
+			}
+			found = found || slices.Contains(r.Audiences, text)
+		}
+		return found
+	}
+	return false
+}

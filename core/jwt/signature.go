@@ -1,0 +1,160 @@
+package jwt
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"hash"
+
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwks/ec"
+)
+
+// HostVerify checks a signature outside the module: Envoy's "verify_signature". The hash is "sha256", "sha384" or
+// "sha512", spki the key as DER SubjectPublicKeyInfo; an ECDSA signature comes in DER (RFC 3279 §2.2.3), an RSA one
+// (PKCS #1 v1.5) as it is. handled is false if the host can't; then Go's crypto decides.
+type HostVerify func(hash string, spki, sig, signed []byte) (ok, handled bool)
+
+// checker verifies signatures, through the host where it has proved that it can.
+type checker struct {
+	host HostVerify
+	via  AlgSet
+}
+
+// check reports whether sig is k's signature of signed. The key fits a.
+func (c checker) check(a Alg, k *jwks.Key, signed, sig []byte) bool {
+	if c.via.Has(a) {
+		if form, valid := hostForm(a, k, sig); valid {
+			if ok, handled := c.host(algorithms[a].host, k.SPKI, form, signed); handled {
+				return ok
+			}
+		}
+	}
+	return check(a, k, signed, sig)
+}
+
+// check verifies with the module's own means.
+func check(a Alg, k *jwks.Key, signed, sig []byte) bool {
+	alg := &algorithms[a]
+	switch alg.scheme {
+	case pkcs1:
+		return rsa.VerifyPKCS1v15(k.RSA, alg.hash, digest(a, signed), sig) == nil
+	case pss:
+		// RFC 7518 §3.5: the salt is as long as the hash.
+		opts := rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return rsa.VerifyPSS(k.RSA, alg.hash, digest(a, signed), sig, &opts) == nil
+	case ecdsa:
+		curve := curveOf(k)
+		if len(sig) != 2*curve.Size() {
+			return false
+		}
+		return curve.Verify(k.X, k.Y, digest(a, signed), sig[:curve.Size()], sig[curve.Size():])
+	case eddsa:
+		return ed25519.Verify(k.X, signed, sig)
+	case hmacSHA:
+		mac := hmac.New(hasher(a), k.Secret)
+		mac.Write(signed)
+		return hmac.Equal(mac.Sum(nil), sig) // in constant time
+	}
+	return false
+}
+
+func hasher(a Alg) func() hash.Hash {
+	switch algorithms[a].hash.Size() {
+	case sha512.Size384:
+		return sha512.New384
+	case sha512.Size:
+		return sha512.New
+	}
+	return sha256.New
+}
+
+func digest(a Alg, signed []byte) []byte {
+	h := hasher(a)()
+	h.Write(signed)
+	return h.Sum(nil)
+}
+
+func curveOf(k *jwks.Key) *ec.Curve {
+	switch k.Curve {
+	case jwks.P384:
+		return ec.P384()
+	case jwks.P521:
+		return ec.P521()
+	}
+	return ec.P256()
+}
+
+// hostForm gives a signature as HostVerify takes it; valid is false for an ECDSA signature that has no such form, as its
+// length is wrong or r or s is out of range.
+func hostForm(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
+	if algorithms[a].scheme != ecdsa {
+		return sig, len(sig) > 0
+	}
+	curve := curveOf(k)
+	size := curve.Size()
+	if len(sig) != 2*size || !curve.Scalar(sig[:size]) || !curve.Scalar(sig[size:]) {
+		return nil, false
+	}
+	const integer, sequence = 0x02, 0x30
+	body := appendInteger(appendInteger(make([]byte, 0, 2*size+8), integer, sig[:size]), integer, sig[size:])
+	der := make([]byte, 0, len(body)+3)
+	der = append(der, sequence)
+	if len(body) >= 0x80 {
+		der = append(der, 0x81)
+	}
+	return append(append(der, byte(len(body))), body...), true
+}
+
+// appendInteger appends a positive DER INTEGER, which has no zero bytes in front but one that keeps it positive.
+func appendInteger(dst []byte, tag byte, v []byte) []byte {
+	for len(v) > 1 && v[0] == 0 {
+		v = v[1:]
+	}
+	if v[0] >= 0x80 {
+		dst = append(dst, tag, byte(len(v)+1), 0)
+	} else {
+		dst = append(dst, tag, byte(len(v)))
+	}
+	return append(dst, v...)
+}
+
+// VerifySignature checks a JWS's signature alone against a set: no claims, no issuer, any payload. kid is the one the
+// token asks for, at most jwks.MaxKeyID bytes of it. The reasons are those of Verify up to the signature.
+func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, reason Reason) {
+	c, ok := parse(token)
+	if !ok {
+		return "", MalformedToken
+	}
+	_, reason = checker{}.judge(&c, set, allowed)
+	return bounded(c.kid), reason
+}
+
+// judge goes through algorithm, key and signature.
+func (v checker) judge(c *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
+	alg, known := ParseAlg(c.alg)
+	if !known || !allowed.Has(alg) {
+		return nil, UnsupportedAlgorithm
+	}
+	if set == nil {
+		return nil, KeysUnavailable
+	}
+	key := alg.pick(set, c.kid)
+	if key == nil {
+		return nil, UnknownKey
+	}
+	if !v.check(alg, key, c.signed, c.signature) {
+		return nil, InvalidSignature
+	}
+	return key, OK
+}
+
+// bounded cuts what a token calls its key to a length that may be kept.
+func bounded(kid string) string {
+	if len(kid) > jwks.MaxKeyID {
+		return ""
+	}
+	return kid
+}
