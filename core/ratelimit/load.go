@@ -1,0 +1,84 @@
+package ratelimit
+
+import "unsafe"
+
+// found is a caller's bucket as loaded, and the caller's own windows in it.
+type found struct {
+	key     string
+	bucket  bucket
+	version Version
+	tag     uint64
+	exists  bool // the caller has an entry
+	birth   uint32
+	last    int64 // its newest charge
+	states  [MaxWindows]state
+	damaged int // how many entries, or whole buckets, were unreadable
+}
+
+// load reads a caller's state as it is at now. What it finds is valid until the store's next call. What can't be read is taken
+// for empty; the next write replaces it.
+func (l *Limiter) load(r *rule, id ID, now int64, f *found) error {
+	gen, err := l.loadGeneration()
+	if err != nil {
+		return err
+	}
+	*f = found{key: l.bucketKey(r, id), tag: load64(id[8:])}
+	if err := l.loadBucket(r, gen, now, f); err != nil {
+		return err
+	}
+	e, ok := f.bucket.find(f.tag)
+	if !ok {
+		return nil
+	}
+	if f.exists = r.readWindows(e.windows, f.bucket.clock, &f.states); f.exists {
+		f.birth, f.last = e.birth, e.last
+	} else {
+		f.states = [MaxWindows]state{}
+		f.damaged = 1
+	}
+	return nil
+}
+
+func (l *Limiter) loadBucket(r *rule, gen uint64, now int64, f *found) error {
+	for {
+		value, version, err := l.store.Get(f.key)
+		if err != nil {
+			return err
+		}
+		f.version = version
+		f.bucket = bucket{gen: gen, clock: now}
+		if version == Absent {
+			return nil
+		}
+		k, ok := r.readBucket(value, now)
+		switch {
+		case !ok:
+			f.damaged = 1
+			return nil
+		case k.gen < gen: // all was cleared since; the clock still doesn't go back
+			f.bucket.clock = k.clock
+			f.bucket.births = k.births
+			return nil
+		case k.gen == gen:
+			f.bucket = k
+			return nil
+		}
+		// All was cleared after the generation was read here and before the bucket was written. If not, the bucket's
+		// generation is made up.
+		newer, err := l.loadGeneration()
+		if err != nil {
+			return err
+		}
+		if newer <= gen {
+			f.damaged = 1
+			return nil
+		}
+		gen = newer
+	}
+}
+
+// bucketKey is the key of the bucket that id belongs to. It is valid until the next call.
+func (l *Limiter) bucketKey(r *rule, id ID) string {
+	l.key = appendHex(append(l.key[:0], r.prefix...), load64(id[:8])%r.buckets)
+	return unsafe.String(&l.key[0], len(l.key)) // a Store keeps no key: saves an allocation for each charge
+}

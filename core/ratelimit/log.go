@@ -1,0 +1,184 @@
+package ratelimit
+
+// A log is stored as
+//
+//	form 1 | count 2 | bytes of the charges 2 | total 8 | oldest 8 | newest 8 | charges
+//
+// with the moments in nanoseconds, oldest charge first. A charge is a varint that has the nanoseconds since the charge
+// before it, times two, plus one if a varint with the cost follows; otherwise it costs 1. The oldest charge's distance is left
+// over from when others preceded it and has no meaning. So both ends are at hand: a decision reads
+// only the charges that have expired, not all 512.
+const logHeader = 29
+
+func (w *window) readLog(b []byte, now int64) (s state, rest []byte, ok bool) {
+	if len(b) < logHeader {
+		return s, nil, false
+	}
+	s = state{
+		count:  int(load16(b[1:])),
+		total:  load64(b[5:]),
+		oldest: int64(load64(b[13:])),
+		newest: int64(load64(b[21:])),
+	}
+	size := int(load16(b[3:]))
+	b = b[logHeader:]
+	if size > len(b) || s.count > LogEntries || uint64(s.count) > s.total ||
+		s.oldest < 0 || s.oldest > s.newest || s.newest > now || s.newest-s.oldest >= w.length {
+		return s, nil, false
+	}
+	s.body, rest = b[:size], b[size:]
+	for s.count > 0 && now-s.oldest >= w.length {
+		if !s.drop() {
+			return s, nil, false
+		}
+	}
+	if s.count == 0 && (s.total != 0 || len(s.body) != 0) {
+		return s, nil, false
+	}
+	return s, rest, true
+}
+
+// drop forgets the oldest charge.
+func (s *state) drop() bool {
+	_, cost, n := readCharge(s.body)
+	if n == 0 || cost > s.total {
+		return false
+	}
+	s.body = s.body[n:]
+	s.total -= cost
+	s.count--
+	if s.count == 0 {
+		return true
+	}
+	since, _, n := readCharge(s.body)
+	if n == 0 || since > uint64(s.newest-s.oldest) {
+		return false
+	}
+	s.oldest += int64(since)
+	return true
+}
+
+// readCharge reads the charge at the front of b, which has n bytes; n is 0 if there is none.
+func readCharge(b []byte) (since, cost uint64, n int) {
+	since, n = uvarint(b)
+	if n == 0 || since&1 == 0 {
+		return since >> 1, 1, n
+	}
+	cost, m := uvarint(b[n:])
+	if m == 0 || cost < 2 {
+		return 0, 0, 0
+	}
+	return since >> 1, cost, n + m
+}
+
+func appendCharge(dst []byte, since, cost uint64) []byte {
+	if cost == 1 {
+		return appendUvarint(dst, since<<1)
+	}
+	return appendUvarint(appendUvarint(dst, since<<1|1), cost)
+}
+
+// appendLog appends a log's header and leaves the rest to the caller, who ends with finishLog.
+func appendLog(dst []byte) []byte {
+	var header [logHeader]byte
+	return append(dst, header[:]...)
+}
+
+// finishLog fills the header in once b, the whole log, has its charges.
+func (s *state) finishLog(b []byte) {
+	b[0] = formLog
+	store16(b[1:], uint16(s.count))
+	store16(b[3:], uint16(len(b)-logHeader))
+	store64(b[5:], s.total)
+	store64(b[13:], uint64(s.oldest))
+	store64(b[21:], uint64(s.newest))
+	s.body = b[logHeader:]
+}
+
+func (w *window) appendLogCharged(dst []byte, s *state, now int64, cost uint64) []byte {
+	if s.count == 0 {
+		s.oldest, s.newest = now, now
+	}
+	start := len(dst)
+	dst = append(appendLog(dst), s.body...)
+	dst = appendCharge(dst, uint64(now-s.newest), cost)
+	s.count++
+	s.total += cost
+	s.newest = now
+	s.finishLog(dst[start:])
+	return dst
+}
+
+// appendLogWithdrawn leaves out one charge of that moment and cost. Equal ones are as good as each other.
+func (w *window) appendLogWithdrawn(dst []byte, s *state, at int64, cost uint64) []byte {
+	start := len(dst)
+	dst = appendLog(dst)
+	found := s.find(at, cost)
+	head, tail := s.body[:found.from], s.body[found.to:]
+	dst = append(dst, head...)
+	if found.to > found.from {
+		s.count--
+		s.total -= cost
+		since, c, n := readCharge(tail)
+		switch {
+		case n == 0: // it was the newest
+			s.newest = found.before
+		case len(head) == 0: // it was the oldest
+			s.oldest = at + int64(since)
+		default:
+			dst = appendCharge(dst, found.since+since, c)
+			tail = tail[n:]
+		}
+		if s.count == 0 {
+			s.oldest, s.newest = 0, 0
+		}
+	}
+	dst = append(dst, tail...)
+	s.finishLog(dst[start:])
+	return dst
+}
+
+// place is where a log has a charge: body[from:to], which is empty if it isn't there.
+type place struct {
+	from, to int
+	since    uint64
+	before   int64 // moment of the charge before
+}
+
+func (s *state) find(at int64, cost uint64) place {
+	moment, before := s.oldest, s.oldest
+	for i, off := 0, 0; i < s.count; i++ {
+		since, c, n := readCharge(s.body[off:])
+		if n == 0 {
+			break
+		}
+		if i > 0 {
+			before, moment = moment, moment+int64(since)
+		}
+		if moment == at && c == cost && cost <= s.total {
+			return place{from: off, to: off + n, since: since, before: before}
+		}
+		off += n
+	}
+	return place{}
+}
+
+// logRelease is when at least excess of s has expired.
+func (w *window) logRelease(s *state, excess uint64) int64 {
+	moment := s.oldest
+	for i, b := 0, s.body; i < s.count; i++ {
+		since, cost, n := readCharge(b)
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+		if i > 0 {
+			moment += int64(since)
+		}
+		if cost >= excess {
+			return moment + w.length
+		}
+		excess -= cost
+	}
+	return s.newest + w.length
+}
