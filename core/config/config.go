@@ -71,12 +71,12 @@ type Source struct {
 // LimitCaller restricts a limit to one kind of caller.
 type LimitCaller uint8
 
-// The values of rate_limits[].caller. LimitAny is the default.
+// The values of rate_limits[].caller. AnyCaller is the default.
 const (
-	LimitAny LimitCaller = iota
-	LimitHuman
-	LimitMachine
-	LimitAnonymous
+	AnyCaller LimitCaller = iota
+	Human
+	Machine
+	Anonymous
 )
 
 // Limit is one rate limit: the arithmetic's rule, and what the Gate needs to apply it.

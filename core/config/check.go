@@ -1,0 +1,269 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// check holds a value against its shape, reports what doesn't fit and fills in the defaults of what isn't there.
+func (r *report) check(n *node, s *Shape, secret bool) {
+	secret = secret || s.Secret
+	switch s.Type {
+	case Text:
+		r.checkText(n, s, secret)
+	case Integer:
+		if v, ok := integer(n.text); n.kind != isNumber || !ok || v < s.Min || v > s.Max {
+			r.problem(n, s.want()+", got "+n.got(secret))
+		}
+	case Boolean:
+		if n.kind != isBoolean {
+			r.problem(n, s.want()+", got "+n.got(secret))
+		}
+	case List:
+		r.checkList(n, s, secret)
+	case Map:
+		r.checkMap(n, s, secret)
+	case Object:
+		r.checkObject(n, s, secret)
+	case Either:
+		for _, one := range s.Either {
+			if one.kind() == n.kind {
+				r.check(n, one, secret)
+				return
+			}
+		}
+		r.problem(n, s.want()+", got "+n.got(secret))
+	}
+}
+
+func (r *report) checkText(n *node, s *Shape, secret bool) {
+	bad := n.kind != isText
+	if !bad && s.Enum != nil {
+		bad = !slices.Contains(s.Enum, n.text)
+	} else if !bad {
+		if length := utf8.RuneCountInString(n.text); !s.holds(length) {
+			r.problem(n, s.want()+", got "+strconv.Itoa(length))
+			return
+		}
+		if s.Format != nil && !s.Format.ok(n.text) {
+			r.problem(n, "want "+s.Format.Want+", got "+n.got(secret))
+			return
+		}
+	}
+	if bad {
+		r.problem(n, s.want()+", got "+n.got(secret))
+	}
+}
+
+func (r *report) checkList(n *node, s *Shape, secret bool) {
+	if n.kind != isList {
+		r.problem(n, s.want()+", got "+n.got(secret))
+		return
+	}
+	if !s.holds(len(n.kids)) {
+		r.problem(n, s.want()+", got "+strconv.Itoa(len(n.kids)))
+	}
+	seen := map[string]bool{}
+	for _, kid := range n.kids {
+		r.check(kid, s.Element, secret)
+		if s.Unique && kid.kind == isText {
+			if seen[kid.text] {
+				r.problem(kid, kid.got(secret)+" is already in the list")
+			}
+			seen[kid.text] = true
+		}
+	}
+}
+
+func (r *report) checkMap(n *node, s *Shape, secret bool) {
+	if n.kind != isObject {
+		r.problem(n, s.want()+", got "+n.got(secret))
+		return
+	}
+	if !s.holds(len(n.kids)) {
+		r.problem(n, s.want()+", got "+strconv.Itoa(len(n.kids)))
+	}
+	for _, kid := range n.kids {
+		if !s.Names.holds(utf8.RuneCountInString(kid.name)) {
+			r.problem(kid, "want a name of "+span(s.Names.Min, s.Names.Max)+" characters")
+			continue
+		}
+		r.check(kid, s.Element, secret)
+	}
+}
+
+func (r *report) checkObject(n *node, s *Shape, secret bool) {
+	if n.kind != isObject {
+		r.problem(n, s.want()+", got "+n.got(secret))
+		return
+	}
+	for _, kid := range n.kids {
+		if f := s.field(kid.name); f != nil {
+			r.check(kid, f.Shape, secret)
+		} else if !s.Open {
+			r.problem(kid, s.unknown(kid.name))
+		}
+	}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		switch {
+		case n.get(f.Name) != nil:
+		case f.Required:
+			r.missing(n, f.Name, "required: "+f.Shape.want())
+		case f.Default != "":
+			r.check(addDefault(n, f), f.Shape, secret)
+		}
+	}
+	if s.Choices != nil {
+		r.checkChoices(n, s.Choices)
+	}
+}
+
+// addDefault adds a field that the document leaves out.
+func addDefault(n *node, f *Field) *node {
+	kid := newBuilder(&report{}, []byte(f.Default)).value(n, f.Name, -1, 1)
+	kid.byDefault(n.offset)
+	n.kids = append(n.kids, kid)
+	return kid
+}
+
+// checkChoices makes sure that the object follows exactly one of the choices.
+func (r *report) checkChoices(n *node, choices []Choice) {
+	meant := meantChoice(n, choices)
+	if meant < 0 {
+		var ways []string
+		for _, c := range choices {
+			ways = append(ways, strings.Join(c.Need, " and "))
+		}
+		r.problem(n, "want either "+strings.Join(ways, ", or "))
+		return
+	}
+	for _, name := range choices[meant].Need {
+		if !n.has(name) {
+			first := firstGiven(n, choices[meant].Need)
+			r.missing(n, name, "required with "+first)
+		}
+	}
+	for i, c := range choices {
+		if i == meant {
+			continue
+		}
+		for _, names := range [][]string{c.Need, c.Also} {
+			for _, name := range names {
+				if n.has(name) {
+					r.problem(n.get(name), "not together with "+firstGiven(n, choices[meant].Need))
+				}
+			}
+		}
+	}
+}
+
+// meantChoice guesses, for the sake of the errors: the first choice whose first field is there, or else any of its fields; -1
+// if none is.
+func meantChoice(n *node, choices []Choice) int {
+	if i := slices.IndexFunc(choices, func(c Choice) bool { return n.has(c.Need[0]) }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(choices, func(c Choice) bool { return firstGiven(n, c.Need) != "" })
+}
+
+func firstGiven(n *node, names []string) string {
+	for _, name := range names {
+		if n.has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (s *Shape) field(name string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name {
+			return &s.Fields[i]
+		}
+	}
+	return nil
+}
+
+// holds reports whether a list or map of this shape may have n elements, or a text n characters.
+func (s *Shape) holds(n int) bool { return int64(n) >= s.Min && int64(n) <= s.Max }
+
+func (s *Shape) kind() kind {
+	switch s.Type {
+	case Text:
+		return isText
+	case Integer:
+		return isNumber
+	case Boolean:
+		return isBoolean
+	case List:
+		return isList
+	}
+	return isObject
+}
+
+// want says what is allowed.
+func (s *Shape) want() string {
+	bounds := span(s.Min, s.Max)
+	switch s.Type {
+	case Text:
+		if s.Enum != nil {
+			return "want " + alternatives(s.Enum)
+		}
+		return "want a string of " + bounds + " characters"
+	case Integer:
+		return "want " + bounds
+	case Boolean:
+		return "want true or false"
+	case List:
+		return "want a list of " + bounds
+	case Map:
+		return "want an object with " + bounds + " members"
+	case Either:
+		var ways []string
+		for _, one := range s.Either {
+			ways = append(ways, strings.TrimPrefix(one.want(), "want "))
+		}
+		return "want " + strings.Join(ways, ", or ")
+	}
+	return "want an object"
+}
+
+func span(low, high int64) string {
+	if low == high {
+		return strconv.FormatInt(low, 10)
+	}
+	return strconv.FormatInt(low, 10) + ".." + strconv.FormatInt(high, 10)
+}
+
+func alternatives(words []string) string {
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case i == len(words)-1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(w))
+	}
+	return b.String()
+}
+
+// got says what was found.
+func (n *node) got(secret bool) string {
+	switch {
+	case secret || n.kind == isList || n.kind == isObject:
+		return n.kind.String()
+	case n.kind == isText:
+		return quote(n.text)
+	case n.kind == isNumber && len(n.text) <= maxQuoted:
+		return n.text
+	case n.kind == isBoolean:
+		return strconv.FormatBool(n.truth)
+	}
+	return n.kind.String()
+}

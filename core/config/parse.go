@@ -1,0 +1,73 @@
+package config
+
+import (
+	"gatehouse/core/metrics"
+)
+
+// Parse reads a configuration: one JSON object in UTF-8, of at most MaxBytes, at most MaxDepth deep. env looks up the
+// variables that secrets may name; nil knows none. The error is Problems: all of them, never with a secret in it.
+func Parse(doc []byte, env func(name string) (value string, ok bool)) (*Config, error) {
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	p := &parser{env: env, config: &Config{}}
+	if root := p.tree(doc); root != nil {
+		p.check(root, &configuration, false)
+		p.resolve(root)
+	}
+	if len(p.problems) > 0 {
+		return nil, inOrder(p.problems)
+	}
+	for _, w := range inOrder(p.warnings) {
+		p.config.Warnings = append(p.config.Warnings, w.Path+": "+w.Message)
+	}
+	return p.config, nil
+}
+
+// parser turns a checked tree into a Config, and finds what a shape can't say. It goes on after problems: the Config is then
+// of no use, but the problems are complete.
+type parser struct {
+	report
+	env    func(string) (string, bool)
+	config *Config
+}
+
+func (p *parser) resolve(root *node) {
+	c := p.config
+	c.Observe = root.str("mode") == "observe"
+	c.AllowUnsafePaths = root.str("unsafe_paths") == "allow"
+	if c.AllowUnsafePaths {
+		p.warn(root.get("unsafe_paths"), "safe only if Envoy normalises paths itself")
+	}
+	c.Metrics = Metrics{PerRoute: root.get("metrics").yes("per_route")}
+	if root.get("metrics").str("naming") == "istio" {
+		c.Metrics.Naming = metrics.Istio
+	}
+	p.tokens(root)
+	p.limits(root)
+	p.routes(root)
+	p.audit(root)
+	p.identity(root)
+}
+
+// labels finds names that metrics can't tell apart.
+type labels struct {
+	first map[string]*node // by label value
+	names map[string]string
+}
+
+func newLabels() labels { return labels{map[string]*node{}, map[string]string{}} }
+
+// add reports a name at n that an earlier one, written otherwise, takes the label of. shared allows equal names.
+func (l labels) add(p *parser, n *node, name string, shared bool) {
+	value := metrics.LabelValue(name)
+	first, taken := l.first[value]
+	switch {
+	case !taken:
+		l.first[value], l.names[value] = n, name
+	case l.names[value] != name:
+		p.problem(n, quote(name)+" is "+quote(value)+" in metrics, and so is "+first.path())
+	case !shared:
+		p.problem(n, "the same as "+first.path())
+	}
+}

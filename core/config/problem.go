@@ -1,0 +1,65 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Problem is one thing wrong with a configuration.
+type Problem struct {
+	Path    string // "rate_limits[0].window_seconds"; "line 3, column 7" where the document isn't JSON, or not an object
+	Message string // what is allowed and, unless it may be a secret, what was found
+}
+
+// Problems are all the things wrong with a configuration, in document order. It is an error with one line for each.
+type Problems []Problem
+
+// Error is "path: message", a line for each problem.
+func (ps Problems) Error() string {
+	var b strings.Builder
+	for i, p := range ps {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p.Path)
+		b.WriteString(": ")
+		b.WriteString(p.Message)
+	}
+	return b.String()
+}
+
+// report collects problems and warnings while a document is read.
+type report struct {
+	problems, warnings []finding
+}
+
+type finding struct {
+	offset int // in the document, for the order
+	Problem
+}
+
+// problem reports an error at a node. A node that has one is bad: what depends on it is not looked at, so that one mistake
+// is reported once.
+func (r *report) problem(n *node, message string) {
+	n.bad = true
+	r.problems = append(r.problems, finding{n.offset, Problem{n.path(), message}})
+}
+
+// missing reports an error about a field that an object doesn't have.
+func (r *report) missing(n *node, field, message string) {
+	r.problems = append(r.problems, finding{n.offset, Problem{childPath(n.path(), field), message}})
+}
+
+func (r *report) warn(n *node, message string) {
+	r.warnings = append(r.warnings, finding{n.offset, Problem{n.path(), message}})
+}
+
+// inOrder sorts findings as the document has them; those at one place stay in the order they were made.
+func inOrder(fs []finding) Problems {
+	slices.SortStableFunc(fs, func(a, b finding) int { return a.offset - b.offset })
+	out := make(Problems, len(fs))
+	for i, f := range fs {
+		out[i] = f.Problem
+	}
+	return out
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"slices"
+
+	"gatehouse/core/metrics"
+	"gatehouse/core/policy"
+)
+
+func (p *parser) routes(root *node) {
+	names := newLabels()
+	named := make([]bool, len(p.config.Limits))
+	var all *node // the first route that leaves nothing for those after it
+	for _, n := range root.list("routes") {
+		r := p.route(n)
+		if n := namedBy(n); n.usable() && p.config.Metrics.PerRoute {
+			p.routeLabel(names, n)
+		}
+		if all != nil {
+			p.warn(n, "never reached: "+all.path()+" takes every request")
+		} else if r.Pattern.String() == "/**" && r.Methods == nil && r.Hosts == nil {
+			all = n
+		}
+		r.RateLimits = p.limitsOf(n, root, r.Auth)
+		for _, i := range r.RateLimits {
+			named[i] = true
+		}
+		p.checkCost(n, root, &r)
+		p.config.Routes = append(p.config.Routes, r)
+	}
+	for i, n := range root.list("rate_limits") {
+		if !named[i] && n.usable() {
+			p.warn(n, "applies to no route")
+		}
+	}
+}
+
+// namedBy is what names a route: its name, or its path where it has none.
+func namedBy(n *node) *node {
+	if n.has("name") {
+		return n.get("name")
+	}
+	return n.get("path")
+}
+
+// routeLabel makes sure that metrics tell routes with different names apart. Routes of one name share their metrics.
+func (p *parser) routeLabel(names labels, n *node) {
+	if metrics.LabelValue(n.text) == metrics.RouteNone {
+		p.problem(n, quote(n.text)+" is what metrics call no route")
+		return
+	}
+	names.add(p, n, n.text, true)
+}
+
+func (p *parser) route(n *node) policy.Route {
+	r := policy.Route{
+		Name:      n.str("name"),
+		Pattern:   p.pattern(n.get("path")),
+		Methods:   n.strs("methods"),
+		ScopesAll: n.strs("scopes_all"),
+		ScopesAny: n.strs("scopes_any"),
+		GroupsAny: n.strs("groups_any"),
+		Cost:      uint64(n.num("cost")),
+		Audit:     n.yes("audit"),
+		CORSPass:  n.str("cors_preflight") == "pass",
+	}
+	if r.Name == "" {
+		r.Name = n.str("path")
+	}
+	for _, kid := range n.list("hosts") {
+		if kid.usable() {
+			host, err := policy.ParseHost(kid.text)
+			if err != nil {
+				p.problem(kid, err.Error()+", got "+quote(kid.text))
+			}
+			r.Hosts = append(r.Hosts, host)
+		}
+	}
+	if claims := n.get("claims"); claims.usable() {
+		for _, kid := range claims.kids {
+			r.Claims = append(r.Claims, policy.ClaimRule{Name: kid.name, Values: claims.strs(kid.name)})
+		}
+	}
+	switch n.str("caller") {
+	case "human":
+		r.Caller = policy.HumanOnly
+	case "machine":
+		r.Caller = policy.MachineOnly
+	}
+	switch n.str("auth") {
+	case "optional":
+		r.Auth = policy.Optional
+	case "none":
+		r.Auth = policy.None
+		p.noRequirements(n, r.Caller)
+	}
+	return r
+}
+
+// pattern reads a path pattern that the shape has passed.
+func (p *parser) pattern(n *node) policy.Pattern {
+	if !n.usable() {
+		return policy.Pattern{}
+	}
+	pattern, err := policy.ParsePattern(n.text)
+	if err != nil {
+		p.problem(n, err.Error()+", got "+quote(n.text))
+	}
+	return pattern
+}
+
+// noRequirements refuses what would look like protection on a route that doesn't look at tokens.
+func (p *parser) noRequirements(n *node, c policy.CallerRule) {
+	if c != policy.AnyCaller {
+		p.problem(n.get("caller"), `not together with "auth": "none"`)
+	}
+	for _, name := range []string{"scopes_all", "scopes_any", "groups_any", "claims"} {
+		if n.has(name) {
+			p.problem(n.get(name), `not together with "auth": "none"`)
+		}
+	}
+}
+
+// limitsOf are the indexes of the limits that apply to a route, in the order of rate_limits.
+func (p *parser) limitsOf(n, root *node, auth policy.Auth) []int {
+	var out []int
+	if !n.has("rate_limits") {
+		for i := range p.config.Limits {
+			if !p.config.Limits[i].ByName && auth != policy.None {
+				out = append(out, i)
+			}
+		}
+		return out
+	}
+	for _, kid := range n.list("rate_limits") {
+		if !kid.usable() {
+			continue
+		}
+		i := slices.IndexFunc(p.config.Limits, func(l Limit) bool { return l.Name == kid.text })
+		switch {
+		case i >= 0:
+			out = append(out, i)
+		case root.get("rate_limits").usable():
+			p.problem(kid, "no limit is named "+quote(kid.text))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (p *parser) checkCost(n, root *node, r *policy.Route) {
+	cost := n.get("cost")
+	for _, i := range r.RateLimits {
+		for _, w := range p.config.Limits[i].Windows {
+			if w.Max != 0 && r.Cost > w.Max && cost.usable() {
+				p.problem(cost, "want at most "+itoa(int64(w.Max))+", the max_requests of "+root.list("rate_limits")[i].path()+
+					", got "+itoa(int64(r.Cost)))
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package config
+
+import "strings"
+
+// unknown is the error for a field that an object of this shape doesn't have.
+func (s *Shape) unknown(name string) string {
+	best, distance := "", 3
+	for _, f := range s.Fields {
+		if d := editDistance(strings.ToLower(name), f.Name, distance); d < distance {
+			best, distance = f.Name, d
+		}
+	}
+	if best != "" {
+		return "unknown field, did you mean " + best + "?"
+	}
+	var names []string
+	for _, f := range s.Fields {
+		names = append(names, f.Name)
+	}
+	return "unknown field, want one of " + strings.Join(names, ", ")
+}
+
+// editDistance is how many single-byte insertions, deletions and substitutions turn a into b (Levenshtein); limit when it is
+// at least that.
+func editDistance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
+}

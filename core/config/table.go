@@ -1,0 +1,59 @@
+package config
+
+// The tables in this file and its neighbours are the configuration's reference: what docs say about a field, and what
+// Parse accepts, is here and nowhere else.
+
+var configuration = Shape{Type: Object, Fields: []Field{
+	{Name: "mode", Default: `"enforce"`, Shape: &Shape{Type: Text, Enum: []string{"enforce", "observe"}},
+		Doc: "`observe` decides, counts and audits everything and refuses nothing; what would have been refused charges no limit."},
+	{Name: "unsafe_paths", Default: `"refuse"`, Shape: &Shape{Type: Text, Enum: []string{"refuse", "allow"}},
+		Doc: "`refuse`: a path that the router behind could read differently gets 400 `unsafe_path`. `allow` is for those whose Envoy already normalises paths."},
+	{Name: "tokens", Shape: &tokens,
+		Doc: "Where tokens come from and who may issue them. Required unless every route is `\"auth\": \"none\"`."},
+	{Name: "routes", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 1000, Element: &route},
+		Doc: "What each path asks of a caller. The first match wins; a request that no route matches gets 403 `no_route`."},
+	{Name: "rate_limits", Default: `[]`, Shape: &Shape{Type: List, Max: 256, Element: &rateLimit},
+		Doc: "Sliding-window limits, charged in this order."},
+	{Name: "audit", Default: `{}`, Shape: &audit,
+		Doc: "Which requests are recorded, and where."},
+	{Name: "identity_headers", Default: `{}`, Shape: &Shape{Type: Either, Either: []*Shape{
+		{Type: Text, Enum: []string{"none"}},
+		&identity,
+	}}, Doc: "What the upstream is told about the caller: `PREFIXuser-id`, `-client-id`, `-caller`, `-issuer`, `-scopes`, `-groups`. With `none` nothing is added, and nothing that the client sent is removed."},
+	{Name: "metrics", Default: `{}`, Shape: &metricNames,
+		Doc: "How metrics are named."},
+}}
+
+var audit = Shape{Type: Object, Fields: []Field{
+	{Name: "enabled", Default: `true`, Shape: &boolean,
+		Doc: "Whether events are written at all."},
+	{Name: "exclude_paths", Default: `["/health","/metrics"]`, Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &path},
+		Doc: "Paths, in the grammar of routes, whose admitted requests aren't recorded. Refusals are, all the same."},
+	{Name: "log", Default: `"info"`, Shape: &Shape{Type: Text, Enum: logLevels},
+		Doc: "The level at which events go to the proxy's log. Istio's proxies log from `warn`."},
+	{Name: "access_log", Default: `true`, Shape: &boolean,
+		Doc: "Whether the event is also the filter state `wasm.gatehouse_audit`, which Envoy's access loggers can write."},
+	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
+		Doc: "Extra claims to record under `metadata`."},
+	{Name: "headers", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &headerName},
+		Doc: "Extra request headers to record under `metadata`; never `authorization`, `cookie` or a header that carries the token."},
+	{Name: "max_field_bytes", Default: `1024`, Shape: &Shape{Type: Integer, Min: 16, Max: 65536},
+		Doc: "Where longer values are cut."},
+}}
+
+// logLevels are the values of audit.log, in the order of LogLevel.
+var logLevels = []string{"none", "trace", "debug", "info", "warn", "error", "critical"}
+
+var identity = Shape{Type: Object, Fields: []Field{
+	{Name: "prefix", Default: `"x-gatehouse-"`, Shape: &Shape{Type: Text, Min: 2, Max: 64, Format: &prefixFormat},
+		Doc: "What the headers begin with. Headers of the client that begin so, `_` read as `-`, are removed on every route."},
+	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
+		Doc: "Claims to pass on, as `PREFIXclaim-NAME`; the name in lower case, anything but letters and digits as `-`."},
+}}
+
+var metricNames = Shape{Type: Object, Fields: []Field{
+	{Name: "per_route", Default: `true`, Shape: &boolean,
+		Doc: "Whether `gatehouse_requests_total` tells routes apart."},
+	{Name: "naming", Default: `"envoy"`, Shape: &Shape{Type: Text, Enum: []string{"envoy", "istio"}},
+		Doc: "How labels are written into names: for the `stats_tags` of `envoy.yaml`, or for Istio's own."},
+}}

@@ -1,0 +1,86 @@
+package config
+
+var path = Shape{Type: Text, Min: 1, Max: 1024, Format: &pathFormat}
+
+var headerName = Shape{Type: Text, Min: 1, Max: 256, Format: &tokenFormat}
+
+var scopes = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256, Format: &scopeFormat}}
+
+var values = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 1024}}
+
+var route = Shape{Type: Object, Fields: []Field{
+	{Name: "path", Required: true, Shape: &path,
+		Doc: "`/exact` (and `/exact/`), `/tree/**` (the path itself and all below it), `/users/*/avatar` (`*` is one segment)."},
+	{Name: "methods", Shape: &Shape{Type: List, Min: 1, Max: 16, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 32, Format: &methodFormat}},
+		Doc: "Narrows the route to these. `GET` doesn't include `HEAD`."},
+	{Name: "hosts", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 255}},
+		Doc: "Narrows the route to these: exact, or `*.example.com`; compared in lower case without port or trailing dot."},
+	{Name: "name", Shape: &Shape{Type: Text, Min: 1, Max: 1024},
+		Doc: "Labels metrics and audit events. By default the path. Unique after mapping to `[a-z0-9_]`, unless `metrics.per_route` is false."},
+	{Name: "auth", Default: `"required"`, Shape: &Shape{Type: Text, Enum: []string{"required", "optional", "none"}},
+		Doc: "`optional`: no token is an anonymous caller, a bad one still 401. `none`: tokens aren't looked at."},
+	{Name: "caller", Default: `"any"`, Shape: &Shape{Type: Text, Enum: []string{"any", "human", "machine"}},
+		Doc: "Who is admitted."},
+	{Name: "scopes_all", Shape: &scopes,
+		Doc: "The token needs all of these scopes."},
+	{Name: "scopes_any", Shape: &scopes,
+		Doc: "The token needs one of these scopes."},
+	{Name: "groups_any", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256}},
+		Doc: "The caller must be in one of these groups."},
+	{Name: "claims", Shape: &Shape{Type: Map, Min: 1, Max: 16, Names: &claimName, Element: &values},
+		Doc: "Claims and the values they may have: `{\"tenant\": [\"a\",\"b\"]}`."},
+	{Name: "rate_limits", Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &label},
+		Doc: "The names of the limits that apply. By default those with `\"apply\": \"everywhere\"`; none where `auth` is `none`."},
+	{Name: "cost", Default: `1`, Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
+		Doc: "What a request weighs. At most the `max_requests` of each limit that applies."},
+	{Name: "audit", Default: `true`, Shape: &boolean,
+		Doc: "`false` leaves the route's admitted requests out of the audit log."},
+	{Name: "cors_preflight", Default: `"check"`, Shape: &Shape{Type: Text, Enum: []string{"check", "pass"}},
+		Doc: "`pass`: an `OPTIONS` with `origin` and `access-control-request-method` goes through unauthenticated."},
+}}
+
+// maxRequests bounds rate_limits[].max_requests and what one request can cost.
+const maxRequests = 1_000_000_000
+
+var windowFields = []Field{
+	{Name: "max_requests", Required: true, Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
+		Doc: "The cost that is admitted in any window."},
+	{Name: "window_seconds", Required: true, Shape: &Shape{Type: Integer, Min: 1, Max: 86400},
+		Doc: "The window's length."},
+}
+
+var rateLimit = Shape{Type: Object,
+	Choices: []Choice{
+		{Need: []string{"max_requests", "window_seconds"}},
+		{Need: []string{"windows"}},
+	},
+	Fields: []Field{
+		{Name: "name", Required: true, Shape: &label,
+			Doc: "Labels headers, metrics and audit events. Unique after mapping to `[a-z0-9_]`."},
+		{Name: "max_requests", Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
+			Doc: "The cost that is admitted in any window of `window_seconds`."},
+		{Name: "window_seconds", Shape: &Shape{Type: Integer, Min: 1, Max: 86400},
+			Doc: "The window's length. With `max_requests`, or `windows` instead of both."},
+		{Name: "windows", Shape: &Shape{Type: List, Min: 1, Max: 4, Element: &Shape{Type: Object, Fields: windowFields}},
+			Doc: "Several windows at once, each of another length."},
+		{Name: "identifier", Default: `["user_id|client_id|ip"]`,
+			Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 1024}},
+			Doc:   "Whom the limit counts: the elements together form the key, `|` means the first that is there. Elements: `user_id`, `client_id`, `ip`, `claim:NAME`, `header:NAME`, `route`, `method`, `host`, `global`."},
+		{Name: "ip_prefix_v4", Default: `32`, Shape: &Shape{Type: Integer, Min: 1, Max: 32},
+			Doc: "How many bits of an IPv4 address `ip` counts."},
+		{Name: "ip_prefix_v6", Default: `64`, Shape: &Shape{Type: Integer, Min: 1, Max: 128},
+			Doc: "How many bits of an IPv6 address `ip` counts."},
+		{Name: "caller", Default: `"any"`, Shape: &Shape{Type: Text, Enum: []string{"any", "human", "machine", "anonymous"}},
+			Doc: "Whom the limit applies to."},
+		{Name: "apply", Default: `"everywhere"`, Shape: &Shape{Type: Text, Enum: []string{"everywhere", "by_name"}},
+			Doc: "`by_name`: only to routes that name it."},
+		{Name: "when", Default: `"after_auth"`, Shape: &Shape{Type: Text, Enum: []string{"after_auth", "before_auth"}},
+			Doc: "`before_auth` is against floods of bad tokens: only `ip`, `route`, `method`, `host` and `global`, and its charge stays whatever follows."},
+		{Name: "shadow", Default: `false`, Shape: &boolean,
+			Doc: "Counts and reports, never refuses, shows no headers."},
+		{Name: "max_identifiers", Default: `65536`, Shape: &Shape{Type: Integer, Min: 1, Max: 1_000_000},
+			Doc: "Bounds the limit's memory."},
+		{Name: "on_contention", Default: `"deny"`, Shape: &Shape{Type: Text, Enum: []string{"deny", "allow"}},
+			Doc: "What becomes of a request whose charge was lost to other workers 16 times."},
+	},
+}
