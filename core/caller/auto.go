@@ -2,123 +2,92 @@ package caller
 
 import "gatehouse/core/claims"
 
-// The evidence of the auto profile: each names a rule, in the order in which they are tried. docs/m2m.md lists them
-// with their sources.
-const (
-	evidenceAuth0Grant      = "auth0-gty"
-	evidenceAuth0Subject    = "auth0-clients-subject"
-	evidenceKeycloak        = "keycloak-service-account"
-	evidenceEntra           = "entra-idtyp"
-	evidenceOkta            = "okta-cid-subject"
-	evidenceClientIDSubject = "client-id-subject"
-	evidenceAzpSubject      = "azp-subject"
-	evidenceGoogle          = "google-service-account"
-	evidenceKubernetes      = "kubernetes-service-account"
-	evidenceGitHub          = "github-actions"
-	evidenceGitLab          = "gitlab-ci"
-	evidenceSPIFFE          = "spiffe"
-	evidenceAuth0User       = "auth0-user-subject"
-)
+// rule is one piece of evidence.
+type rule struct {
+	kind     Kind
+	evidence string // its name, as docs/m2m.md and audit events have it
+	holds    func(c claims.Set, sub string) bool
+}
 
-// auto asks for positive evidence, for machines first: what is absent proves nothing (an RFC 9068 access token of a
-// human needs no e-mail), and service accounts may carry claims about a user (Google's an e-mail, Keycloak's a name).
+// autoRules ask for positive evidence: what is absent proves nothing (an RFC 9068 access token of a human needs no
+// e-mail). Machines come first, because service accounts carry claims that read like a human's: Google's an e-mail,
+// Keycloak's a user name, Cognito's auth_time. Two rules in between are for tokens of which such claims say nothing.
+// docs/m2m.md lists all of them with their sources, and a test keeps it so.
+var autoRules = [...]rule{
+	{Machine, "auth0-gty", func(c claims.Set, _ string) bool { return is(c, "gty", "client-credentials") }},
+	{Machine, "auth0-clients-subject", func(_ claims.Set, sub string) bool { return hasSuffix(sub, "@clients") }},
+	{Machine, "keycloak-service-account", func(c claims.Set, _ string) bool { return isOwnServiceAccount(c) }},
+	{Machine, "entra-idtyp", func(c claims.Set, _ string) bool { return is(c, "idtyp", "app") }},
+	{Machine, "okta-cid-subject", func(c claims.Set, sub string) bool { return is(c, "cid", sub) }},
+	{Machine, "client-id-subject", func(c claims.Set, sub string) bool { return is(c, "client_id", sub) }},
+	{Machine, "azp-subject", func(c claims.Set, sub string) bool { return is(c, "azp", sub) }},
+	{Machine, "google-service-account", isGoogleServiceAccount},
+	{Machine, "kubernetes-service-account", isKubernetesServiceAccount},
+	{Machine, "github-actions", func(c claims.Set, _ string) bool { return hasAll(c, "repository", "workflow", "run_id") }},
+	{Machine, "gitlab-ci", func(c claims.Set, _ string) bool { return hasAll(c, "project_path", "pipeline_id", "job_id") }},
+	{Machine, "spiffe", func(_ claims.Set, sub string) bool { return isSPIFFE(sub) }},
+	{Machine, "authentik-client-credentials", func(c claims.Set, _ string) bool { return isAuthentikClient(c) }},
+
+	{Unknown, "keycloak-other-service-account", func(c claims.Set, _ string) bool { return isServiceAccount(c) }},
+	{Unknown, "authentik-without-session", func(c claims.Set, _ string) bool { return isAuthentik(c) && !hasAll(c, "sid") }},
+
+	{Human, "email", hasText("email")},
+	{Human, "name", hasText("name")},
+	{Human, "given_name", hasText("given_name")},
+	{Human, "family_name", hasText("family_name")},
+	{Human, "preferred_username", hasText("preferred_username")},
+	{Human, "cognito:username", hasText("cognito:username")},
+	{Human, "auth_time", func(c claims.Set, _ string) bool { return c.Get("auth_time").Kind() == claims.Number }},
+	{Human, "sid", hasText("sid")},
+	{Human, "amr", func(c claims.Set, _ string) bool { return len(c.Strings("amr")) > 0 }},
+	{Human, "upn", hasText("upn")},
+	{Human, "auth0-user-subject", func(_ claims.Set, sub string) bool { return hasPrefix(sub, "auth0|") }},
+}
+
+// auto applies autoRules. A claim of another JSON type than its specification's is no evidence.
 func auto(c claims.Set) Verdict {
-	if evidence := machine(c); evidence != "" {
-		return Verdict{Machine, evidence}
-	}
-	if evidence := human(c); evidence != "" {
-		return Verdict{Human, evidence}
+	sub, _ := c.String("sub")
+	for i := range autoRules {
+		if autoRules[i].holds(c, sub) {
+			return Verdict{autoRules[i].kind, autoRules[i].evidence}
+		}
 	}
 	return Verdict{}
 }
 
-func machine(c claims.Set) string {
-	sub, _ := c.String("sub")
-	switch {
-	case is(c, "gty", "client-credentials"):
-		return evidenceAuth0Grant
-	case hasSuffix(sub, "@clients"):
-		return evidenceAuth0Subject
-	case isKeycloakServiceAccount(c):
-		return evidenceKeycloak
-	case is(c, "idtyp", "app"):
-		return evidenceEntra
-	case sub != "" && is(c, "cid", sub):
-		return evidenceOkta
-	case sub != "" && is(c, "client_id", sub):
-		return evidenceClientIDSubject
-	case sub != "" && is(c, "azp", sub):
-		return evidenceAzpSubject
-	case isGoogleServiceAccount(c, sub):
-		return evidenceGoogle
-	case isKubernetesServiceAccount(c, sub):
-		return evidenceKubernetes
-	case hasAll(c, "repository", "workflow", "run_id"):
-		return evidenceGitHub
-	case hasAll(c, "project_path", "pipeline_id", "job_id"):
-		return evidenceGitLab
-	case isSPIFFE(sub):
-		return evidenceSPIFFE
-	}
-	return ""
+// isServiceAccount sees the user name that Keycloak gives a client's service account. In another client's token, where
+// token exchange puts it, the name, and the session that comes with it, belong to nobody in particular.
+func isServiceAccount(c claims.Set) bool {
+	_, ok := serviceAccountOf(c)
+	return ok
 }
 
-// human tries the rules in order; a claim of another JSON type than its specification's is no evidence.
-func human(c claims.Set) string {
-	if isForeignServiceAccount(c) {
-		return ""
-	}
-	for _, name := range [...]string{"email", "name", "given_name", "family_name", "preferred_username", "cognito:username"} {
-		if _, ok := c.String(name); ok {
-			return name
-		}
-	}
-	if c.Get("auth_time").Kind() == claims.Number {
-		return "auth_time"
-	}
-	if _, ok := c.String("sid"); ok {
-		return "sid"
-	}
-	if len(c.Strings("amr")) > 0 {
-		return "amr"
-	}
-	if _, ok := c.String("upn"); ok {
-		return "upn"
-	}
-	if sub, _ := c.String("sub"); hasPrefix(sub, "auth0|") {
-		return evidenceAuth0User
-	}
-	return ""
-}
-
-// keycloakPrefix begins the user name that Keycloak gives a client's service account.
-const keycloakPrefix = "service-account-"
-
-// isKeycloakServiceAccount wants the client's own service account: Keycloak keeps user names in lower case, client ids
-// as they were entered.
-func isKeycloakServiceAccount(c claims.Set) bool {
-	name, _ := c.String("preferred_username")
-	if !hasPrefix(name, keycloakPrefix) {
+// isOwnServiceAccount wants the service account of the very client that the token was issued to. Keycloak keeps user
+// names in lower case and client ids as they were entered.
+func isOwnServiceAccount(c claims.Set) bool {
+	account, ok := serviceAccountOf(c)
+	if !ok {
 		return false
 	}
-	id := name[len(keycloakPrefix):]
-	for _, claim := range [...]string{"client_id", "azp"} {
-		if client, ok := c.String(claim); ok && equalFold(id, client) {
+	for _, name := range [...]string{"client_id", "azp"} {
+		if client, ok := c.String(name); ok && equalFold(account, client) {
 			return true
 		}
 	}
 	return false
 }
 
-// isForeignServiceAccount sees a Keycloak service account in another client's token, as token exchange makes them. It
-// has a user name and perhaps a session, but nobody sits behind it for sure.
-func isForeignServiceAccount(c claims.Set) bool {
+func serviceAccountOf(c claims.Set) (client string, ok bool) {
+	const prefix = "service-account-"
 	name, _ := c.String("preferred_username")
-	return hasPrefix(name, keycloakPrefix)
+	if !hasPrefix(name, prefix) {
+		return "", false
+	}
+	return name[len(prefix):], true
 }
 
 // isGoogleServiceAccount trusts the e-mail's domain only where Google vouches for it, or where the account signed the
-// token itself.
+// token itself: elsewhere a human may choose an e-mail.
 func isGoogleServiceAccount(c claims.Set, sub string) bool {
 	const domain = ".gserviceaccount.com"
 	iss, _ := c.String("iss")
@@ -130,7 +99,7 @@ func isGoogleServiceAccount(c claims.Set, sub string) bool {
 }
 
 // isKubernetesServiceAccount wants the subject's form and the claims that only an API server writes: an object in
-// bound tokens, flat names in legacy ones.
+// bound tokens, flat names in those from Secrets.
 func isKubernetesServiceAccount(c claims.Set, sub string) bool {
 	if !hasPrefix(sub, "system:serviceaccount:") {
 		return false
@@ -138,7 +107,7 @@ func isKubernetesServiceAccount(c claims.Set, sub string) bool {
 	return c.Get("kubernetes.io").Kind() == claims.Object || hasAll(c, "kubernetes.io/serviceaccount/namespace")
 }
 
-// isSPIFFE reads a SPIFFE ID (SPIFFE-ID §2): a trust domain, and a path.
+// isSPIFFE reads a SPIFFE ID (SPIFFE-ID §2): a trust domain, and perhaps a path.
 func isSPIFFE(sub string) bool {
 	const scheme = "spiffe://"
 	if !hasPrefix(sub, scheme) {
@@ -151,14 +120,33 @@ func isSPIFFE(sub string) bool {
 			return c == '/' && i > 0
 		}
 	}
-	return len(sub) > len(scheme)
+	return true
 }
 
+// isAuthentik knows authentik's tokens by their acr. They have auth_time and, on request, names for everybody; only a
+// browser session (sid) tells a human.
+func isAuthentik(c claims.Set) bool {
+	acr, _ := c.String("acr")
+	return hasPrefix(acr, "goauthentik.io/")
+}
+
+// isAuthentikClient sees the account that authentik generates for a client that identifies by its own secret.
+func isAuthentikClient(c claims.Set) bool {
+	name, _ := c.String("preferred_username")
+	return isAuthentik(c) && !hasAll(c, "sid") && hasPrefix(name, "ak-") && hasSuffix(name, "-client_credentials")
+}
+
+// is reports whether a claim is that text, which isn't empty.
 func is(c claims.Set, name, want string) bool {
 	text, ok := c.String(name)
 	return ok && text == want
 }
 
+func hasText(name string) func(claims.Set, string) bool {
+	return func(c claims.Set, _ string) bool { return hasAll(c, name) }
+}
+
+// hasAll wants claims that are strings and not empty.
 func hasAll(c claims.Set, names ...string) bool {
 	for _, name := range names {
 		if _, ok := c.String(name); !ok {
@@ -168,12 +156,15 @@ func hasAll(c claims.Set, names ...string) bool {
 	return true
 }
 
+// hasPrefix wants something after the prefix.
 func hasPrefix(s, prefix string) bool { return len(s) > len(prefix) && s[:len(prefix)] == prefix }
 
+// hasSuffix wants something before the suffix.
 func hasSuffix(s, suffix string) bool {
 	return len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix
 }
 
+// equalFold ignores the case of ASCII letters.
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false

@@ -55,7 +55,8 @@ func (p Profile) String() string {
 	return "auto"
 }
 
-// Verdict is what a caller is, and the name of the rule that says so: a constant, listed in docs/m2m.md, "" for Unknown.
+// Verdict is what a caller is, and the name of the rule that says so: a constant, listed in docs/m2m.md, "" when no rule
+// holds and the caller is therefore Unknown.
 type Verdict struct {
 	Kind     Kind
 	Evidence string
