@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -16,6 +17,7 @@ var (
 	errNotObject = errors.New("not a JSON object")
 	errTrailing  = errors.New("data after the JSON object")
 	errDepth     = errors.New("nested too deeply")
+	errJSON      = errors.New("not strict JSON")
 )
 
 // Set is an immutable claim set. Its zero value has no claims.
@@ -25,7 +27,7 @@ type Set struct {
 }
 
 type member struct {
-	name  string
+	name  []byte // unescaped
 	value Value
 }
 
@@ -33,7 +35,7 @@ type member struct {
 // lets a parser take the last one; two parsers that disagree are an attack) and at most MaxDepth deep. The set keeps
 // doc; the caller must not change it.
 func Parse(doc []byte) (Set, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(doc))
+	d := jsontext.NewDecoder(bytes.NewBuffer(doc))
 	if d.PeekKind() != '{' {
 		return Set{}, errNotObject
 	}
@@ -44,7 +46,7 @@ func Parse(doc []byte) (Set, error) {
 	if _, err := d.ReadToken(); err != io.EOF { //nolint:errorlint // jsontext returns io.EOF itself
 		return Set{}, errTrailing
 	}
-	doc = bytes.TrimLeft(doc[:end], " \t\r\n")
+	doc = doc[skipSpace(doc, 0):end:end]
 	return Set{raw: doc, members: membersOf(doc)}, nil
 }
 
@@ -52,7 +54,7 @@ func Parse(doc []byte) (Set, error) {
 func skim(d *jsontext.Decoder) error {
 	for {
 		if _, err := d.ReadToken(); err != nil {
-			return err
+			return errJSON // the decoder's own error quotes the document
 		}
 		switch depth := d.StackDepth(); {
 		case depth == 0:
@@ -63,28 +65,6 @@ func skim(d *jsontext.Decoder) error {
 	}
 }
 
-// membersOf splits an object that Parse has accepted.
-func membersOf(obj []byte) []member {
-	d := jsontext.NewDecoder(bytes.NewReader(obj), jsontext.AllowDuplicateNames(true))
-	var out []member
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-		return nil
-	}
-	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil
-		}
-		text := name.String()
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil
-		}
-		out = append(out, member{text, Value{bytes.Clone(v)}})
-	}
-	return out
-}
-
 // Raw is the JSON object as it was signed, without surrounding white space. It must not be changed.
 func (s Set) Raw() []byte { return s.raw }
 
@@ -92,7 +72,7 @@ func (s Set) Raw() []byte { return s.raw }
 // ("realm_access.roles"). A claim that isn't there has the kind Absent.
 func (s Set) Get(name string) Value {
 	for i := range s.members {
-		if s.members[i].name == name {
+		if string(s.members[i].name) == name {
 			return s.members[i].value
 		}
 	}
@@ -101,7 +81,7 @@ func (s Set) Get(name string) Value {
 			continue
 		}
 		for j := range s.members {
-			if s.members[j].name == name[:i] {
+			if string(s.members[j].name) == name[:i] {
 				if v := s.members[j].value.Member(name[i+1:]); v.Exists() {
 					return v
 				}
@@ -145,26 +125,5 @@ func (s Set) Words(name string) []string {
 	if !ok {
 		return s.Strings(name)
 	}
-	var out []string
-	for len(text) > 0 {
-		word := text
-		if i := indexSpace(text); i >= 0 {
-			word, text = text[:i], text[i+1:]
-		} else {
-			text = ""
-		}
-		if word != "" {
-			out = append(out, word)
-		}
-	}
-	return out
-}
-
-func indexSpace(s string) int {
-	for i := range len(s) {
-		if s[i] == ' ' {
-			return i
-		}
-	}
-	return -1
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
 }

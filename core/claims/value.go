@@ -1,13 +1,5 @@
 package claims
 
-import (
-	"bytes"
-	"math"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
-
 // Kind is a JSON value's type.
 type Kind uint8
 
@@ -23,7 +15,7 @@ const (
 )
 
 // Value is one JSON value of a claim set that Parse has accepted.
-type Value struct{ raw jsontext.Value }
+type Value struct{ raw []byte }
 
 // Raw is the value's JSON text. It must not be changed.
 func (v Value) Raw() []byte { return v.raw }
@@ -56,8 +48,7 @@ func (v Value) Text() (string, bool) {
 	if v.Kind() != String {
 		return "", false
 	}
-	text, err := jsontext.AppendUnquote(nil, v.raw)
-	return string(text), err == nil
+	return string(unquote(v.raw)), true
 }
 
 // Elements are a list's values; nil for any other kind.
@@ -65,19 +56,7 @@ func (v Value) Elements() []Value {
 	if v.Kind() != List {
 		return nil
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(v.raw), jsontext.AllowDuplicateNames(true))
-	if _, err := d.ReadToken(); err != nil {
-		return nil
-	}
-	var out []Value
-	for d.PeekKind() != ']' {
-		e, err := d.ReadValue()
-		if err != nil {
-			return nil
-		}
-		out = append(out, Value{bytes.Clone(e)})
-	}
-	return out
+	return elementsOf(v.raw)
 }
 
 // Member finds a member of an object as Set.Get does: by its literal name, then by a dotted path.
@@ -86,32 +65,4 @@ func (v Value) Member(name string) Value {
 		return Value{}
 	}
 	return Set{members: membersOf(v.raw)}.Get(name)
-}
-
-// maxDate is the last second whose nanoseconds fit an int64 (in the year 2262).
-const maxDate = math.MaxInt64 / 1_000_000_000
-
-// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed) in Unix nanoseconds. A date that is
-// there but isn't a finite number between 1970 and 2262 is not ok; present tells it from one that isn't there.
-func (s Set) Date(name string) (unixNano int64, present, ok bool) {
-	v := s.Get(name)
-	switch v.Kind() {
-	case Absent:
-		return 0, false, false
-	case Number:
-	default:
-		return 0, true, false
-	}
-	if sec, err := strconv.ParseInt(string(v.raw), 10, 64); err == nil {
-		if sec < 0 || sec > maxDate {
-			return 0, true, false
-		}
-		return sec * 1_000_000_000, true, true
-	}
-	f, err := strconv.ParseFloat(string(v.raw), 64)
-	if err != nil || f < 0 || f >= maxDate {
-		return 0, true, false
-	}
-	whole, frac := math.Modf(f)
-	return int64(whole)*1_000_000_000 + int64(frac*1e9), true, true
 }
