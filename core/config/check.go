@@ -106,6 +106,9 @@ func (r *report) checkObject(n *node, s *Shape, secret bool) {
 			r.problem(kid, s.unknown(kid.name))
 		}
 	}
+	if s.Choices != nil {
+		r.checkChoices(n, s.Choices)
+	}
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		switch {
@@ -115,9 +118,6 @@ func (r *report) checkObject(n *node, s *Shape, secret bool) {
 		case f.Default != "":
 			r.check(addDefault(n, f), f.Shape, secret)
 		}
-	}
-	if s.Choices != nil {
-		r.checkChoices(n, s.Choices)
 	}
 }
 
@@ -129,7 +129,7 @@ func addDefault(n *node, f *Field) *node {
 	return kid
 }
 
-// checkChoices makes sure that the object follows exactly one of the choices.
+// checkChoices makes sure that the object, before its defaults are added, follows exactly one of the choices.
 func (r *report) checkChoices(n *node, choices []Choice) {
 	meant := meantChoice(n, choices)
 	if meant < 0 {
@@ -141,9 +141,8 @@ func (r *report) checkChoices(n *node, choices []Choice) {
 		return
 	}
 	for _, name := range choices[meant].Need {
-		if !n.has(name) {
-			first := firstGiven(n, choices[meant].Need)
-			r.missing(n, name, "required with "+first)
+		if n.get(name) == nil {
+			r.missing(n, name, "required with "+firstOf(n, choices[meant].Need))
 		}
 	}
 	for i, c := range choices {
@@ -152,8 +151,8 @@ func (r *report) checkChoices(n *node, choices []Choice) {
 		}
 		for _, names := range [][]string{c.Need, c.Also} {
 			for _, name := range names {
-				if n.has(name) {
-					r.problem(n.get(name), "not together with "+firstGiven(n, choices[meant].Need))
+				if kid := n.get(name); kid != nil {
+					r.problem(kid, "not together with "+firstOf(n, choices[meant].Need))
 				}
 			}
 		}
@@ -163,15 +162,15 @@ func (r *report) checkChoices(n *node, choices []Choice) {
 // meantChoice guesses, for the sake of the errors: the first choice whose first field is there, or else any of its fields; -1
 // if none is.
 func meantChoice(n *node, choices []Choice) int {
-	if i := slices.IndexFunc(choices, func(c Choice) bool { return n.has(c.Need[0]) }); i >= 0 {
+	if i := slices.IndexFunc(choices, func(c Choice) bool { return n.get(c.Need[0]) != nil }); i >= 0 {
 		return i
 	}
-	return slices.IndexFunc(choices, func(c Choice) bool { return firstGiven(n, c.Need) != "" })
+	return slices.IndexFunc(choices, func(c Choice) bool { return firstOf(n, c.Need) != "" })
 }
 
-func firstGiven(n *node, names []string) string {
+func firstOf(n *node, names []string) string {
 	for _, name := range names {
-		if n.has(name) {
+		if n.get(name) != nil {
 			return name
 		}
 	}

@@ -41,7 +41,11 @@ func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 		}
 	}
 	if fits == 0 && algorithms != 0 {
-		p.problem(n, "want at least one key that fits the provider's algorithms")
+		message := "want at least one key that fits the provider's algorithms"
+		for _, s := range set.Skipped {
+			message += "; keys[" + strconv.Itoa(s.Index) + "]: " + s.Why
+		}
+		p.problem(n, message)
 	}
 	return set
 }

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"gatehouse/core/metrics"
-)
+import "gatehouse/core/metrics"
 
 // Parse reads a configuration: one JSON object in UTF-8, of at most MaxBytes, at most MaxDepth deep. env looks up the
 // variables that secrets may name; nil knows none. The error is Problems: all of them, never with a secret in it.
@@ -66,7 +64,11 @@ func (l labels) add(p *parser, n *node, name string, shared bool) {
 	case !taken:
 		l.first[value], l.names[value] = n, name
 	case l.names[value] != name:
-		p.problem(n, quote(name)+" is "+quote(value)+" in metrics, and so is "+first.path())
+		message := quote(name) + " is " + quote(value) + " in metrics, and so is " + first.path()
+		if n.name == "path" {
+			message += ": give the route a name"
+		}
+		p.problem(n, message)
 	case !shared:
 		p.problem(n, "the same as "+first.path())
 	}

@@ -6,7 +6,11 @@ import "strings"
 func (s *Shape) unknown(name string) string {
 	best, distance := "", 3
 	for _, f := range s.Fields {
-		if d := editDistance(strings.ToLower(name), f.Name, distance); d < distance {
+		d := editDistance(strings.ToLower(name), f.Name, distance)
+		if len(name) >= 4 && strings.HasPrefix(f.Name, name) {
+			d = min(d, 2)
+		}
+		if d < distance {
 			best, distance = f.Name, d
 		}
 	}

@@ -1,0 +1,55 @@
+// Command confdoc writes what is generated from the configuration's table of fields: docs/config.schema.json, and the tables
+// in docs/config.md. `go generate ./cmd/gatehouse/internal/confdoc` runs it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gatehouse/core/config"
+)
+
+//go:generate go run . ../../../../docs
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: confdoc DOCS")
+		os.Exit(2)
+	}
+	if err := generate(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "confdoc:", err)
+		os.Exit(1)
+	}
+}
+
+// generate brings the files in docs up to date.
+func generate(docs string) error {
+	files, err := render(docs)
+	if err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render gives the content that the files in docs should have.
+func render(docs string) (map[string][]byte, error) {
+	schema, err := Schema(config.Fields())
+	if err != nil {
+		return nil, err
+	}
+	page, err := os.ReadFile(filepath.Join(docs, "config.md"))
+	if err != nil {
+		return nil, err
+	}
+	page, err = FillTables(page, config.Fields())
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"config.schema.json": schema, "config.md": page}, nil
+}

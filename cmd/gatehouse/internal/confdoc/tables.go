@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gatehouse/core/config"
+)
+
+var marker = regexp.MustCompile(`(?s)<!-- fields: (\S+) -->\n.*?<!-- end -->`)
+
+// FillTables writes the table of an object's fields between each pair of markers <!-- fields: PATH --> and <!-- end -->. PATH
+// leads to the object: "tokens.providers[]", "." for the configuration itself. Each object must have its markers, once.
+func FillTables(page []byte, root *config.Shape) ([]byte, error) {
+	objects := map[string]*config.Shape{}
+	var problem error
+	collect(objects, ".", root)
+	out := marker.ReplaceAllFunc(page, func(found []byte) []byte {
+		path := string(marker.FindSubmatch(found)[1])
+		object := objects[path]
+		if object == nil {
+			problem = fmt.Errorf("config.md has a table of %s that isn't an object's, or has it twice", path)
+			return found
+		}
+		delete(objects, path)
+		return fmt.Appendf(nil, "<!-- fields: %s -->\n\n%s\n<!-- end -->", path, table(path, object))
+	})
+	for path := range objects {
+		problem = fmt.Errorf("config.md has no table of %s", path)
+	}
+	return out, problem
+}
+
+// collect finds the objects below a path.
+func collect(objects map[string]*config.Shape, path string, s *config.Shape) {
+	switch s.Type {
+	case config.List:
+		collect(objects, path+"[]", s.Element)
+	case config.Either:
+		for _, one := range s.Either {
+			collect(objects, path, one)
+		}
+	case config.Object:
+		objects[path] = s
+		for _, f := range s.Fields {
+			collect(objects, join(path, f.Name), f.Shape)
+		}
+	}
+}
+
+func join(path, name string) string {
+	if path == "." {
+		return name
+	}
+	return path + "." + name
+}
+
+func table(path string, object *config.Shape) string {
+	var b strings.Builder
+	b.WriteString("| field | value | default | |\n|---|---|---|---|\n")
+	for _, f := range object.Fields {
+		fallback := ""
+		switch {
+		case f.Required:
+			fallback = "required"
+		case f.Default != "":
+			fallback = "`" + f.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, value(join(path, f.Name), f.Shape), cell(fallback), cell(f.Doc))
+	}
+	return b.String()
+}
+
+// value says what a field takes.
+func value(path string, s *config.Shape) string {
+	switch s.Type {
+	case config.Text:
+		switch {
+		case s.Enum != nil:
+			return words(s.Enum)
+		case s.Format != nil:
+			return cell(s.Format.Want)
+		}
+		return fmt.Sprintf("string of up to %d characters", s.Max)
+	case config.Integer:
+		return span(s)
+	case config.Boolean:
+		return "boolean"
+	case config.List:
+		return fmt.Sprintf("list of %s: %s", span(s), value(path+"[]", s.Element))
+	case config.Map:
+		return fmt.Sprintf("object of %s names: %s", span(s), value(path+"[]", s.Element))
+	case config.Either:
+		var ways []string
+		for _, one := range s.Either {
+			ways = append(ways, value(path, one))
+		}
+		return strings.Join(ways, ", or ")
+	}
+	return "`" + path + "`"
+}
+
+func span(s *config.Shape) string { return fmt.Sprintf("%d..%d", s.Min, s.Max) }
+
+func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
+
+// cell keeps a text from ending its cell.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

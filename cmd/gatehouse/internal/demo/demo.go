@@ -1,0 +1,176 @@
+// Package demo runs the filter between a toy issuer and a toy upstream, prints commands that show what it does, and the audit line
+// of each request as it happens.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"gatehouse/e2e/envoy"
+	"gatehouse/e2e/toy"
+)
+
+// What the demo uses of the repository: the configuration, the listener in it, and the filter's module.
+const (
+	configFile   = "envoy.yaml"
+	gateListener = "gate"
+)
+
+// Options say how to run the demo.
+type Options struct {
+	// Envoy runs the filter in real Envoy instead of the embedded host.
+	Envoy bool
+	// Embedded is the embedded host; required unless Envoy is set.
+	Embedded Gate
+	// Dir is the repository's directory; empty for the one around the working directory.
+	Dir string
+	// Wasm is the filter's module; empty for dist/gatehouse.wasm in Dir.
+	Wasm string
+	// Out receives what the user reads or pastes, and the audit lines.
+	Out io.Writer
+	// Err receives progress lines.
+	Err io.Writer
+
+	// freePorts runs everything at free ports instead of those of envoy.yaml, for tests.
+	freePorts bool
+}
+
+// Run runs the demo until ctx ends or the user interrupts it, and leaves nothing behind. The error is one line; it is nil where the
+// user ended it.
+func Run(ctx context.Context, o Options) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := run(ctx, o)
+	if ctx.Err() != nil {
+		return nil // whatever was under way failed because the user ended it
+	}
+	return err
+}
+
+func run(ctx context.Context, o Options) (err error) {
+	out := &lines{w: o.Out}
+	setup, name, err := prepare(o, out)
+	if err != nil {
+		return err
+	}
+	issuer, err := toy.StartIssuer(setup.Clusters["idp"], name)
+	if err != nil {
+		return err
+	}
+	defer issuer.Stop()
+	upstream, err := toy.StartUpstream(setup.Clusters["upstream"])
+	if err != nil {
+		return err
+	}
+	defer upstream.Stop()
+	setup.Clusters = map[string]string{"idp": issuer.Address(), "upstream": upstream.Address()}
+
+	gate := o.Embedded
+	if o.Envoy {
+		gate = &inEnvoy{freePorts: o.freePorts}
+	}
+	defer func() { err = errors.Join(err, gate.Stop()) }()
+	address, err := gate.Start(ctx, setup)
+	if err != nil {
+		return err
+	}
+	script, err := newScript(issuer, "http://"+address, gate.Metrics())
+	if err != nil {
+		return err
+	}
+	out.print(script.String())
+	select {
+	case <-ctx.Done():
+	case <-gate.Done():
+	}
+	return nil
+}
+
+// prepare finds the repository's files, and checks that the addresses which the configuration names are free. It also returns the
+// issuer's name.
+func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
+	if o.Dir == "" {
+		if o.Dir, err = envoy.RepoRoot(); err != nil {
+			return Setup{}, "", fmt.Errorf("%w; name its directory by --dir", err)
+		}
+	}
+	if o.Wasm == "" {
+		o.Wasm = filepath.Join(o.Dir, "dist", "gatehouse.wasm")
+	}
+	if _, err := os.Stat(o.Wasm); err != nil {
+		return Setup{}, "", fmt.Errorf("the filter is missing, `make build` makes it: %w", err)
+	}
+	bootstrap, err := envoy.Load(filepath.Join(o.Dir, configFile))
+	if err != nil {
+		return Setup{}, "", err
+	}
+	config, err := bootstrap.PluginConfig(gateListener)
+	if err != nil {
+		return Setup{}, "", err
+	}
+	addresses, err := bootstrap.Addresses()
+	if err != nil {
+		return Setup{}, "", err
+	}
+	setup = Setup{
+		Dir: o.Dir, Wasm: o.Wasm, Config: config, Listen: addresses[gateListener], Clusters: map[string]string{}, Audit: out.print,
+		Logf: func(format string, args ...any) { _, _ = fmt.Fprintf(o.Err, format+"\n", args...) },
+	}
+	for _, cluster := range []string{"idp", "upstream"} {
+		if setup.Clusters[cluster], err = bootstrap.EndpointOf(cluster); err != nil {
+			return Setup{}, "", err
+		}
+	}
+	issuer = "http://" + setup.Clusters["idp"]
+	if o.freePorts {
+		const free = "127.0.0.1:0"
+		setup.Listen, setup.Clusters = free, map[string]string{"idp": free, "upstream": free}
+		return setup, issuer, nil
+	}
+	needed := map[string]string{"the issuer": setup.Clusters["idp"], "the upstream": setup.Clusters["upstream"], "the gate": setup.Listen}
+	if o.Envoy {
+		for listener, address := range addresses {
+			needed[strings.TrimSpace("Envoy's listener "+listener)] = address
+		}
+	}
+	return setup, issuer, inUse(needed)
+}
+
+// inUse returns an error of one line that names an address which something else holds. Envoy itself would not tell: it shares its
+// ports with any other Envoy (SO_REUSEPORT).
+func inUse(needed map[string]string) error {
+	for use, address := range needed {
+		listener, err := net.Listen("tcp", address)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			return fmt.Errorf("%s is in use, and the demo needs it for %s: end what listens there", address, use)
+		case err != nil:
+			return fmt.Errorf("%s: %w", use, err)
+		}
+		if err := listener.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lines writes whole lines from several goroutines.
+type lines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lines) print(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = fmt.Fprintln(l.w, line)
+}

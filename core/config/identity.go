@@ -1,0 +1,59 @@
+package config
+
+import "strings"
+
+func (p *parser) identity(root *node) {
+	n := root.get("identity_headers")
+	if !n.usable() || n.kind == isText {
+		return
+	}
+	id := &p.config.Identity
+	*id = Identity{Prefix: n.str("prefix"), Claims: n.strs("claims")}
+	p.identityPrefix(n.get("prefix"))
+	names := map[string]*node{}
+	for _, kid := range n.list("claims") {
+		if !kid.usable() {
+			continue
+		}
+		name := IdentityHeader(kid.text)
+		if first := names[name]; first != nil {
+			p.problem(kid, "the same header as "+first.path()+": claim-"+name)
+			continue
+		}
+		names[name] = kid
+	}
+}
+
+// IdentityHeader is a claim's name as the end of a header's: in lower case, all but ASCII letters and digits as "-".
+func IdentityHeader(claim string) string {
+	b := []byte(strings.ToLower(claim))
+	for i, c := range b {
+		if !isAlnum(c) {
+			b[i] = '-'
+		}
+	}
+	return string(b)
+}
+
+// standing are beginnings of headers that requests need on their way.
+var standing = []string{"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "content-", "grpc-", "if-", "sec-"}
+
+// identityPrefix refuses prefixes that would take other people's headers away: what begins with the prefix is removed from
+// every request.
+func (p *parser) identityPrefix(n *node) {
+	if !n.usable() {
+		return
+	}
+	for _, s := range standing {
+		if strings.HasPrefix(s, n.text) || strings.HasPrefix(n.text, s) {
+			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove the headers "+s+"*")
+			return
+		}
+	}
+	for _, s := range p.config.Tokens.From {
+		if strings.HasPrefix(strings.ReplaceAll(s.Header, "_", "-"), n.text) {
+			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove the token's header "+s.Header)
+			return
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/core/config"
+)
+
+// Parts of configurations, to make malformed ones of.
+const (
+	provider = `"name":"main","issuer":"https://idp.example","audiences":["orders"],"algorithms":["RS256"],"jwks":{"cluster":"idp","uri":"https://idp.example/jwks.json"}`
+	toks     = `"tokens":{"providers":[{` + provider + `}]}`
+	open     = `"routes":[{"path":"/**","auth":"none"}]`
+	closed   = toks + `,"routes":[{"path":"/**"}]`
+	k32      = `MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY`
+)
+
+func withProvider(fields string) string {
+	return `{"tokens":{"providers":[{` + fields + `}]},"routes":[{"path":"/**"}]}`
+}
+func withInline(keys, algorithms string) string {
+	return withProvider(`"name":"main","issuer":"i","audiences":["a"],"algorithms":[` + algorithms + `],"jwks":{"inline":{"keys":[` + keys + `]}}`)
+}
+func withTokens(fields string) string {
+	return `{"tokens":{"providers":[{` + provider + `}],` + fields + `},"routes":[{"path":"/**"}]}`
+}
+func withRoutes(routes string) string    { return `{` + toks + `,"routes":[` + routes + `]}` }
+func withRoute(fields string) string     { return withRoutes(`{"path":"/a",` + fields + `}`) }
+func withLimits(limits string) string    { return `{` + closed + `,"rate_limits":[` + limits + `]}` }
+func withLimit(fields string) string     { return withLimits(`{"name":"l",` + fields + `}`) }
+func withTop(field, value string) string { return `{` + closed + `,"` + field + `":` + value + `}` }
+
+var refused = []struct {
+	doc  string
+	want []string
+}{
+	// The document.
+	{``, []string{`line 1, column 1: not JSON: unexpected end`}},
+	{`[]`, []string{`line 1, column 1: want a JSON object, got a list`}},
+	{"{\n  \"mode\": enforce\n}", []string{`line 2, column 11: not JSON: invalid character 'e' at start of value`}},
+	{`{` + open + `} {}`, []string{`line 1, column 44: want nothing after the configuration's object`}},
+	{"{\"mode\":\"\xff\"}", []string{`line 1, column 10: not JSON: invalid UTF-8`}},
+	{`{` + open + `,"mode":"enforce","mode":"observe"}`, []string{`mode: duplicate key`}},
+	{`{` + open + `,"audit":{"claims":[],"log":"info","claims":[]}}`, []string{`audit.claims: duplicate key`}},
+	{strings.Repeat(`{"a":`, 40) + `1` + strings.Repeat(`}`, 40), []string{`line 1, column 161: nested more than 32 deep`}},
+	{`{"routes":"` + strings.Repeat("x", config.MaxBytes) + `"}`, []string{`line 1, column 1: want at most 1048576 bytes, got 1048589`}},
+
+	// The top level.
+	{`{}`, []string{`routes: required: want a list of 1..1000`}},
+	{`{"routes":[]}`, []string{`routes: want a list of 1..1000, got 0`}},
+	{`{"routes":{}}`, []string{`routes: want a list of 1..1000, got an object`}},
+	{`{"routes":null}`, []string{`routes: want a list of 1..1000, got null`}},
+	{`{"routes":[{"path":"/**"}]}`, []string{`tokens: required, unless every route is "auth": "none"`}},
+	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, did you mean mode?`}},
+	{`{` + open + `,"admin":{"token":"s3cret"}}`, []string{`admin: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`}},
+	{`{` + open + `,"mode":"watch"}`, []string{`mode: want "enforce" or "observe", got "watch"`}},
+	{`{` + open + `,"unsafe_paths":true}`, []string{`unsafe_paths: want "refuse" or "allow", got true`}},
+
+	// tokens
+	{`{"tokens":{},"routes":[{"path":"/**"}]}`, []string{`tokens.providers: required: want a list of 1..64`}},
+	{`{"tokens":{"providers":[]},"routes":[{"path":"/**"}]}`, []string{`tokens.providers: want a list of 1..64, got 0`}},
+	{withTokens(`"cache_entries":-1`), []string{`tokens.cache_entries: want 0..262144, got -1`}},
+	{withTokens(`"cache_entries":1.5`), []string{`tokens.cache_entries: want 0..262144, got 1.5`}},
+	{withTokens(`"max_token_bytes":"16384"`), []string{`tokens.max_token_bytes: want 256..65536, got "16384"`}},
+	{withTokens(`"forward_token":"no"`), []string{`tokens.forward_token: want true or false, got "no"`}},
+	{withTokens(`"token_from":[]`), []string{`tokens.token_from: want a list of 1..8, got 0`}},
+	{withTokens(`"token_from":[{"header":"x","cookie":"y"}]`), []string{`tokens.token_from[0].cookie: not together with header`}},
+	{withTokens(`"token_from":[{"cookie":"y","scheme":"Bearer"}]`), []string{`tokens.token_from[0].scheme: not together with cookie`}},
+	{withTokens(`"token_from":[{"scheme":"Bearer"}]`), []string{`tokens.token_from[0]: want either header, or cookie`}},
+	{withTokens(`"token_from":[{"header":"x y"},{"cookie":"a;b"}]`), []string{
+		`tokens.token_from[0].header: want an HTTP token (RFC 9110), got "x y"`,
+		`tokens.token_from[1].cookie: want an HTTP token (RFC 9110), got "a;b"`,
+	}},
+	{withTokens(`"token_from":[{"header":"Cookie"}]`), []string{`tokens.token_from[0].header: want {"cookie": NAME} for a token in a cookie`}},
+	{withTokens(`"token_from":[{"header":"X-Token"},{"header":"x-token","scheme":"Bearer"}]`), []string{`tokens.token_from[1]: the same place as tokens.token_from[0]`}},
+	{withTokens(`"token_from":[{"header":"authorisation"},{"query":"token"}]`), []string{
+		`tokens.token_from[1]: want either header, or cookie`,
+		`tokens.token_from[1].query: unknown field, want one of header, scheme, cookie`,
+	}},
+
+	// tokens.providers
+	{withProvider(``), []string{
+		`tokens.providers[0]: want either jwks and algorithms, or claims_from`,
+		`tokens.providers[0].name: required: want a string of 1..64 characters`,
+	}},
+	{withProvider(`"name":"main","jwks":{"cluster":"idp","uri":"https://idp.example/"}`), []string{
+		`tokens.providers[0].algorithms: required with jwks`,
+		`tokens.providers[0].issuer: required with jwks`,
+		`tokens.providers[0].audiences: required with jwks, unless "any_audience": true`,
+	}},
+	{withProvider(`"name":"a b","issuer":"","audiences":[],"algorithms":[],"jwks":{"cluster":"","uri":"ftp://x/"}`), []string{
+		`tokens.providers[0].name: want letters, digits, '.', '_' and '-', got "a b"`,
+		`tokens.providers[0].issuer: want a string of 1..2048 characters, got 0`,
+		`tokens.providers[0].audiences: want a list of 1..64, got 0`,
+		`tokens.providers[0].algorithms: want a list of 1..13, got 0`,
+		`tokens.providers[0].jwks.cluster: want a string of 1..256 characters, got 0`,
+		`tokens.providers[0].jwks.uri: want a URI https://HOST/PATH or http://HOST/PATH, got "ftp://x/"`,
+	}},
+	{withProvider(provider + `,"any_audience":true`), []string{`tokens.providers[0].audiences: not together with any_audience`}},
+	{withProvider(strings.Replace(provider, "RS256", "none", 1)), []string{`tokens.providers[0].algorithms[0]: want "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384" or "HS512", got "none"`}},
+	{withProvider(strings.Replace(provider, `"RS256"`, `"RS256","HS256","RS256"`, 1)), []string{
+		`tokens.providers[0].algorithms[1]: HS* cannot be mixed with other algorithms in one provider`,
+		`tokens.providers[0].algorithms[2]: "RS256" is already in the list`,
+	}},
+	{withProvider(provider + `,"clock_skew_seconds":301,"profile":"okta","required_claims":[""],"types":["jwt","jwt"]`), []string{
+		`tokens.providers[0].clock_skew_seconds: want 0..300, got 301`,
+		`tokens.providers[0].profile: want "auto" or "cognito", got "okta"`,
+		`tokens.providers[0].required_claims[0]: want a string of 1..256 characters, got 0`,
+		`tokens.providers[0].types[1]: "jwt" is already in the list`,
+	}},
+	{withProvider(provider + `,"groups_claims":"groups"`), []string{`tokens.providers[0].groups_claims: want a list of 0..16, got "groups"`}},
+	{withProvider(provider + `,"claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}`), []string{`tokens.providers[0].claims_from: not together with jwks`}},
+	{withProvider(`"name":"m","algorithms":["RS256"],"claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}`), []string{`tokens.providers[0].algorithms: not together with claims_from`}},
+	{withProvider(`"name":"m","types":["jwt"],"claims_from":{"envoy_metadata":{"filter":"f"},"failed_status_key":""}`), []string{
+		`tokens.providers[0].types: not together with claims_from`,
+		`tokens.providers[0].claims_from.envoy_metadata.key: required: want a string of 1..256 characters`,
+		`tokens.providers[0].claims_from.failed_status_key: want a string of 1..256 characters, got 0`,
+	}},
+	{withProvider(`"name":"m","issuer":"i","audiences":["a"]`), []string{`tokens.providers[0]: want either jwks and algorithms, or claims_from`}},
+	{`{"tokens":{"providers":[{` + provider + `},{` + provider + `}]},"routes":[{"path":"/**"}]}`, []string{
+		`tokens.providers[1].name: the same as tokens.providers[0].name`,
+		`tokens.providers[1].issuer: the same as tokens.providers[0].issuer`,
+	}},
+	{`{"tokens":{"providers":[{` + provider + `},{` + strings.NewReplacer(`"main"`, `"MAIN"`, "https://idp.example\"", "https://other\"").Replace(provider) + `}]},"routes":[{"path":"/**"}]}`, []string{`tokens.providers[1].name: "MAIN" is "main" in metrics, and so is tokens.providers[0].name`}},
+	{`{"tokens":{"providers":[{"name":"a","issuer":"i","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}},{"name":"b","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}}]},"routes":[{"path":"/**"}]}`, []string{`tokens.providers[1].issuer: required where several providers read the same envoy_metadata`}},
+
+	// tokens.providers[].jwks
+	{withProvider(strings.Replace(provider, `"cluster":"idp",`, ``, 1)), []string{`tokens.providers[0].jwks.cluster: required with uri`}},
+	{withProvider(strings.Replace(provider, `"cluster":"idp",`, `"inline":{"keys":[{"kty":"RSA"}]},`, 1)), []string{
+		`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: n or e is not base64url`,
+		`tokens.providers[0].jwks.uri: not together with inline`,
+	}},
+	{withProvider(strings.Replace(provider, `"cluster":"idp",`, `"cluster":"idp","refresh_seconds":9,"timeout_seconds":0,"max_stale_seconds":604801,"min_refetch_seconds":3601,`, 1)), []string{
+		`tokens.providers[0].jwks.refresh_seconds: want 10..86400, got 9`,
+		`tokens.providers[0].jwks.timeout_seconds: want 1..60, got 0`,
+		`tokens.providers[0].jwks.max_stale_seconds: want 10..604800, got 604801`,
+		`tokens.providers[0].jwks.min_refetch_seconds: want 1..3600, got 3601`,
+	}},
+	{withProvider(strings.Replace(provider, `"cluster":"idp",`, `"cluster":"idp","refresh_seconds":600,"max_stale_seconds":60,`, 1)), []string{`tokens.providers[0].jwks.max_stale_seconds: want at least refresh_seconds, 600, got 60`}},
+	{withProvider(strings.Replace(provider, `https://idp.example/jwks.json`, `https://user@idp.example/jwks.json`, 1)), []string{`tokens.providers[0].jwks.uri: want a URI https://HOST/PATH or http://HOST/PATH, got "https://user@idp.example/jwks.json"`}},
+	{withProvider(strings.Replace(provider, `https://idp.example/jwks.json`, `https://idp.example`, 1)), []string{`tokens.providers[0].jwks.uri: want a URI https://HOST/PATH or http://HOST/PATH, got "https://idp.example"`}},
+	{withInline(``, `"RS256"`), []string{`tokens.providers[0].jwks.inline.keys: want a list of 1..256, got 0`}},
+	{withInline(`{"kty":"oct","k":"`+k32+`"}`, `"RS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms`}},
+	{withInline(`{"kty":"oct","k":"`+k32+`"}`, `"HS512"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms`}},
+	{withInline(`{"kty":"oct","k":{"env":"UNSET"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable UNSET is not set`}},
+	{withInline(`{"kty":"oct","k":{"env":"SHORT"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: k is not base64url`}},
+	{withInline(`{"kty":"oct","k":{"env":"NOT_UTF8"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: k is not base64url`}},
+	{withInline(`{"kty":"oct","k":{"env":"1 2","file":"s3cret"}}`, `"HS256"`), []string{
+		`tokens.providers[0].jwks.inline.keys[0].k.env: want the name of an environment variable, got a string`,
+		`tokens.providers[0].jwks.inline.keys[0].k.file: unknown field, want one of env`,
+	}},
+	{withInline(`{"kty":"oct","k":["s3cret"]},"s3cret",{"k":"s3cret"},{"kty":"oct","k":""}`, `"HS256"`), []string{
+		`tokens.providers[0].jwks.inline.keys[0].k: want a string of 1..4096 characters, or an object, got a list`,
+		`tokens.providers[0].jwks.inline.keys[1]: want an object, got a string`,
+		`tokens.providers[0].jwks.inline.keys[2].kty: required: want a string of 1..16 characters`,
+		`tokens.providers[0].jwks.inline.keys[3].k: want a string of 1..4096 characters, got 0`,
+	}},
+
+	// routes
+	{withRoutes(`{}`), []string{`routes[0].path: required: want a string of 1..1024 characters`}},
+	{withRoutes(`"/**"`), []string{`routes[0]: want an object, got "/**"`}},
+	{withRoutes(`{"path":"a"},{"path":"/a/"},{"path":"/a/../b"},{"path":"/a*"},{"path":"/**/b"}`), []string{
+		`routes[0].path: want a path that begins with '/', got "a"`,
+		`routes[1].path: want no / at the end: /exact also matches /exact/, and /tree/** the tree below, got "/a/"`,
+		`routes[2].path: want a path without query, fragment, //, dot segments, \, ; or escapes of / . \ % ;, other bytes than visible ASCII as escapes in UTF-8, got "/a/../b"`,
+		`routes[3].path: want * as a whole segment, for any one segment, and ** as the last segment only, for all below, got "/a*"`,
+		`routes[4].path: want * as a whole segment, for any one segment, and ** as the last segment only, for all below, got "/**/b"`,
+	}},
+	{withRoute(`"scope_all":["a"],"scopes":["a"],"zzz":1`), []string{
+		`routes[0].scope_all: unknown field, did you mean scopes_all?`,
+		`routes[0].scopes: unknown field, did you mean scopes_all?`,
+		`routes[0].zzz: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight`,
+	}},
+	{withRoute(`"methods":["get"],"hosts":["a.example:80","*.b.example.","ok.example"]`), []string{
+		`routes[0].methods[0]: want a method in upper case, got "get"`,
+		`routes[0].hosts[0]: want a host without port and trailing dot: they are ignored when hosts are compared, got "a.example:80"`,
+		`routes[0].hosts[1]: want a host without port and trailing dot: they are ignored when hosts are compared, got "*.b.example."`,
+	}},
+	{withRoute(`"auth":"no","caller":"robot","cors_preflight":"yes","audit":1`), []string{
+		`routes[0].auth: want "required", "optional" or "none", got "no"`,
+		`routes[0].caller: want "any", "human" or "machine", got "robot"`,
+		`routes[0].cors_preflight: want "check" or "pass", got "yes"`,
+		`routes[0].audit: want true or false, got 1`,
+	}},
+	{withRoute(`"auth":"none","caller":"human","scopes_all":["a"],"scopes_any":["a"],"groups_any":["a"],"claims":{"a":["b"]}`), []string{
+		`routes[0].caller: not together with "auth": "none"`,
+		`routes[0].scopes_all: not together with "auth": "none"`,
+		`routes[0].scopes_any: not together with "auth": "none"`,
+		`routes[0].groups_any: not together with "auth": "none"`,
+		`routes[0].claims: not together with "auth": "none"`,
+	}},
+	{withRoute(`"scopes_all":["a b"],"scopes_any":[],"groups_any":[""]`), []string{
+		`routes[0].scopes_all[0]: want a scope (RFC 6749 §3.3: visible ASCII without '"' and '\'), got "a b"`,
+		`routes[0].scopes_any: want a list of 1..64, got 0`,
+		`routes[0].groups_any[0]: want a string of 1..256 characters, got 0`,
+	}},
+	{withRoute(`"claims":{}`), []string{`routes[0].claims: want an object with 1..16 members, got 0`}},
+	{withRoute(`"claims":{"tenant":"a","":["a"],"x.y":[1],"dup":["a"],"dup":["b"]}`), []string{
+		`routes[0].claims.tenant: want a list of 1..64, got "a"`,
+		`routes[0].claims[""]: want a name of 1..256 characters`,
+		`routes[0].claims["x.y"][0]: want a string of 1..1024 characters, got 1`,
+		`routes[0].claims.dup: duplicate key`,
+	}},
+	{withRoute(`"rate_limits":["per-caller"],"cost":0`), []string{
+		`routes[0].rate_limits[0]: no limit is named "per-caller"`,
+		`routes[0].cost: want 1..1000000000, got 0`,
+	}},
+	{withRoutes(`{"path":"/a-b"},{"path":"/a.b"},{"path":"/a-b","methods":["POST"]},{"path":"/x","name":"/A_b"},{"path":"/y","name":"None"}`), []string{
+		`routes[1].path: "/a.b" is "_a_b" in metrics, and so is routes[0].path: give the route a name`,
+		`routes[3].name: "/A_b" is "_a_b" in metrics, and so is routes[0].path`,
+		`routes[4].name: "None" is what metrics call no route`,
+	}},
+	{withRoutes(strings.Repeat(`{"path":"/a"},`, 1000) + `{"path":"/a"}`), []string{`routes: want a list of 1..1000, got 1001`}},
+
+	// rate_limits
+	{withLimit(`"max_requests":100,"window_seconds":0`), []string{`rate_limits[0].window_seconds: want 1..86400, got 0`}},
+	{withLimit(`"max_requests":0,"window_seconds":86401`), []string{
+		`rate_limits[0].max_requests: want 1..1000000000, got 0`,
+		`rate_limits[0].window_seconds: want 1..86400, got 86401`,
+	}},
+	{withLimit(`"max_requests":100`), []string{`rate_limits[0].window_seconds: required with max_requests`}},
+	{withLimit(`"window_seconds":60`), []string{`rate_limits[0].max_requests: required with window_seconds`}},
+	{withLimit(`"shadow":true`), []string{`rate_limits[0]: want either max_requests and window_seconds, or windows`}},
+	{withLimit(`"max_requests":1,"window_seconds":60,"windows":[{"max_requests":1,"window_seconds":1}]`), []string{`rate_limits[0].windows: not together with max_requests`}},
+	{withLimit(`"windows":[{"max_requests":1},{"max_requests":1,"window_seconds":60},{"max_requests":2,"window_seconds":60}]`), []string{
+		`rate_limits[0].windows[0].window_seconds: required: want 1..86400`,
+		`rate_limits[0].windows[2].window_seconds: want a length that no other window of the limit has`,
+	}},
+	{withLimit(`"windows":[{"max_requests":1,"window_seconds":1},{"max_requests":1,"window_seconds":2},{"max_requests":1,"window_seconds":3},{"max_requests":1,"window_seconds":4},{"max_requests":1,"window_seconds":5}]`), []string{`rate_limits[0].windows: want a list of 1..4, got 5`}},
+	{withLimits(`{"name":"a-b","max_requests":1,"window_seconds":1},{"name":"a.b","max_requests":1,"window_seconds":1},{"name":"a-b","max_requests":1,"window_seconds":1}`), []string{
+		`rate_limits[1].name: "a.b" is "a_b" in metrics, and so is rate_limits[0].name`,
+		`rate_limits[2].name: the same as rate_limits[0].name`,
+	}},
+	{withLimit(`"max_requests":1,"window_seconds":1,"identifier":["user","claim:","header:a b","ip|user_id","user_id||ip",""]`), []string{
+		`rate_limits[0].identifier[0]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got "user"`,
+		`rate_limits[0].identifier[1]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got "claim:"`,
+		`rate_limits[0].identifier[2]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got "header:a b"`,
+		`rate_limits[0].identifier[3]: every request has what stands before |user_id: it can never count`,
+		`rate_limits[0].identifier[4]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got ""`,
+		`rate_limits[0].identifier[5]: want a string of 1..1024 characters, got 0`,
+	}},
+	{withLimit(`"max_requests":1,"window_seconds":1,"when":"before_auth"`), []string{`rate_limits[0].identifier: required with before_auth: want ip, route, method, host or global, such as ["ip"]`}},
+	{withLimit(`"max_requests":1,"window_seconds":1,"when":"before_auth","identifier":["ip","user_id","header:x"],"caller":"human"`), []string{
+		`rate_limits[0].identifier[1]: want ip, route, method, host or global with before_auth, got "user_id"`,
+		`rate_limits[0].identifier[2]: want ip, route, method, host or global with before_auth, got "header:x"`,
+		`rate_limits[0].caller: want "any": before_auth nobody knows the caller`,
+	}},
+	{withLimit(`"max_requests":1,"window_seconds":1,"ip_prefix_v4":33,"ip_prefix_v6":0,"max_identifiers":0,"on_contention":"maybe","apply":"always","caller":"unknown"`), []string{
+		`rate_limits[0].ip_prefix_v4: want 1..32, got 33`,
+		`rate_limits[0].ip_prefix_v6: want 1..128, got 0`,
+		`rate_limits[0].max_identifiers: want 1..1000000, got 0`,
+		`rate_limits[0].on_contention: want "deny" or "allow", got "maybe"`,
+		`rate_limits[0].apply: want "everywhere" or "by_name", got "always"`,
+		`rate_limits[0].caller: want "any", "human", "machine" or "anonymous", got "unknown"`,
+	}},
+	{`{` + toks + `,"routes":[{"path":"/a","cost":20},{"path":"/b","cost":20,"rate_limits":["b"]},{"path":"/c","cost":20,"auth":"none"}],"rate_limits":[{"name":"a","max_requests":10,"window_seconds":1},{"name":"b","windows":[{"max_requests":30,"window_seconds":1},{"max_requests":19,"window_seconds":2}],"apply":"by_name"}]}`, []string{
+		`routes[0].cost: want at most 10, the max_requests of rate_limits[0], got 20`,
+		`routes[1].cost: want at most 19, the max_requests of rate_limits[1], got 20`,
+	}},
+
+	// audit, identity_headers, metrics
+	{withTop("audit", `{"http":{},"chain":{}}`), []string{
+		`audit.http: unknown field, want one of enabled, exclude_paths, log, access_log, claims, headers, max_field_bytes`,
+		`audit.chain: unknown field, want one of enabled, exclude_paths, log, access_log, claims, headers, max_field_bytes`,
+	}},
+	{withTop("audit", `{"log":"warning","max_field_bytes":8,"exclude_paths":["health","/a/"]}`), []string{
+		`audit.log: want "none", "trace", "debug", "info", "warn", "error" or "critical", got "warning"`,
+		`audit.max_field_bytes: want 16..65536, got 8`,
+		`audit.exclude_paths[0]: want a path that begins with '/', got "health"`,
+		`audit.exclude_paths[1]: want no / at the end: /exact also matches /exact/, and /tree/** the tree below, got "/a/"`,
+	}},
+	{withTop("audit", `{"headers":["Authorization","cookie","x-a","X-A","a b"],"claims":["cookie"]}`), []string{
+		`audit.headers[0]: want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from`,
+		`audit.headers[1]: want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from`,
+		`audit.headers[3]: "x-a" is already in the list`,
+		`audit.headers[4]: want an HTTP token (RFC 9110), got "a b"`,
+		`audit.claims[0]: want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from`,
+	}},
+	{`{"tokens":{"providers":[{` + provider + `}],"token_from":[{"header":"X-Token"}]},"routes":[{"path":"/**"}],"audit":{"headers":["x-token"]},"identity_headers":{"prefix":"x-"}}`, []string{
+		`audit.headers[0]: want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from`,
+		`identity_headers.prefix: want a prefix of your own: "x-" would remove the headers x-forwarded-*`,
+	}},
+	{withTop("identity_headers", `"off"`), []string{`identity_headers: want "none", got "off"`}},
+	{withTop("identity_headers", `["none"]`), []string{`identity_headers: want "none", or an object, got a list`}},
+	{withTop("identity_headers", `{"prefix":"X-Me-","claims":["a.b","a-b"]}`), []string{
+		`identity_headers.prefix: want a header prefix: lower-case letters, digits and '-', from a letter to a '-', got "X-Me-"`,
+		`identity_headers.claims[1]: the same header as identity_headers.claims[0]: claim-a-b`,
+	}},
+	{withTop("identity_headers", `{"prefix":"x-forwarded-"}`), []string{`identity_headers.prefix: want a prefix of your own: "x-forwarded-" would remove the headers x-forwarded-*`}},
+	{withTop("metrics", `{"per_route":"yes","naming":"prometheus"}`), []string{
+		`metrics.per_route: want true or false, got "yes"`,
+		`metrics.naming: want "envoy" or "istio", got "prometheus"`,
+	}},
+
+	// Everything at once, in document order.
+	{`{"rate_limits":[{"name":"l","max_requests":1,"window_seconds":0}],"routes":[{"path":"a"}],"bogus":1,"mode":2}`, []string{
+		`tokens: required, unless every route is "auth": "none"`,
+		`rate_limits[0].window_seconds: want 1..86400, got 0`,
+		`routes[0].path: want a path that begins with '/', got "a"`,
+		`bogus: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`,
+		`mode: want "enforce" or "observe", got 2`,
+	}},
+}
+
+func TestMalformedConfigurationsAreRefusedWithEveryError(t *testing.T) {
+	env := func(name string) (string, bool) {
+		v, ok := map[string]string{"SHORT": "s3cret", "NOT_UTF8": "\xff\xfes3cret"}[name]
+		return v, ok
+	}
+	for _, c := range refused {
+		_, err := config.Parse([]byte(c.doc), env)
+		doc := c.doc
+		if len(doc) > 300 {
+			doc = doc[:300] + "…"
+		}
+		require.Error(t, err, doc)
+		assert.Equal(t, strings.Join(c.want, "\n"), err.Error(), doc)
+		assert.NotContains(t, err.Error(), "s3cret", doc)
+	}
+}
