@@ -1,0 +1,113 @@
+package audit
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Bounds of a custom event. An upstream that needs more should write its own log.
+const (
+	MaxCustomBytes     = 8192 // of the header's value
+	maxCustomMembers   = 64
+	maxCustomNameBytes = 64
+	maxCustomDepth     = 16
+)
+
+var (
+	errCustomSize     = errors.New("x-audit-event: longer than 8192 bytes")
+	errCustomJSON     = errors.New("x-audit-event: want one JSON object in UTF-8 without duplicate members")
+	errCustomDepth    = errors.New("x-audit-event: nested more than 16 deep")
+	errCustomMembers  = errors.New("x-audit-event: more than 64 members")
+	errCustomName     = errors.New("x-audit-event: a member's name is longer than 64 bytes")
+	errCustomType     = errors.New("x-audit-event: want event_type, a string of the form [a-z][a-z0-9_]{0,63}")
+	errCustomReserved = errors.New("x-audit-event: event_type is one of Gatehouse's own")
+)
+
+// ParseCustom reads the value of an upstream's x-audit-event header: one JSON object, read strictly, whose event_type is a
+// word of the form [a-z][a-z0-9_]{0,63} that Gatehouse doesn't use itself. All its other members are extra members of the
+// event's metadata, whatever their names: who called and what was asked is Gatehouse's to say, so a member user_id becomes
+// metadata.user_id and leaves the event's own user_id alone. Errors are one line and quote nothing of the header.
+func ParseCustom(header string) (word string, fields []Field, err error) {
+	if len(header) > MaxCustomBytes {
+		return "", nil, errCustomSize
+	}
+	d := jsontext.NewDecoder(strings.NewReader(header))
+	if d.PeekKind() != '{' {
+		return "", nil, errCustomJSON
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return "", nil, errCustomJSON
+	}
+	typed := false
+	for n := 0; ; n++ {
+		token, err := d.ReadToken()
+		if err != nil {
+			return "", nil, errCustomJSON
+		}
+		if token.Kind() == '}' {
+			break
+		}
+		name := token.String()
+		value, err := readValue(d, header)
+		switch {
+		case err != nil:
+			return "", nil, err
+		case n == maxCustomMembers:
+			return "", nil, errCustomMembers
+		case len(name) > maxCustomNameBytes:
+			return "", nil, errCustomName
+		case name == "event_type":
+			typed = true
+			if word, err = customWord(value); err != nil {
+				return "", nil, err
+			}
+		default:
+			fields = append(fields, Field{Source: FromUpstream, Name: name, JSON: value})
+		}
+	}
+	if strings.Trim(header[d.InputOffset():], " \t\r\n") != "" {
+		return "", nil, errCustomJSON
+	}
+	if !typed {
+		return "", nil, errCustomType
+	}
+	return word, fields, nil
+}
+
+// readValue reads a member's value token by token, because a decoder's ReadValue would follow any depth.
+func readValue(d *jsontext.Decoder, header string) ([]byte, error) {
+	start := d.InputOffset()
+	for {
+		if _, err := d.ReadToken(); err != nil {
+			return nil, errCustomJSON
+		}
+		switch depth := d.StackDepth(); {
+		case depth == 1:
+			return []byte(strings.TrimLeft(header[start:d.InputOffset()], " \t\r\n:")), nil
+		case depth > maxCustomDepth:
+			return nil, errCustomDepth
+		}
+	}
+}
+
+// customWord reads the value of event_type.
+func customWord(value []byte) (string, error) {
+	if value[0] != '"' {
+		return "", errCustomType
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil || len(text) == 0 || len(text) > 64 || text[0] < 'a' || text[0] > 'z' {
+		return "", errCustomType
+	}
+	for _, c := range text {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return "", errCustomType
+		}
+	}
+	if reserved(string(text)) {
+		return "", errCustomReserved
+	}
+	return string(text), nil
+}

@@ -1,0 +1,123 @@
+package audit
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Source is where an extra member of metadata comes from.
+type Source uint8
+
+// The sources of extra members.
+const (
+	FromClaim    Source = iota // a claim of the verified token, audit.claims
+	FromHeader                 // a request header, audit.headers
+	FromUpstream               // a member of the upstream's x-audit-event
+)
+
+// prefixes mark a member whose plain name is taken.
+var prefixes = [...]string{FromClaim: "claim:", FromHeader: "header:", FromUpstream: "event:"}
+
+// Field is an extra member of metadata: a configured claim or header, or what a custom event brought.
+//
+// It is recorded under its own name. A name that is one of the fixed members', that an earlier Field has, or that begins
+// with one of the prefixes "claim:", "header:" and "event:" is recorded with the prefix of its source: a claim "reason" is
+// "claim:reason". So a name without a prefix that equals a fixed member's is always Gatehouse's own word, and no two
+// members have the same name. A second Field with the source and the name of an earlier one is left out, and so is one
+// whose name isn't UTF-8.
+type Field struct {
+	Source Source
+	Name   string
+	Text   string
+	// JSON is the value where it isn't a plain text. One that is longer than the limit for fields, or isn't valid JSON, is
+	// recorded as a string that holds its beginning.
+	JSON []byte
+}
+
+// fixed are the members of metadata that Gatehouse itself sets, in the order in which they are written.
+var fixed = [...]string{
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
+}
+
+func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
+	start := len(dst)
+	dst = appendMember(dst, `,"event_id":`, m.EventID, maxField)
+	dst = appendMember(dst, `,"reason":`, m.Reason, maxField)
+	dst = appendMember(dst, `,"route":`, m.Route, maxField)
+	dst = appendMember(dst, `,"rule":`, m.Rule, maxField)
+	dst = appendMember(dst, `,"caller":`, m.Caller, maxField)
+	dst = appendMember(dst, `,"issuer":`, m.Issuer, maxField)
+	dst = appendMember(dst, `,"m2m_evidence":`, m.Evidence, maxField)
+	if m.HasDuration {
+		dst = append(dst, `,"duration_ms":`...)
+		dst = strconv.AppendInt(dst, m.DurationMS, 10)
+	}
+	dst = appendMember(dst, `,"request_id":`, m.RequestID, maxField)
+	dst = appendMember(dst, `,"origin":`, m.Origin, maxField)
+	dst = appendMember(dst, `,"would_be":`, m.WouldBe, maxField)
+	for i := range m.Extra {
+		dst = appendField(dst, m.Extra[:i], &m.Extra[i], maxField)
+	}
+	if len(dst) == start {
+		return append(dst, "{}"...)
+	}
+	dst[start] = '{' // in place of the first member's comma
+	return append(dst, '}')
+}
+
+func appendMember(dst []byte, name, value string, maxField int) []byte {
+	if value == "" {
+		return dst
+	}
+	return appendString(append(dst, name...), value, maxField)
+}
+
+// appendField writes f, which comes after earlier.
+func appendField(dst []byte, earlier []Field, f *Field, maxField int) []byte {
+	if !utf8.ValidString(f.Name) || int(f.Source) >= len(prefixes) {
+		return dst
+	}
+	prefix := ""
+	if taken(f.Name) {
+		prefix = prefixes[f.Source]
+	}
+	for i := range earlier {
+		switch o := &earlier[i]; {
+		case o.Name != f.Name:
+		case o.Source == f.Source:
+			return dst
+		default:
+			prefix = prefixes[f.Source]
+		}
+	}
+	dst = append(dst, ',')
+	dst = appendQuoted(dst, prefix, f.Name)
+	dst = append(dst, ':')
+	if f.JSON == nil {
+		return appendString(dst, f.Text, maxField)
+	}
+	if len(f.JSON) <= maxField {
+		// Compact output without the characters that JavaScript or a line-based reader takes for line breaks.
+		if out, err := jsontext.AppendFormat(dst, f.JSON, jsontext.EscapeForJS(true)); err == nil {
+			return out
+		}
+	}
+	return appendString(dst, string(f.JSON), maxField)
+}
+
+// taken reports whether a field's name can't be a member's as it is.
+func taken(name string) bool {
+	for _, f := range fixed {
+		if f == name {
+			return true
+		}
+	}
+	for _, p := range prefixes {
+		if len(name) >= len(p) && name[:len(p)] == p {
+			return true
+		}
+	}
+	return false
+}
