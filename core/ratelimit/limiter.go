@@ -44,7 +44,7 @@ func newRule(config *Rule, namespace string) rule {
 	for _, c := range config.Windows {
 		w := newWindow(c)
 		r.windows = append(r.windows, w)
-		r.lifetime = max(r.lifetime, w.length+w.grid)
+		r.lifetime = max(r.lifetime, w.longest())
 		text = append64(text, w.max)
 		text = append64(text, uint64(w.length))
 	}
