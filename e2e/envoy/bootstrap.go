@@ -101,6 +101,49 @@ func (b Bootstrap) HTTPFilter(listener, typ string) (map[string]any, error) {
 	return nil, fmt.Errorf("listener %s has no HTTP filter of type %s", listener, typ)
 }
 
+// Addresses returns where the configuration listens, "host:port" by listener name; the admin API's name is empty.
+func (b Bootstrap) Addresses() (map[string]string, error) {
+	admin, err := hostport(object(b["admin"])["address"])
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	addresses := map[string]string{"": admin}
+	for _, l := range list(object(b["static_resources"])["listeners"]) {
+		name, _ := object(l)["name"].(string)
+		if addresses[name], err = hostport(object(l)["address"]); err != nil {
+			return nil, fmt.Errorf("listener %s: %w", name, err)
+		}
+	}
+	return addresses, nil
+}
+
+// EndpointOf returns the first endpoint of a static cluster, "host:port".
+func (b Bootstrap) EndpointOf(cluster string) (string, error) {
+	c, err := b.Cluster(cluster)
+	if err != nil {
+		return "", err
+	}
+	for _, locality := range list(object(c["load_assignment"])["endpoints"]) {
+		for _, endpoint := range list(object(locality)["lb_endpoints"]) {
+			return hostport(object(object(endpoint)["endpoint"])["address"])
+		}
+	}
+	return "", fmt.Errorf("cluster %s has no endpoint", cluster)
+}
+
+// PluginConfig returns the configuration text of a listener's Wasm filter.
+func (b Bootstrap) PluginConfig(listener string) (string, error) {
+	filter, err := b.HTTPFilter(listener, "Wasm")
+	if err != nil {
+		return "", err
+	}
+	text, ok := object(object(filter["config"])["configuration"])["value"].(string)
+	if !ok {
+		return "", fmt.Errorf("listener %s: the plugin's configuration is not a StringValue", listener)
+	}
+	return text, nil
+}
+
 // object and list give an empty value for what is absent or of another type, so that a walk ends instead of panicking.
 func object(v any) map[string]any { m, _ := v.(map[string]any); return m }
 func list(v any) []any            { l, _ := v.([]any); return l }
@@ -174,4 +217,15 @@ func socketAddress(hostport string) (map[string]any, error) {
 		return nil, fmt.Errorf("%s: %w", hostport, err)
 	}
 	return map[string]any{"socket_address": map[string]any{"address": host, "port_value": n}}, nil
+}
+
+// hostport turns Envoy's address into "host:port".
+func hostport(address any) (string, error) {
+	socket := object(object(address)["socket_address"])
+	host, hasHost := socket["address"].(string)
+	port, hasPort := socket["port_value"]
+	if !hasHost || !hasPort {
+		return "", errors.New("want a socket_address with address and port_value")
+	}
+	return net.JoinHostPort(host, fmt.Sprint(port)), nil
 }

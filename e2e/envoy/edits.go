@@ -44,13 +44,9 @@ func PluginConfig(listener, configuration string) Edit {
 // removes, all else replaces.
 func MergePluginConfig(listener, patch string) Edit {
 	return func(b Bootstrap) error {
-		filter, err := b.HTTPFilter(listener, "Wasm")
+		text, err := b.PluginConfig(listener)
 		if err != nil {
 			return err
-		}
-		text, ok := object(object(filter["config"])["configuration"])["value"].(string)
-		if !ok {
-			return fmt.Errorf("listener %s: the plugin's configuration is not a StringValue", listener)
 		}
 		var config, change any
 		if err := errors.Join(json.Unmarshal([]byte(text), &config), json.Unmarshal([]byte(patch), &change)); err != nil {

@@ -24,9 +24,8 @@ func shipped(t *testing.T) envoy.Bootstrap {
 // plugin returns the plugin configuration of a listener.
 func plugin(t *testing.T, b envoy.Bootstrap, listener string) map[string]any {
 	t.Helper()
-	filter, err := b.HTTPFilter(listener, "Wasm")
+	text, err := b.PluginConfig(listener)
 	require.NoError(t, err)
-	text := filter["config"].(map[string]any)["configuration"].(map[string]any)["value"].(string)
 	var config map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &config))
 	return config
@@ -94,4 +93,22 @@ func TestEditsOfWhatIsNotThereAreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.Error(t, edit(shipped(t))) })
 	}
+}
+
+func TestTheShippedAddressesAreReadBack(t *testing.T) {
+	b := shipped(t)
+	addresses, err := b.Addresses()
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"": "127.0.0.1:9901", "gate": "127.0.0.1:10000", "gate_envoy_jwt": "127.0.0.1:10001"}, addresses)
+	endpoint, err := b.EndpointOf("idp")
+	require.NoError(t, err)
+	assert.Equal(t, "127.0.0.1:10080", endpoint)
+	_, err = b.EndpointOf("nobody")
+	require.Error(t, err)
+	require.NoError(t, envoy.AddCluster(`{name: empty}`)(b))
+	_, err = b.EndpointOf("empty")
+	require.EqualError(t, err, "cluster empty has no endpoint")
+	b["admin"] = nil
+	_, err = b.Addresses()
+	require.EqualError(t, err, "admin: want a socket_address with address and port_value")
 }

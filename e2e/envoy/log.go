@@ -20,6 +20,9 @@ type Log struct {
 	ended   bool
 }
 
+// NewLog returns an empty log, for the output of other processes.
+func NewLog() *Log { return newLog(nil) }
+
 func newLog(onLine func(string)) *Log {
 	return &Log{onLine: onLine, grown: make(chan struct{})}
 }

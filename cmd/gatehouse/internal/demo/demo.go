@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -136,25 +135,33 @@ func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
 		setup.Listen, setup.Clusters = free, map[string]string{"idp": free, "upstream": free}
 		return setup, issuer, nil
 	}
-	needed := map[string]string{"the issuer": setup.Clusters["idp"], "the upstream": setup.Clusters["upstream"], "the gate": setup.Listen}
+	needed := []need{
+		{setup.Clusters["idp"], "the issuer"}, {setup.Clusters["upstream"], "the upstream"}, {setup.Listen, "the gate"},
+	}
 	if o.Envoy {
+		needed = append(needed, need{addresses[""], "Envoy's admin API"})
 		for listener, address := range addresses {
-			needed[strings.TrimSpace("Envoy's listener "+listener)] = address
+			if listener != "" && listener != gateListener {
+				needed = append(needed, need{address, "the listener " + listener})
+			}
 		}
 	}
 	return setup, issuer, inUse(needed)
 }
 
-// inUse returns an error of one line that names an address which something else holds. Envoy itself would not tell: it shares its
-// ports with any other Envoy (SO_REUSEPORT).
-func inUse(needed map[string]string) error {
-	for use, address := range needed {
-		listener, err := net.Listen("tcp", address)
+// need is an address that the demo needs, and what for.
+type need struct{ address, use string }
+
+// inUse returns an error of one line that names the first address which something else holds. Envoy itself would not tell: it
+// shares its ports with any other Envoy (SO_REUSEPORT).
+func inUse(needed []need) error {
+	for _, n := range needed {
+		listener, err := net.Listen("tcp", n.address)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
-			return fmt.Errorf("%s is in use, and the demo needs it for %s: end what listens there", address, use)
+			return fmt.Errorf("%s is in use, and the demo needs it for %s: end what listens there", n.address, n.use)
 		case err != nil:
-			return fmt.Errorf("%s: %w", use, err)
+			return fmt.Errorf("%s: %w", n.use, err)
 		}
 		if err := listener.Close(); err != nil {
 			return err

@@ -1,0 +1,164 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+)
+
+// asDemo tells this test binary to be the demo in Envoy, with the filter at the path that it holds.
+const asDemo = "GATEHOUSE_TEST_DEMO"
+
+func TestMain(m *testing.M) {
+	if wasm := os.Getenv(asDemo); wasm != "" {
+		err := Run(context.Background(), Options{Envoy: true, Wasm: wasm, Out: os.Stdout, Err: os.Stderr, freePorts: true})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// demo is a running demo process.
+type demo struct {
+	*exec.Cmd
+	stdout, stderr *envoy.Log
+}
+
+// startDemo starts the demo as a process of its own and returns once it has printed its text.
+func startDemo(t *testing.T) *demo {
+	t.Helper()
+	envoy.ForTest(t)
+	wasm, err := envoy.BuildFilter(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	d := &demo{Cmd: exec.Command(os.Args[0]), stdout: envoy.NewLog(), stderr: envoy.NewLog()}
+	d.Env = append(os.Environ(), asDemo+"="+wasm)
+	d.Stdout, d.Stderr = d.stdout, d.stderr
+	require.NoError(t, d.Start())
+	t.Cleanup(func() { _ = d.Process.Kill(); _ = d.Wait() })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	_, _, err = d.stdout.Wait(ctx, 0, func(line string) bool { return strings.Contains(line, "Ctrl-C ends everything") })
+	require.NoError(t, err, "stderr: %s", d.stderr)
+	return d
+}
+
+// statusLine finds the statuses in the output of curl -i.
+var statusLine = regexp.MustCompile(`(?m)^HTTP/1\.1 (\d{3}) `)
+
+// TestEachPrintedLineShowsWhatItPromises pastes what the demo prints into a shell, line by line, and reads the audit lines that come
+// of it.
+func TestEachPrintedLineShowsWhatItPromises(t *testing.T) {
+	d := startDemo(t)
+	printed := d.stdout.Lines()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	var tokens []string
+	seen := map[int]int{}
+	var metrics string
+	next := len(printed)
+	for i, line := range printed {
+		switch {
+		case regexp.MustCompile(`^[A-Z]+=`).MatchString(line):
+			tokens = append(tokens, line)
+		case strings.Contains(line, "/stats/prometheus"):
+			metrics = line
+		case strings.HasPrefix(line, "# "):
+			status, err := strconv.Atoi(line[2:5])
+			require.NoError(t, err)
+			seen[status]++
+			output := paste(t, strings.Join(append(tokens, printed[i+1]), "\n"))
+			found := statusLine.FindAllStringSubmatch(output, -1)
+			require.NotEmpty(t, found, "%s\n%s", printed[i+1], output)
+			assert.Equal(t, strconv.Itoa(status), found[len(found)-1][1], "%s\n%s", line, output)
+			for range found {
+				var event string
+				event, next, err = d.stdout.Wait(ctx, next, func(string) bool { return true })
+				require.NoError(t, err)
+				require.True(t, json.Valid([]byte(event)), event)
+				var fields struct {
+					Status int `json:"status_code"`
+				}
+				require.NoError(t, json.Unmarshal([]byte(event), &fields))
+				if found = found[1:]; len(found) == 0 {
+					assert.Equal(t, status, fields.Status, event)
+				}
+			}
+		}
+	}
+	for _, status := range []int{200, 401, 403, 429} {
+		assert.NotZero(t, seen[status], "a line that shows %d", status)
+	}
+	assert.Contains(t, paste(t, metrics), `gatehouse_tokens_failed_total{reason="expired_token"} 1`)
+
+	// A line whose token was not pasted says so instead of showing something else.
+	for i, line := range printed {
+		if strings.HasPrefix(line, "# 403") {
+			assert.Contains(t, paste(t, printed[i+1]), "paste the tokens first")
+		}
+	}
+}
+
+// paste runs a text in a shell and returns what it prints; a failure of the text's own is part of that.
+func paste(t *testing.T, text string) string {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "bash", "-c", text).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exit)
+	}
+	return string(output)
+}
+
+func TestSignalsEndTheDemoAndAllItStarted(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			d := startDemo(t)
+			children := childrenOf(t, d.Process.Pid)
+			require.Len(t, children, 1, "Envoy")
+			require.NoError(t, d.Process.Signal(signal))
+			require.NoError(t, d.Wait(), "ending the demo is no failure: %s", d.stderr)
+			assert.ErrorIs(t, syscall.Kill(children[0], 0), syscall.ESRCH)
+		})
+	}
+}
+
+// childrenOf returns the processes that a process has started.
+func childrenOf(t *testing.T, parent int) []int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	var children []int
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		pid, _, _ := bytes.Cut(stat, []byte(" "))
+		_, rest, _ := bytes.Cut(stat, []byte(") "))
+		if fields := strings.Fields(string(rest)); fields[1] == strconv.Itoa(parent) { // state, parent (proc(5))
+			n, err := strconv.Atoi(string(pid))
+			require.NoError(t, err)
+			children = append(children, n)
+		}
+	}
+	return children
+}
