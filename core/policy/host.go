@@ -20,12 +20,10 @@ var (
 // ParseHost reads a route's host: exact, or *.example.com for every name below example.com, at any depth, but not
 // example.com itself (as Envoy's virtual hosts do). IPv6 addresses are in brackets and compared as they are written.
 func ParseHost(s string) (HostPattern, error) {
-	if s != "" && s[0] != '[' {
-		if last := s[len(s)-1]; last == '.' || NormalizeHost(s) != lower(s) {
-			return HostPattern{}, errHostPort
-		}
-	}
 	text := lower(s)
+	if NormalizeHost(s) != text {
+		return HostPattern{}, errHostPort
+	}
 	name, suffix := text, false
 	if len(text) > 2 && text[:2] == "*." {
 		name, suffix = text[2:], true
