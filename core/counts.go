@@ -1,0 +1,101 @@
+package core
+
+import (
+	"gatehouse/core/audit"
+	"gatehouse/core/caller"
+	"gatehouse/core/config"
+	"gatehouse/core/metrics"
+)
+
+// counts are what has been counted since the last Flush: the host's own counters are dear, and shared by all workers.
+type counts struct {
+	pending   []uint64 // by metric
+	dirty     []int    // metrics whose pending isn't zero
+	durations []uint64 // microseconds
+}
+
+// maxDurations bounds what is kept for the histogram between two Flushes; a worker that is asked to judge more tokens in a
+// tick leaves the rest out of the histogram (not out of the counters).
+const maxDurations = 65536
+
+func (g *Gate) prepareMetrics() {
+	labels := metrics.Labels{PerRoute: g.cfg.Metrics.PerRoute, Observe: g.cfg.Observe}
+	for i := range g.cfg.Routes {
+		labels.Routes = append(labels.Routes, g.cfg.Routes[i].Name)
+	}
+	for i := range g.cfg.Limits {
+		labels.Rules = append(labels.Rules, g.cfg.Limits[i].Name)
+	}
+	for i := range g.cfg.Tokens.Providers {
+		labels.Providers = append(labels.Providers, g.cfg.Tokens.Providers[i].Name)
+	}
+	g.metrics = metrics.NewTable(g.cfg.Metrics.Naming, labels)
+	g.counts.pending = make([]uint64, g.metrics.Len())
+}
+
+// Metrics is the table that numbers the metrics that Flush speaks of.
+func (g *Gate) Metrics() *metrics.Table { return g.metrics }
+
+// Count adds to a counter.
+func (g *Gate) Count(metric int, n uint64) { g.count(metric, n) }
+
+func (g *Gate) count(metric int, n uint64) {
+	if n == 0 {
+		return
+	}
+	if g.counts.pending[metric] == 0 {
+		g.counts.dirty = append(g.counts.dirty, metric)
+	}
+	g.counts.pending[metric] += n
+}
+
+// Flush hands over what has been counted since the last time: the counters' increments, and each value of the
+// histogram.
+func (g *Gate) Flush(add func(metric int, n uint64), observe func(metric int, value uint64)) {
+	for _, m := range g.counts.dirty {
+		add(m, g.counts.pending[m])
+		g.counts.pending[m] = 0
+	}
+	g.counts.dirty = g.counts.dirty[:0]
+	for _, us := range g.counts.durations {
+		observe(g.metrics.ValidationDuration(), us)
+	}
+	g.counts.durations = g.counts.durations[:0]
+}
+
+// tokenChecked counts the verdict on a token and how long it took.
+func (g *Gate) tokenChecked(r *Request, d *Decision, reason Reason) {
+	switch m := metrics.Decision(reason); {
+	case reason == None:
+		g.count(g.metrics.TokensValidated(), 1)
+	case m >= metrics.FirstTokenReason && m <= metrics.LastTokenReason:
+		g.count(g.metrics.TokensFailed(m), 1)
+	default:
+		return
+	}
+	if len(g.counts.durations) < maxDurations {
+		g.counts.durations = append(g.counts.durations, uint64(max(g.host.Mono()-r.Mono, 0))/1000)
+	}
+}
+
+// decided counts a decision.
+func (g *Gate) decided(d *Decision) {
+	what := d.Reason
+	if d.WouldBe != None {
+		what = d.WouldBe
+	}
+	g.count(g.metrics.Requests(d.Route, metrics.Decision(what)), 1)
+	if d.Principal != nil || d.identified {
+		g.count(g.metrics.Callers(metrics.Caller(d.kind())), 1)
+	}
+}
+
+var _ = [1]struct{}{}[int(numReasons)-metrics.NumDecisions] // a Reason converts to a metrics.Decision
+
+var _ = [1]struct{}{}[int(caller.Anonymous)-3] // a caller.Kind converts to a metrics.Caller
+
+// counted is an audit event's metric.
+func (g *Gate) counted(t audit.Type) { g.count(g.metrics.AuditEvents(metrics.Event(t)), 1) }
+
+// logs reports whether events go anywhere at all.
+func logs(a *config.Audit) bool { return a.Enabled && (a.Log != config.LogNone || a.AccessLog) }

@@ -1,0 +1,89 @@
+package core
+
+import (
+	"unsafe"
+
+	"gatehouse/core/audit"
+	"gatehouse/core/caller"
+)
+
+// Verdict is what becomes of a request. The zero Verdict denies.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Deny Verdict = iota
+	Admit
+	Wait // for the keys of a provider; Resume follows
+)
+
+// Decision is a Gate's answer to one request, and what it needs to remember until the stream's end. It is made to be
+// reused: Decide resets it. Strings in it are valid until then.
+type Decision struct {
+	Verdict   Verdict
+	Reason    Reason     // of a refusal
+	WouldBe   Reason     // in observe mode: of the refusal that enforce mode would have been
+	Route     int        // index in the configuration's routes, -1 for none
+	Rule      int        // index of the limit that refused, -1 for none
+	Principal *Principal // nil unless a token was verified
+	Retry     int64      // nanoseconds, of a refusal that time mends
+	WaitFor   int        // the provider, when Verdict is Wait
+
+	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
+	// of that name. Only an admitted request has them.
+	Remove []string
+	Set    []Header
+	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
+	Response []Header
+
+	arrival, mono int64
+	begun         bool // path, route and limits before authentication are done
+	identified    bool // a token was looked for and the principal, if any, is known
+	event         audit.Event
+	extra         []audit.Field
+	charges       []charge
+	text          []byte // backs strings above
+}
+
+// reset makes d ready for another request, keeping its memory.
+func (d *Decision) reset() {
+	*d = Decision{
+		Route: -1, Rule: -1,
+		Remove: d.Remove[:0], Set: d.Set[:0], Response: d.Response[:0],
+		extra: d.extra[:0], charges: d.charges[:0], text: d.text[:0],
+	}
+}
+
+// nextCharge is one more element of d.charges, reusing memory.
+func (d *Decision) nextCharge() *charge {
+	if len(d.charges) < cap(d.charges) {
+		d.charges = d.charges[:len(d.charges)+1]
+	} else {
+		d.charges = append(d.charges, charge{})
+	}
+	c := &d.charges[len(d.charges)-1]
+	*c = charge{}
+	return c
+}
+
+// kind is the caller's, anonymous without a token.
+func (d *Decision) kind() caller.Kind {
+	if d.Principal == nil {
+		return caller.Anonymous
+	}
+	return d.Principal.Kind
+}
+
+// keep copies s into memory of the decision's own, for what must outlive the call that brought it.
+func (d *Decision) keep(s string) string {
+	start := len(d.text)
+	d.text = append(d.text, s...)
+	return d.since(start)
+}
+
+// since is what has been appended to d.text from start on, as a string. It shares the buffer, which only grows until reset:
+// where append moves it, the old bytes stay as they are.
+func (d *Decision) since(start int) string {
+	b := d.text[start:]
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}

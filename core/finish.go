@@ -1,0 +1,169 @@
+package core
+
+import (
+	"strconv"
+
+	"gatehouse/core/audit"
+	"gatehouse/core/caller"
+	"gatehouse/core/claims"
+	"gatehouse/core/policy"
+)
+
+// Outcome is how a stream ended.
+type Outcome struct {
+	Status  int    // what the client got; 0 when nothing
+	Details string // Envoy's response code details
+	Mono    int64  // the end, on the monotonic clock, nanoseconds
+	Custom  string // the upstream's x-audit-event, "" for none
+}
+
+// remember copies what the audit event says about the request itself.
+func (g *Gate) remember(r *Request, d *Decision) {
+	if !logs(&g.cfg.Audit) {
+		return
+	}
+	e := &d.event
+	e.Timestamp = r.Wall
+	e.Path, e.Method = d.keep(r.Path), d.keep(r.Method)
+	e.IP = d.keep(sourceHost(r.Source))
+	for i := range r.Headers {
+		switch h := &r.Headers[i]; h.Name {
+		case "user-agent":
+			e.UserAgent = d.keep(h.Value)
+		case "x-request-id":
+			e.Meta.RequestID = d.keep(h.Value)
+		}
+	}
+	for _, name := range g.cfg.Audit.Headers {
+		if v, ok := r.header(name); ok {
+			d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: d.keep(v)})
+		}
+	}
+}
+
+// Unseen prepares d for a request that another filter refused before the Gate was asked, so that Finish can record it. It
+// decides nothing.
+func (g *Gate) Unseen(r *Request, d *Decision) {
+	d.reset()
+	d.arrival, d.mono = r.Wall, r.Mono
+	g.remember(r, d)
+	if path, safe := policy.NormalizePath(r.Path); safe {
+		d.Route = g.table.Match(policy.NormalizeHost(r.Host), r.Method, path)
+	}
+}
+
+// Finish records the request's audit event, and the upstream's own one if it sent any. write gets each line, without newline;
+// it must not keep it. Finish is called once for each Decision, when the stream has ended.
+func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
+	if !logs(&g.cfg.Audit) {
+		return
+	}
+	e := &d.event
+	g.identifyEvent(d)
+	e.Status = o.Status
+	out := audit.Outcome{
+		Refused: d.Reason.Status(), Authenticated: d.Principal != nil, Status: o.Status, Details: o.Details,
+	}
+	e.Type, e.Meta.Origin = audit.TypeOf(out), audit.OriginOf(out)
+	e.Meta.Reason, e.Meta.WouldBe = d.Reason.String(), d.WouldBe.String()
+	if d.Rule >= 0 {
+		e.Meta.Rule = g.cfg.Limits[d.Rule].Name
+	}
+	if d.mono > 0 {
+		e.Meta.DurationMS, e.Meta.HasDuration = max(o.Mono-d.mono, 0)/1_000_000, true
+	}
+	if g.recorded(d) {
+		g.write(d, write)
+	}
+	if o.Custom != "" {
+		g.custom(d, o.Custom, write)
+	}
+}
+
+// recorded applies exclude_paths and the route's own wish.
+func (g *Gate) recorded(d *Decision) bool {
+	if d.Route >= 0 && !g.table.Route(d.Route).Audit {
+		return false
+	}
+	excluded := false
+	if len(g.cfg.Audit.Exclude) > 0 {
+		if path, safe := policy.NormalizePath(d.event.Path); safe {
+			for i := range g.cfg.Audit.Exclude {
+				excluded = excluded || g.cfg.Audit.Exclude[i].Match(path)
+			}
+		}
+	}
+	return audit.Recorded(g.cfg.Audit.Enabled, excluded, &d.event)
+}
+
+// identifyEvent fills in who called.
+func (g *Gate) identifyEvent(d *Decision) {
+	e := &d.event
+	if d.Route >= 0 {
+		e.Meta.Route = g.table.Route(d.Route).Name
+	}
+	p := d.Principal
+	if p == nil {
+		if d.identified {
+			e.Meta.Caller = caller.Anonymous.String()
+		}
+		e.Meta.Extra = d.extra
+		return
+	}
+	e.UserID, e.ClientID, e.IsM2M = p.UserID, p.ClientID, p.Kind == caller.Machine
+	e.Meta.Caller, e.Meta.Issuer, e.Meta.Evidence = p.Kind.String(), p.Issuer, p.Evidence
+	for _, name := range g.cfg.Audit.Claims {
+		v := p.Claims.Get(name)
+		f := audit.Field{Source: audit.FromClaim, Name: name}
+		switch text, isText := v.Text(); {
+		case isText:
+			f.Text = text
+		case v.Kind() == claims.Absent:
+			continue
+		default:
+			f.JSON = v.Raw()
+		}
+		d.extra = append(d.extra, f)
+	}
+	e.Meta.Extra = d.extra
+}
+
+// custom records what the upstream reported, with the caller's identity. A report that can't be read is itself worth an
+// event's count, but never a line of the upstream's making.
+func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
+	word, fields, err := audit.ParseCustom(header)
+	if err != nil {
+		g.count(g.metrics.AuditDropped(), 1)
+		return
+	}
+	e := &d.event
+	e.Type, e.Custom = audit.TypeCustom, word
+	e.Meta.Extra = append(e.Meta.Extra, fields...)
+	g.write(d, write)
+}
+
+func (g *Gate) write(d *Decision, write func(line []byte)) {
+	e := &d.event
+	e.Meta.EventID = g.eventID(d)
+	g.line = e.AppendJSON(g.line[:0], g.cfg.Audit.MaxFieldBytes)
+	g.counted(e.Type)
+	write(g.line)
+}
+
+// eventID is unique: the instance's random number and a count.
+func (g *Gate) eventID(d *Decision) string {
+	start := len(d.text)
+	d.text = appendHex(d.text, g.host.InstanceID)
+	d.text = append(d.text, '-')
+	d.text = strconv.AppendUint(d.text, g.events, 10)
+	g.events++
+	return d.since(start)
+}
+
+func appendHex(dst []byte, n uint64) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[n>>shift&15])
+	}
+	return dst
+}

@@ -1,0 +1,53 @@
+package core
+
+import (
+	"slices"
+
+	"gatehouse/core/caller"
+	"gatehouse/core/config"
+)
+
+// ClaimNames are the claims of a provider that any decision, header or event could ask for: what has to be read where
+// claims come one by one.
+func (g *Gate) ClaimNames(provider int) []string {
+	p := &g.cfg.Tokens.Providers[provider]
+	names := []string{"iss", "sub", "exp", "nbf", "cnf"}
+	names = append(names, caller.ClaimNames()...)
+	names = append(names, p.GroupsClaims...)
+	names = append(names, p.RequiredClaims...)
+	names = append(names, p.AudienceClaims...)
+	for i := range g.cfg.Routes {
+		for _, c := range g.cfg.Routes[i].Claims {
+			names = append(names, c.Name)
+		}
+	}
+	for i := range g.cfg.Limits {
+		for _, alternatives := range g.cfg.Limits[i].Identifier {
+			for _, e := range alternatives {
+				if e.Kind == config.Claim {
+					names = append(names, e.Name)
+				}
+			}
+		}
+	}
+	names = append(names, g.cfg.Identity.Claims...)
+	names = append(names, g.cfg.Audit.Claims...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// JWTStatus translates the failure code of Envoy's JWT filter (google::jwt_verify::Status). The one for no token at all
+// is no failure; one that isn't known here is a bad token all the same.
+func JWTStatus(code float64) Reason {
+	switch code {
+	case 0, 1:
+		return None
+	case 2:
+		return NotYetValid
+	case 3:
+		return ExpiredToken
+	case 26:
+		return InvalidSignature
+	}
+	return MalformedToken
+}

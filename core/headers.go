@@ -1,0 +1,182 @@
+package core
+
+import (
+	"strconv"
+
+	"gatehouse/core/ratelimit"
+)
+
+const second = 1_000_000_000
+
+// ceil is nanoseconds as whole seconds, rounded up.
+func ceil(ns int64) uint64 {
+	if ns <= 0 {
+		return 0
+	}
+	return uint64((ns-1)/second) + 1
+}
+
+// refuse builds the reply's headers.
+func (g *Gate) refuse(r *Request, d *Decision) {
+	g.limitHeaders(d)
+	d.Response = append(d.Response,
+		Header{"content-type", "application/json"},
+		Header{"cache-control", "no-store"})
+	switch d.Reason.Status() {
+	case 401:
+		d.Response = append(d.Response, Header{"www-authenticate", challenge(d.Reason)})
+	case 403:
+		if d.Reason == InsufficientScope {
+			d.Response = append(d.Response, Header{"www-authenticate", g.scopeChallenge(d)})
+		}
+	case 429, 503:
+		d.Response = append(d.Response, d.number("retry-after", max(ceil(d.retry(g)), 1)))
+	}
+}
+
+// challenge is a 401's WWW-Authenticate (RFC 6750 §3): without an error code when there was no token (§3.1).
+func challenge(reason Reason) string {
+	if reason == MissingToken {
+		return `Bearer realm="gatehouse"`
+	}
+	return `Bearer realm="gatehouse", error="invalid_token"`
+}
+
+// scopeChallenge names the scopes that the route wants (RFC 6750 §3). Scope tokens have no quotes or backslashes (RFC 6749 §3.3),
+// which the configuration holds them to.
+func (g *Gate) scopeChallenge(d *Decision) string {
+	route := g.table.Route(d.Route)
+	wanted := route.ScopesAll
+	if containsAll(d.Principal.Scopes, wanted) {
+		wanted = route.ScopesAny
+	}
+	start := len(d.text)
+	d.text = append(d.text, `Bearer realm="gatehouse", error="insufficient_scope", scope="`...)
+	for i, s := range wanted {
+		if i > 0 {
+			d.text = append(d.text, ' ')
+		}
+		d.text = append(d.text, s...)
+	}
+	d.text = append(d.text, '"')
+	return d.since(start)
+}
+
+// retry is how long a client has to wait, in nanoseconds: until all that refuses it would not.
+func (d *Decision) retry(g *Gate) int64 {
+	wait := d.Retry
+	for i := range d.charges {
+		c := &d.charges[i]
+		if !c.result.Admitted && !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {
+			wait = max(wait, c.result.Retry)
+		}
+	}
+	return wait
+}
+
+func (d *Decision) number(name string, n uint64) Header {
+	start := len(d.text)
+	d.text = strconv.AppendUint(d.text, n, 10)
+	return Header{name, d.since(start)}
+}
+
+// prepareHeaders builds what the limit headers say of the configuration alone: RateLimit-Policy's items and the windows'
+// names, as Structured Fields strings (RFC 9651 §3.3.3; limits' names have no characters that need escapes).
+func (g *Gate) prepareHeaders() {
+	for i := range g.cfg.Limits {
+		l := &g.cfg.Limits[i]
+		var names []string
+		policy := ""
+		for _, w := range l.Windows {
+			seconds := strconv.FormatInt(w.Length/second, 10)
+			name := `"` + l.Name + `"`
+			if len(l.Windows) > 1 {
+				name = `"` + l.Name + "-" + seconds + `"`
+			}
+			names = append(names, name)
+			if policy != "" {
+				policy += ", "
+			}
+			policy += name + ";q=" + strconv.FormatUint(w.Max, 10) + ";w=" + seconds
+		}
+		g.policies = append(g.policies, policy)
+		g.windowNames = append(g.windowNames, names)
+	}
+}
+
+// limitHeaders tells the client where it stands with the limits that were looked at: the traditional fields of the window
+// with the least remaining (of equals the one with the longest reset), and draft-ietf-httpapi-ratelimit-headers' of all.
+func (g *Gate) limitHeaders(d *Decision) {
+	var tightest *ratelimit.WindowState
+	shown := 0
+	for i := range d.charges {
+		c := &d.charges[i]
+		if !g.shows(c) {
+			continue
+		}
+		shown++
+		for j := range c.result.N {
+			w := &c.result.Windows[j]
+			if tightest == nil || w.Remaining < tightest.Remaining || w.Remaining == tightest.Remaining && w.Reset > tightest.Reset {
+				tightest = w
+			}
+		}
+	}
+	if tightest == nil {
+		return
+	}
+	d.Response = append(d.Response,
+		d.number("x-ratelimit-limit", tightest.Limit),
+		d.number("x-ratelimit-remaining", tightest.Remaining),
+		d.number("x-ratelimit-reset", ceil(tightest.Reset)),
+		Header{"ratelimit-policy", g.policyItems(d, shown)},
+		Header{"ratelimit", g.stateItems(d)})
+}
+
+// shows reports whether a limit that was met appears in headers.
+func (g *Gate) shows(c *charge) bool {
+	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention
+}
+
+func (g *Gate) policyItems(d *Decision, shown int) string {
+	start := len(d.text)
+	for i := range d.charges {
+		c := &d.charges[i]
+		if !g.shows(c) {
+			continue
+		}
+		if shown == 1 {
+			return g.policies[c.rule]
+		}
+		if len(d.text) > start {
+			d.text = append(d.text, ", "...)
+		}
+		d.text = append(d.text, g.policies[c.rule]...)
+	}
+	return d.since(start)
+}
+
+func (g *Gate) stateItems(d *Decision) string {
+	start := len(d.text)
+	for i := range d.charges {
+		c := &d.charges[i]
+		if !g.shows(c) {
+			continue
+		}
+		for j := range c.result.N {
+			w := &c.result.Windows[j]
+			if len(d.text) > start {
+				d.text = append(d.text, ", "...)
+			}
+			d.text = append(d.text, g.windowNames[c.rule][j]...)
+			d.text = append(d.text, ";r="...)
+			d.text = strconv.AppendUint(d.text, w.Remaining, 10)
+			d.text = append(d.text, ";t="...)
+			d.text = strconv.AppendUint(d.text, ceil(w.Reset), 10)
+		}
+	}
+	return d.since(start)
+}
+
+// Body is a refusal's body. It never says more than the status does.
+func Body(r Reason) string { return `{"detail": "` + r.Detail() + `"}` }

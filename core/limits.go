@@ -1,0 +1,201 @@
+package core
+
+import (
+	"strings"
+
+	"gatehouse/core/caller"
+	"gatehouse/core/config"
+	"gatehouse/core/policy"
+	"gatehouse/core/ratelimit"
+)
+
+// charge is one limit that a request has met: what it decided, and what it takes to give the cost back.
+type charge struct {
+	rule   int
+	id     ratelimit.ID
+	result ratelimit.Result
+}
+
+// applies reports whether a limit is meant for this kind of caller.
+func applies(l *config.Limit, kind caller.Kind) bool {
+	switch l.Caller {
+	case config.Human:
+		return kind == caller.Human
+	case config.Machine:
+		return kind == caller.Machine
+	case config.Anonymous:
+		return kind == caller.Anonymous
+	}
+	return true
+}
+
+// limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and
+// the refusing limit is d.Rule.
+func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
+	route := g.table.Route(d.Route)
+	first := len(d.charges)
+	for _, rule := range route.RateLimits {
+		l := &g.cfg.Limits[rule]
+		if l.BeforeAuth != before || !before && !applies(l, d.kind()) {
+			continue
+		}
+		c := d.nextCharge()
+		c.rule, c.id = rule, g.identify(r, d, rule)
+		g.limiter.Charge(rule, c.id, route.Cost, r.Mono, &c.result)
+		if c.result.Evicted > 0 {
+			g.count(g.metrics.Evictions(rule), uint64(c.result.Evicted))
+		}
+		switch {
+		case c.result.Contention:
+			g.count(g.metrics.LimitContention(rule), 1)
+			if l.Shadow || l.AllowOnContention {
+				continue
+			}
+			g.withdraw(r, d, first)
+			d.Rule = rule
+			return Contention
+		case c.result.Admitted:
+			g.count(g.metrics.LimitAdmitted(rule), 1)
+		case l.Shadow:
+			g.count(g.metrics.LimitShadow(rule), 1)
+		default:
+			g.count(g.metrics.LimitRefused(rule), 1)
+			g.withdraw(r, d, first)
+			d.Rule = rule
+			g.foresee(r, d, before)
+			return RateLimited
+		}
+	}
+	return None
+}
+
+// withdraw gives back what the charges from the given one on have cost.
+func (g *Gate) withdraw(r *Request, d *Decision, from int) {
+	cost := g.table.Route(d.Route).Cost
+	for i := from; i < len(d.charges); i++ {
+		if c := &d.charges[i]; c.result.Admitted {
+			g.limiter.Withdraw(c.rule, c.id, cost, &c.result, r.Mono)
+		}
+	}
+}
+
+// foresee completes a refused request's picture for its headers: limits that gave their charge back as they are now, and
+// those that weren't reached as they would answer, so that waiting as long as Retry-After says helps.
+func (g *Gate) foresee(r *Request, d *Decision, before bool) {
+	route := g.table.Route(d.Route)
+	for i := range d.charges {
+		if c := &d.charges[i]; c.result.Admitted && g.cfg.Limits[c.rule].BeforeAuth == before {
+			g.peek(r, d, c)
+		}
+	}
+	for _, rule := range route.RateLimits {
+		l := &g.cfg.Limits[rule]
+		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !before && !applies(l, d.kind()) {
+			continue
+		}
+		c := d.nextCharge()
+		c.rule, c.id = rule, g.identify(r, d, rule)
+		g.peek(r, d, c)
+	}
+}
+
+func (g *Gate) peek(r *Request, d *Decision, c *charge) {
+	if g.limiter.Peek(c.rule, c.id, g.table.Route(d.Route).Cost, r.Mono, &c.result) != nil {
+		c.result = ratelimit.Result{Contention: true} // unknown: it isn't shown
+	}
+}
+
+// The kinds of an identifier's elements as they go into the hash. Their numbers are part of what shared state means.
+const (
+	keyUser byte = iota + 1
+	keyClient
+	keyIP
+	keyClaim
+	keyHeader
+	keyRoute
+	keyMethod
+	keyHost
+	keyGlobal
+	keyAddress // an address that isn't an IP address (a Unix socket's)
+)
+
+// identify makes the key under which a limit counts this request.
+func (g *Gate) identify(r *Request, d *Decision, rule int) ratelimit.ID {
+	l := &g.cfg.Limits[rule]
+	key := g.key[:0]
+	for _, alternatives := range l.Identifier {
+		before := len(key)
+		for i := range alternatives {
+			if key = g.appendElement(key, l, &alternatives[i], r, d); len(key) > before {
+				break
+			}
+		}
+		if len(key) == before {
+			key = ratelimit.AppendAbsent(key)
+		}
+	}
+	g.key = key
+	return g.hasher.Sum(key)
+}
+
+// appendElement appends an element, or nothing where the request hasn't got it.
+func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *Request, d *Decision) []byte {
+	p := d.Principal
+	provider := ""
+	if p != nil {
+		provider = g.cfg.Tokens.Providers[p.Provider].Name
+	}
+	switch e.Kind {
+	case config.UserID:
+		if p != nil && p.UserID != "" {
+			return ratelimit.AppendElement(key, keyUser, "", provider, p.UserID)
+		}
+	case config.ClientID:
+		if p != nil && p.ClientID != "" {
+			return ratelimit.AppendElement(key, keyClient, "", provider, p.ClientID)
+		}
+	case config.Claim:
+		if p != nil {
+			if v := p.Claims.Get(e.Name); v.Exists() {
+				return ratelimit.AppendElement(key, keyClaim, e.Name, provider, string(v.Raw()))
+			}
+		}
+	case config.IP:
+		host := sourceHost(r.Source)
+		if host == "" {
+			return key
+		}
+		g.ip = g.ip[:0]
+		var ok bool
+		if g.ip, ok = ratelimit.AppendIPPrefix(g.ip, host, l.PrefixV4, l.PrefixV6); ok {
+			return ratelimit.AppendElement(key, keyIP, "", "", string(g.ip))
+		}
+		return ratelimit.AppendElement(key, keyAddress, "", "", host)
+	case config.Header:
+		if v, ok := r.header(e.Name); ok {
+			return ratelimit.AppendElement(key, keyHeader, e.Name, "", v)
+		}
+	case config.Route:
+		return ratelimit.AppendElement(key, keyRoute, "", "", g.table.Route(d.Route).Name)
+	case config.Method:
+		return ratelimit.AppendElement(key, keyMethod, "", "", r.Method)
+	case config.Host:
+		return ratelimit.AppendElement(key, keyHost, "", "", policy.NormalizeHost(r.Host))
+	case config.Global:
+		return ratelimit.AppendElement(key, keyGlobal, "", "", "")
+	}
+	return key
+}
+
+// sourceHost is an address without its port and brackets.
+func sourceHost(source string) string {
+	if strings.HasPrefix(source, "[") {
+		if i := strings.IndexByte(source, ']'); i > 0 {
+			return source[1:i]
+		}
+	}
+	if i := strings.LastIndexByte(source, ':'); i >= 0 && strings.IndexByte(source, ':') == i {
+		return source[:i]
+	}
+	return source
+}

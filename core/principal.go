@@ -1,0 +1,196 @@
+package core
+
+import (
+	"strconv"
+
+	"gatehouse/core/caller"
+	"gatehouse/core/claims"
+	"gatehouse/core/config"
+	"gatehouse/core/jwt"
+	"gatehouse/core/policy"
+)
+
+// Principal is what a verified token says about its bearer: derived once, shared by all requests that bring the token, and
+// never changed.
+type Principal struct {
+	Provider  int
+	Issuer    string
+	UserID    string
+	ClientID  string
+	Kind      caller.Kind
+	Evidence  string // the rule of caller.Classify that decided
+	Scopes    []string
+	Groups    []string
+	Claims    claims.Set
+	NotBefore int64 // Unix nanoseconds, 0 for none
+	Expires   int64 // Unix nanoseconds
+
+	headers []Header // for the upstream
+}
+
+func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
+	provider := &g.cfg.Tokens.Providers[res.Provider]
+	verdict := caller.Classify(provider.Profile, res.Claims)
+	p := &Principal{
+		Provider: res.Provider, Issuer: res.Issuer,
+		UserID: caller.UserID(res.Claims), ClientID: caller.ClientID(res.Claims),
+		Kind: verdict.Kind, Evidence: verdict.Evidence,
+		Scopes: caller.Scopes(res.Claims), Groups: caller.Groups(res.Claims, provider.GroupsClaims),
+		Claims: res.Claims, NotBefore: res.NotBefore, Expires: res.Expires,
+	}
+	p.headers = identityHeaders(&g.cfg.Identity, p)
+	return p
+}
+
+// identityHeaders are the fields that tell the upstream who is calling. What the token doesn't say has no field.
+func identityHeaders(id *config.Identity, p *Principal) []Header {
+	if id.Prefix == "" {
+		return nil
+	}
+	var out []Header
+	add := func(name string, value []byte) {
+		if len(value) > 0 {
+			out = append(out, Header{id.Prefix + name, string(value)})
+		}
+	}
+	add("user-id", appendEscaped(nil, p.UserID, false))
+	add("client-id", appendEscaped(nil, p.ClientID, false))
+	add("caller", []byte(p.Kind.String()))
+	add("issuer", appendEscaped(nil, p.Issuer, false))
+	add("scopes", appendList(nil, p.Scopes))
+	add("groups", appendList(nil, p.Groups))
+	for _, name := range id.Claims {
+		add("claim-"+config.IdentityHeader(name), appendClaim(nil, p.Claims.Get(name)))
+	}
+	return out
+}
+
+// appendClaim writes a claim for a header: text, a list of the simple values in it, or a number or boolean as JSON writes it.
+// Objects and null have no such form.
+func appendClaim(dst []byte, v claims.Value) []byte {
+	switch v.Kind() {
+	case claims.String:
+		text, _ := v.Text()
+		return appendEscaped(dst, text, false)
+	case claims.Number, claims.Bool:
+		return append(dst, v.Raw()...)
+	case claims.List:
+		for i, e := range v.Elements() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if text, ok := e.Text(); ok {
+				dst = appendEscaped(dst, text, true)
+			} else if k := e.Kind(); k == claims.Number || k == claims.Bool {
+				dst = append(dst, e.Raw()...)
+			}
+		}
+	}
+	return dst
+}
+
+func appendList(dst []byte, list []string) []byte {
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendEscaped(dst, s, true)
+	}
+	return dst
+}
+
+// appendEscaped percent-encodes what a header must not carry or a reader could take for something else: "%", anything outside
+// visible ASCII and, in lists, commas.
+func appendEscaped(dst []byte, s string, inList bool) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || c == '%' || inList && c == ',' {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// meets checks a route's scopes, groups and claims, in this order.
+func (p *Principal) meets(route *policy.Route) Reason {
+	switch {
+	case !containsAll(p.Scopes, route.ScopesAll),
+		len(route.ScopesAny) > 0 && !containsAny(p.Scopes, route.ScopesAny):
+		return InsufficientScope
+	case len(route.GroupsAny) > 0 && !containsAny(p.Groups, route.GroupsAny):
+		return GroupRequired
+	}
+	for i := range route.Claims {
+		if !p.hasClaim(route.Claims[i].Name, route.Claims[i].Values) {
+			return ClaimRequired
+		}
+	}
+	return None
+}
+
+// hasClaim reports whether a claim is, or as a list has, one of some values. Numbers and booleans compare as JSON writes
+// them, so that {"verified": ["true"]} can be asked for.
+func (p *Principal) hasClaim(name string, values []string) bool {
+	v := p.Claims.Get(name)
+	if v.Kind() != claims.List {
+		return contains(values, plain(v))
+	}
+	for _, e := range v.Elements() {
+		if contains(values, plain(e)) {
+			return true
+		}
+	}
+	return false
+}
+
+// plain is a simple value as text; "" for absence, null, lists and objects, which no configured value equals.
+func plain(v claims.Value) string {
+	switch v.Kind() {
+	case claims.String:
+		text, _ := v.Text()
+		return text
+	case claims.Bool:
+		return string(v.Raw())
+	case claims.Number:
+		// 1, 1.0 and 1e0 are the same number, and claims from Envoy's metadata are all float64.
+		f, err := strconv.ParseFloat(string(v.Raw()), 64)
+		if err != nil {
+			return ""
+		}
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool {
+	if s == "" {
+		return false
+	}
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+func containsAny(have, want []string) bool {
+	for _, w := range want {
+		if contains(have, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func containsAll(have, want []string) bool {
+	for _, w := range want {
+		if !contains(have, w) {
+			return false
+		}
+	}
+	return true
+}

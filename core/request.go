@@ -1,0 +1,61 @@
+package core
+
+import (
+	"strings"
+
+	"gatehouse/core/claims"
+)
+
+// Header is one header field; the name is in lower case, as HTTP/2 has it and Envoy delivers it.
+type Header struct{ Name, Value string }
+
+// Request is what a Gate sees of a request. Its strings need to stay valid only during the call.
+type Request struct {
+	Method string
+	Path   string // as received, with query
+	Host   string // :authority
+	Source string // trusted client address, "192.0.2.1:4711" or "[2001:db8::1]:4711"; "" where unknown
+	// Headers are all header fields in the order received, duplicates included; pseudo-headers may be among them.
+	Headers []Header
+	// Foreign gives what another filter found out about the request's token for a provider with claims_from; nil
+	// where there is none.
+	Foreign func(provider int) Foreign
+	Wall    int64 // arrival, nanoseconds since 1970
+	Mono    int64 // arrival on the monotonic clock, nanoseconds
+}
+
+// Foreign is another filter's verdict on a token.
+type Foreign struct {
+	Claims  claims.Set // when Present
+	Present bool       // it verified a token
+	Failure Reason     // it refused one; None when it found none
+}
+
+// header finds the first value of a header.
+func (r *Request) header(name string) (string, bool) {
+	for i := range r.Headers {
+		if r.Headers[i].Name == name {
+			return r.Headers[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// isGRPC tells a gRPC request by its content type (application/grpc, +proto and the like; not application/grpc-web).
+func (r *Request) isGRPC() bool {
+	ct, _ := r.header("content-type")
+	const grpc = "application/grpc"
+	return strings.HasPrefix(ct, grpc) && (len(ct) == len(grpc) || ct[len(grpc)] == '+' || ct[len(grpc)] == ';')
+}
+
+// preflight is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.
+func (r *Request) preflight() string {
+	if r.Method != "OPTIONS" {
+		return ""
+	}
+	if _, ok := r.header("origin"); !ok {
+		return ""
+	}
+	method, _ := r.header("access-control-request-method")
+	return method
+}

@@ -1,0 +1,103 @@
+package core
+
+import (
+	"strings"
+
+	"gatehouse/core/config"
+)
+
+// findToken looks for the request's token in the configured places. No token is "" and None. Two tokens are one too many:
+// another parser might take the other one.
+func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
+	found := false
+	for i := range sources {
+		s := &sources[i]
+		for j := range r.Headers {
+			h := &r.Headers[j]
+			var text string
+			var ok bool
+			switch {
+			case s.Cookie != "":
+				if h.Name != "cookie" {
+					continue
+				}
+				var twice bool
+				if text, ok, twice = cookie(h.Value, s.Cookie); twice {
+					return "", MalformedToken
+				}
+			case h.Name == s.Header:
+				text, ok = schemed(h.Value, s.Scheme)
+			}
+			if !ok {
+				continue
+			}
+			if found || text == "" {
+				return "", MalformedToken
+			}
+			token, found = text, true
+		}
+	}
+	if found && count(r, "authorization") > 1 {
+		return "", MalformedToken
+	}
+	return token, None
+}
+
+func count(r *Request, name string) (n int) {
+	for i := range r.Headers {
+		if r.Headers[i].Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// schemed takes the token from behind its scheme, which is compared without case (RFC 9110 §11.1). A value of another scheme is
+// no token of ours.
+func schemed(value, scheme string) (string, bool) {
+	value = strings.Trim(value, " \t")
+	if scheme == "" {
+		return value, true
+	}
+	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
+		return "", false
+	}
+	rest := value[len(scheme):]
+	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return "", false
+	}
+	return strings.TrimLeft(rest, " \t"), true
+}
+
+// cookie finds a cookie in a Cookie header (RFC 6265 §4.2.1).
+func cookie(header, name string) (value string, found, twice bool) {
+	for header != "" {
+		pair := header
+		if i := strings.IndexByte(header, ';'); i >= 0 {
+			pair, header = header[:i], header[i+1:]
+		} else {
+			header = ""
+		}
+		pair = strings.Trim(pair, " \t")
+		if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
+			continue
+		}
+		if found {
+			return "", true, true
+		}
+		value, found = strings.Trim(pair[len(name)+1:], `"`), true
+	}
+	return value, found, false
+}
+
+// withoutCookie is a Cookie header without one cookie; "" when nothing is left.
+func withoutCookie(header, name string) string {
+	var kept []string
+	for _, pair := range strings.Split(header, ";") {
+		pair = strings.Trim(pair, " \t")
+		if pair != "" && !(strings.HasPrefix(pair, name) && strings.HasPrefix(pair[len(name):], "=")) {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "; ")
+}

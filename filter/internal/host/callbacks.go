@@ -1,0 +1,161 @@
+//go:build wasip1
+
+package host
+
+import (
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
+)
+
+// Plugin is one plugin instance in one VM. Two instances with the same vm_id live in one VM, so its state is its own.
+type Plugin interface {
+	// Start takes the plugin configuration; false refuses it, and the proxy keeps what it had.
+	Start(config []byte) bool
+	// Tick runs at the period that SetTick asked for, on the main thread's VM too.
+	Tick()
+	// NewStream makes the context of one HTTP stream.
+	NewStream(id uint32) Stream
+}
+
+// Stream is one HTTP stream of a Plugin.
+type Stream interface {
+	// RequestHeaders decides; true lets the request go on, false holds it (a local reply has been sent, or Resume follows).
+	RequestHeaders() bool
+	// ResponseHeaders sees the upstream's response headers, or those of a local reply.
+	ResponseHeaders()
+	// Done runs last, before the access log.
+	Done()
+	// Panicked is told of a panic in one of the others, which it must survive: it answers in their place.
+	Panicked()
+}
+
+// Register makes newPlugin the maker of plugin contexts.
+func Register(newPlugin func(id uint32) Plugin) {
+	proxywasm.SetVMContext(&vmContext{newPlugin: newPlugin})
+}
+
+type vmContext struct {
+	types.DefaultVMContext
+	newPlugin func(id uint32) Plugin
+}
+
+func (c *vmContext) NewPluginContext(id uint32) types.PluginContext {
+	return &pluginContext{plugin: c.newPlugin(id)}
+}
+
+type pluginContext struct {
+	types.DefaultPluginContext
+	plugin Plugin
+}
+
+func (c *pluginContext) OnPluginStart(size int) (status types.OnPluginStartStatus) {
+	defer func() {
+		if r := recover(); r != nil {
+			Log(Critical, "gatehouse: panic at start: "+panicText(r))
+			status = types.OnPluginStartStatusFailed
+		}
+	}()
+	var config []byte
+	if size > 0 {
+		var err error
+		if config, err = proxywasm.GetPluginConfiguration(); err != nil {
+			Log(Critical, "gatehouse: the plugin configuration can't be read: "+err.Error())
+			return types.OnPluginStartStatusFailed
+		}
+	}
+	if !c.plugin.Start(config) {
+		return types.OnPluginStartStatusFailed
+	}
+	return types.OnPluginStartStatusOK
+}
+
+func (c *pluginContext) OnTick() {
+	defer survive("tick")
+	c.plugin.Tick()
+}
+
+func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {
+	return &streamContext{stream: c.plugin.NewStream(id)}
+}
+
+type streamContext struct {
+	types.DefaultHttpContext
+	stream Stream
+}
+
+func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
+	defer func() {
+		if r := recover(); r != nil {
+			Log(Error, "gatehouse: panic in request headers: "+panicText(r))
+			action = types.ActionPause
+			c.panicked()
+		}
+	}()
+	if c.stream.RequestHeaders() {
+		return types.ActionContinue
+	}
+	return types.ActionPause
+}
+
+func (c *streamContext) OnHttpResponseHeaders(int, bool) (action types.Action) {
+	defer c.survive("response headers")
+	c.stream.ResponseHeaders()
+	return types.ActionContinue
+}
+
+func (c *streamContext) OnHttpStreamDone() {
+	defer c.survive("stream done")
+	c.stream.Done()
+}
+
+func (c *streamContext) survive(where string) {
+	if r := recover(); r != nil {
+		Log(Error, "gatehouse: panic in "+where+": "+panicText(r))
+		c.panicked()
+	}
+}
+
+// panicked lets the stream answer; what panics even then is only logged.
+func (c *streamContext) panicked() {
+	defer survive("answering a panic")
+	c.stream.Panicked()
+}
+
+func survive(where string) {
+	if r := recover(); r != nil {
+		Log(Error, "gatehouse: panic in "+where+": "+panicText(r))
+	}
+}
+
+// panicText says what a recovered panic was about. A runtime error's text is the runtime's own and holds no caller's data
+// beyond an index; other values aren't printed.
+func panicText(r any) string {
+	if err, ok := r.(interface {
+		error
+		RuntimeError()
+	}); ok {
+		return err.Error()
+	}
+	return "not a runtime error"
+}
+
+// SetTick asks for a tick every so many milliseconds.
+func SetTick(milliseconds uint32) {
+	if err := proxywasm.SetTickPeriodMilliSeconds(milliseconds); err != nil {
+		Log(Error, "gatehouse: no ticks: "+err.Error())
+	}
+}
+
+// Within runs f with another stream as the one that calls act on.
+func Within(stream uint32, f func()) {
+	if proxywasm.SetEffectiveContext(stream) == nil {
+		f()
+	}
+}
+
+// Resume lets a held request go on.
+func Resume() {
+	if err := proxywasm.ResumeHttpRequest(); err != nil {
+		Log(Error, "gatehouse: a held request can't go on: "+err.Error())
+	}
+}

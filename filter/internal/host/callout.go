@@ -1,0 +1,51 @@
+//go:build wasip1
+
+package host
+
+import (
+	"strconv"
+
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+)
+
+// Answer is what an HTTP callout brought. Status is 0 when nothing came: no such cluster, no connection, a reset, or an
+// answer past the proxy's own bounds.
+type Answer struct {
+	Status       int
+	CacheControl string
+	Body         []byte
+}
+
+// Get sends a GET request through one of the proxy's clusters and calls done with the answer, of whose body at most maxBody
+// bytes are taken: a longer one is an Answer with Status 0. It must be called within a plugin's own context (Start, Tick):
+// the SDK drops answers for streams that have ended.
+func Get(cluster, authority, path string, timeoutMilliseconds uint32, maxBody int, done func(Answer)) error {
+	headers := [][2]string{
+		{":method", "GET"}, {":path", path}, {":authority", authority}, {":scheme", "http"},
+		{"accept", "application/jwk-set+json, application/json"}, {"user-agent", "gatehouse"},
+	}
+	_, err := proxywasm.DispatchHttpCall(cluster, headers, nil, nil, timeoutMilliseconds, func(numHeaders, bodySize, _ int) {
+		defer survive("an HTTP callout's answer")
+		done(answer(numHeaders, bodySize, maxBody))
+	})
+	return err
+}
+
+func answer(numHeaders, bodySize, maxBody int) Answer {
+	if numHeaders == 0 || bodySize > maxBody {
+		return Answer{}
+	}
+	var a Answer
+	if status, ok := Header(CalloutHeaders, ":status"); ok {
+		a.Status, _ = strconv.Atoi(status)
+	}
+	a.CacheControl, _ = Header(CalloutHeaders, "cache-control")
+	if bodySize > 0 {
+		body, err := proxywasm.GetHttpCallResponseBody(0, bodySize)
+		if err != nil {
+			return Answer{}
+		}
+		a.Body = body
+	}
+	return a
+}

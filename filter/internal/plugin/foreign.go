@@ -1,0 +1,174 @@
+//go:build wasip1
+
+package plugin
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"gatehouse/core"
+	"gatehouse/core/claims"
+	"gatehouse/core/config"
+	"gatehouse/filter/internal/host"
+)
+
+// foreignClaims reads one provider's claims out of the dynamic metadata that Envoy's own JWT filter leaves. The payload
+// can't be read as a whole: each claim that the configuration could ask for is read by name.
+type foreignClaims struct {
+	provider int
+	status   host.Path // of the failure code; "" where the configuration has none
+	claims   []foreignClaim
+}
+
+type foreignClaim struct {
+	name    string
+	number  bool // a NumericDate: its bytes are a float64, whatever they look like
+	object  bool // that it is there matters, not what is in it
+	literal host.Path
+	dotted  host.Path // "" for a name without dots
+}
+
+func newForeign(cfg *config.Config, gate *core.Gate) (out []foreignClaims) {
+	for i := range cfg.Tokens.Providers {
+		from := cfg.Tokens.Providers[i].ClaimsFrom
+		if from == nil {
+			continue
+		}
+		f := foreignClaims{provider: i}
+		if from.FailedStatusKey != "" {
+			f.status = host.NewPath("metadata", "filter_metadata", from.Filter, from.FailedStatusKey, "code")
+		}
+		for _, name := range gate.ClaimNames(i) {
+			base := []string{"metadata", "filter_metadata", from.Filter, from.Key}
+			c := foreignClaim{name: name, literal: host.NewPath(append(base, name)...)}
+			c.number = name == "exp" || name == "nbf" || name == "iat" || name == "auth_time"
+			c.object = name == "kubernetes.io" || name == "cnf"
+			if strings.Contains(name, ".") {
+				c.dotted = host.NewPath(append(base, strings.Split(name, ".")...)...)
+			}
+			f.claims = append(f.claims, c)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// foreignFor implements core.Request's Foreign.
+func (p *plugin) foreignFor(provider int) core.Foreign {
+	for i := range p.foreign {
+		if f := &p.foreign[i]; f.provider == provider {
+			return f.read()
+		}
+	}
+	return core.Foreign{}
+}
+
+func (f *foreignClaims) read() core.Foreign {
+	doc := []byte{'{'}
+	for i := range f.claims {
+		c := &f.claims[i]
+		value, s := host.Property(c.literal)
+		if s != host.OK && c.dotted != "" {
+			value, s = host.Property(c.dotted)
+		}
+		isObject := c.object && s != host.OK && s != host.NotFound
+		if s != host.OK && !isObject {
+			continue
+		}
+		if len(doc) > 1 {
+			doc = append(doc, ',')
+		}
+		doc = appendText(doc, c.name)
+		doc = append(doc, ':')
+		if isObject {
+			doc = append(doc, "{}"...)
+		} else {
+			doc = c.appendValue(doc, value)
+		}
+	}
+	if len(doc) > 1 {
+		set, err := claims.Parse(append(doc, '}'))
+		if err != nil {
+			return core.Foreign{Failure: core.MalformedToken}
+		}
+		return core.Foreign{Present: true, Claims: set}
+	}
+	if f.status != "" {
+		if code, s := host.Property(f.status); s == host.OK && len(code) == 8 {
+			return core.Foreign{Failure: core.JWTStatus(number(code))}
+		}
+	}
+	return core.Foreign{}
+}
+
+// appendValue turns a property's bytes back into JSON. Their form doesn't say their type: a string's are itself, a number's
+// are a float64, a boolean's are one byte 0 or 1, a list's are a header map with keys only.
+func (c *foreignClaim) appendValue(dst, value []byte) []byte {
+	switch {
+	case len(value) == 8 && (c.number || !isText(value)):
+		f := number(value)
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return append(dst, "null"...)
+		}
+		return strconv.AppendFloat(dst, f, 'g', -1, 64)
+	case len(value) == 1 && value[0] <= 1:
+		return strconv.AppendBool(dst, value[0] == 1)
+	}
+	if list, ok := appendList(dst, value); ok {
+		return list
+	}
+	return appendText(dst, string(value))
+}
+
+func number(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+
+// isText tells text from a float64's bytes: those of numbers in use have control bytes in them.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
+
+// appendList reads a list: a count, two sizes for each element, and the elements, each with its (empty) value, NUL-terminated.
+func appendList(dst, value []byte) ([]byte, bool) {
+	if len(value) < 4 {
+		return dst, false
+	}
+	count := int(binary.LittleEndian.Uint32(value))
+	if count < 0 || count > (len(value)-4)/8 {
+		return dst, false
+	}
+	sizes, data := value[4:4+8*count], value[4+8*count:]
+	start := len(dst)
+	dst = append(dst, '[')
+	for i := range count {
+		key := int(binary.LittleEndian.Uint32(sizes[8*i:]))
+		val := int(binary.LittleEndian.Uint32(sizes[8*i+4:]))
+		if key < 0 || val < 0 || key+1+val+1 > len(data) {
+			return dst[:start], false
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendText(dst, string(data[:key]))
+		data = data[key+1+val+1:]
+	}
+	if len(data) != 0 {
+		return dst[:start], false
+	}
+	return append(dst, ']'), true
+}
+
+// appendText appends a JSON string; bytes that aren't UTF-8 become U+FFFD.
+func appendText(dst []byte, s string) []byte {
+	out, _ := jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "�"))
+	return out
+}

@@ -1,0 +1,135 @@
+//go:build wasip1
+
+// Package plugin turns the proxy's callbacks into requests for a core.Gate, and its decisions into what the proxy does.
+package plugin
+
+import (
+	"strings"
+	"syscall"
+
+	"gatehouse/core"
+	"gatehouse/core/config"
+	"gatehouse/core/ratelimit"
+	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/keys"
+	"gatehouse/filter/internal/shared"
+)
+
+// tickMilliseconds is how often counters go to the proxy, which may lag by a second, and keys are looked after.
+const tickMilliseconds = 500
+
+// plugin is one plugin instance in one VM.
+type plugin struct {
+	id      uint32
+	cfg     *config.Config
+	gate    *core.Gate
+	keys    *keys.Keys
+	metrics metrics
+	waiting []*stream
+	free    []*stream
+	req     core.Request // scratch
+	foreign []foreignClaims
+	log     host.Level
+	lines   []byte // scratch: a stream's audit lines
+}
+
+// New makes the context of a plugin instance.
+func New(id uint32) host.Plugin { return &plugin{id: id} }
+
+// Start implements host.Plugin.
+func (p *plugin) Start(doc []byte) bool {
+	cfg, err := config.Parse(doc, syscall.Getenv)
+	if err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			host.Log(host.Critical, "gatehouse: configuration: "+line)
+		}
+		return false
+	}
+	if err := p.open(cfg); err != nil {
+		host.Log(host.Critical, "gatehouse: "+err.Error())
+		return false
+	}
+	for _, w := range cfg.Warnings {
+		host.Log(host.Warn, "gatehouse: configuration: "+w)
+	}
+	host.SetTick(tickMilliseconds)
+	return true
+}
+
+// open makes the gate.
+func (p *plugin) open(cfg *config.Config) error {
+	var seed [24]byte
+	if !host.Random(seed[:]) {
+		return errNoRandom
+	}
+	hashKey, err := ratelimit.SharedKey(shared.Store{}, core.Namespace, [16]byte(seed[:16]))
+	if err != nil {
+		return err
+	}
+	p.cfg = cfg
+	p.keys = keys.New(cfg, p)
+	p.gate, err = core.New(cfg, core.Host{
+		Store: shared.Store{}, Remote: p.keys, Verify: host.VerifySignature, Mono: host.Monotonic,
+		HashKey: hashKey, InstanceID: uint64At(seed[16:]),
+	})
+	if err != nil {
+		return err
+	}
+	p.metrics.open(p.gate.Metrics())
+	p.foreign = newForeign(cfg, p.gate)
+	p.log = host.Level(cfg.Audit.Log) - 1
+	return nil
+}
+
+// Tick implements host.Plugin.
+func (p *plugin) Tick() {
+	if p.gate == nil {
+		return
+	}
+	now := host.Monotonic()
+	p.keys.Tick(now)
+	p.resume(now)
+	p.gate.Flush(p.metrics.add, p.metrics.observe)
+}
+
+// Hurry implements keys.Owner: the next tick is to come soon.
+func (p *plugin) Hurry(soon bool) {
+	if soon {
+		host.SetTick(keys.HurryMilliseconds)
+	} else {
+		host.SetTick(tickMilliseconds)
+	}
+}
+
+// Fetched implements keys.Owner.
+func (p *plugin) Fetched(provider int, ok bool) {
+	if p.gate == nil {
+		return
+	}
+	table := p.gate.Metrics()
+	if ok {
+		p.gate.Count(table.FetchSuccess(provider), 1)
+	} else {
+		p.gate.Count(table.FetchFailure(provider), 1)
+	}
+}
+
+// Aged implements keys.Owner.
+func (p *plugin) Aged(provider int, seconds int64) {
+	if p.gate != nil {
+		p.metrics.set(p.gate.Metrics().KeysAge(provider), uint64(max(seconds, 0)))
+	}
+}
+
+// NewStream implements host.Plugin.
+func (p *plugin) NewStream(id uint32) host.Stream {
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		s.reset(id)
+		return s
+	}
+	s := &stream{plugin: p}
+	s.reset(id)
+	return s
+}
