@@ -104,7 +104,7 @@ var pathFormat = Format{
 
 var uriFormat = Format{
 	Want:    "a URI https://HOST/PATH or http://HOST/PATH",
-	Pattern: `^https?://[!-"$-.0->@-~]+/[!-"$-~]*$`,
+	Pattern: `^https?://[!-"$-.0->A-~]+/[!-"$-~]*$`,
 	ok:      func(s string) bool { _, _, ok := splitURI(s); return ok },
 }
 

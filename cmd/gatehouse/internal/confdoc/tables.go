@@ -80,7 +80,7 @@ func value(path string, s *config.Shape) string {
 		case s.Enum != nil:
 			return words(s.Enum)
 		case s.Format != nil:
-			return cell(s.Format.Want)
+			return fmt.Sprintf("%s; up to %d characters", cell(s.Format.Want), s.Max)
 		}
 		return fmt.Sprintf("string of up to %d characters", s.Max)
 	case config.Integer:
