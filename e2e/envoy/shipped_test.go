@@ -1,15 +1,19 @@
 package envoy_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/e2e/envoy"
+	"gatehouse/e2e/toy"
 )
 
 // prometheusName does to a metric's name what Envoy does by stats_tags: the first group of a pattern is cut out, the second is the
@@ -92,4 +96,86 @@ func withoutWasm(b envoy.Bootstrap) error {
 		manager["http_filters"] = kept
 	}
 	return nil
+}
+
+// TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse reads the metadata that the second gate of envoy.yaml relies on.
+func TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse(t *testing.T) {
+	issuer, err := toy.StartIssuer("", "http://127.0.0.1:10080")
+	require.NoError(t, err)
+	t.Cleanup(issuer.Stop)
+	upstream, err := toy.StartUpstream("")
+	require.NoError(t, err)
+	t.Cleanup(upstream.Stop)
+	root, err := envoy.RepoRoot()
+	require.NoError(t, err)
+	p := start(t, envoy.Options{Config: filepath.Join(root, "envoy.yaml"), Edits: []envoy.Edit{
+		withoutWasm, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
+		func(b envoy.Bootstrap) error {
+			manager, err := b.ConnectionManager("gate_envoy_jwt")
+			if err != nil {
+				return err
+			}
+			logger := manager["access_log"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)
+			logger["log_format"] = map[string]any{"text_format_source": map[string]any{
+				"inline_string": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%\n",
+			}}
+			return nil
+		},
+	}})
+
+	claims := issuer.Human("alice", "orders", time.Hour)
+	sign := func(c toy.Claims) string {
+		token, err := issuer.Sign(c)
+		require.NoError(t, err)
+		return token
+	}
+	good := sign(claims)
+	tampered, err := toy.Tampered(good)
+	require.NoError(t, err)
+	ctx := within(t, 20*time.Second)
+	next := 0
+	for _, test := range []struct {
+		name, header, query string
+		payload             bool
+		code                float64
+	}{
+		{"good", "Bearer " + good, "", true, 0},
+		{"missing", "", "", false, 1},
+		{"in the query, which does not count", "", "?access_token=" + good, false, 1},
+		{"expired", "Bearer " + sign(claims.With("exp", 1)), "", false, 3},
+		{"not a token", "Bearer abc", "", false, 4},
+		{"another issuer", "Bearer " + sign(claims.With("iss", "http://other.example")), "", false, 24},
+		{"another audience", "Bearer " + sign(claims.With("aud", "other")), "", false, 25},
+		{"tampered", "Bearer " + tampered, "", false, 26},
+	} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL("gate_envoy_jwt", "/"+test.query), nil)
+		require.NoError(t, err)
+		if test.header != "" {
+			request.Header.Set("Authorization", test.header)
+		}
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		var echo toy.Echo
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&echo))
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode, test.name)
+		assert.Equal(t, test.header, echo.Header.Get("Authorization"), "%s: the token goes on", test.name)
+
+		var line string
+		line, next, err = p.Stdout.Wait(ctx, next, func(string) bool { return true })
+		require.NoError(t, err)
+		var metadata struct {
+			Payload map[string]any `json:"payload"`
+			Fail    struct {
+				Code float64 `json:"code"`
+			} `json:"fail"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &metadata), line)
+		assert.Equal(t, test.code, metadata.Fail.Code, test.name)
+		if test.payload {
+			assert.Equal(t, "alice", metadata.Payload["sub"])
+		} else {
+			assert.Nil(t, metadata.Payload, test.name)
+		}
+	}
 }
