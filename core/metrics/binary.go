@@ -1,0 +1,107 @@
+package metrics
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// The binary form of a Sketch: a version, the sum, then for each bucket that isn't empty how many empty ones precede it and
+// its count; all but the version as varints of the shortest form. Other plugins may write to the place it is kept in, so
+// reading it trusts nothing.
+const sketchVersion = 1
+
+// MaxSketchBytes is the longest that AppendBinary makes.
+const MaxSketchBytes = 1 + binary.MaxVarintLen64 + buckets*(1+binary.MaxVarintLen64)
+
+// Bounds of a sketch that Parse accepts. Those of 256 workers add up without overflow.
+const (
+	maxCount = 1 << 48
+	maxSum   = 1 << 56 // nanoseconds: over two years spent validating
+)
+
+var (
+	errVersion = errors.New("metrics: not a sketch of version 1")
+	errSketch  = errors.New("metrics: malformed sketch")
+)
+
+// AppendBinary appends the sketch's binary form to dst.
+func (s *Sketch) AppendBinary(dst []byte) []byte {
+	dst = append(dst, sketchVersion)
+	dst = binary.AppendUvarint(dst, s.sum)
+	next := 0
+	for i, n := range s.counts {
+		if n == 0 {
+			continue
+		}
+		dst = binary.AppendUvarint(dst, uint64(i-next))
+		dst = binary.AppendUvarint(dst, n)
+		next = i + 1
+	}
+	return dst
+}
+
+// Parse sets s to the sketch that AppendBinary has written. It accepts nothing else: each sketch has one form, and
+// its sum must be one that its buckets allow. On an error, s is empty.
+func (s *Sketch) Parse(data []byte) error {
+	*s = Sketch{}
+	if len(data) == 0 || data[0] != sketchVersion {
+		return errVersion
+	}
+	if err := s.parse(data[1:]); err != nil {
+		*s = Sketch{}
+		return err
+	}
+	return nil
+}
+
+func (s *Sketch) parse(data []byte) error {
+	sum, data, ok := uvarint(data)
+	if !ok || sum > maxSum {
+		return errSketch
+	}
+	var least, most wide
+	next := uint64(0)
+	for len(data) > 0 {
+		var gap, n uint64
+		if gap, data, ok = uvarint(data); !ok || gap >= buckets-next {
+			return errSketch
+		}
+		if n, data, ok = uvarint(data); !ok || n == 0 || n > maxCount-s.count {
+			return errSketch
+		}
+		bucket := int(next + gap)
+		next += gap + 1
+		low, high := bounds(bucket)
+		least.add(low, n)
+		most.add(high, n)
+		s.counts[bucket] = n
+		s.count += n
+	}
+	if least.above(sum) || !most.above(sum) && most.low != sum {
+		return errSketch
+	}
+	s.sum = sum
+	return nil
+}
+
+// uvarint reads a varint of the shortest form.
+func uvarint(data []byte) (v uint64, rest []byte, ok bool) {
+	v, n := binary.Uvarint(data)
+	if n <= 0 || n > 1 && data[n-1] == 0 {
+		return 0, nil, false
+	}
+	return v, data[n:], true
+}
+
+// wide is a sum of products that 64 bits may not hold.
+type wide struct{ high, low uint64 }
+
+func (w *wide) add(a, b uint64) {
+	high, low := bits.Mul64(a, b)
+	var carry uint64
+	w.low, carry = bits.Add64(w.low, low, 0)
+	w.high, _ = bits.Add64(w.high, high, carry)
+}
+
+func (w wide) above(v uint64) bool { return w.high > 0 || w.low > v }
