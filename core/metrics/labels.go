@@ -25,24 +25,3 @@ const (
 	RouteNone = "none" // the request matched no route, or was refused before one was looked for
 	RouteAll  = "all"  // the only value when routes aren't told apart (metrics.per_route false)
 )
-
-// Collision finds the first name whose label value is reserved or is that of a different name before it. Equal names share
-// a value. It returns the index of that name and of the earlier one, which is -1 for a reserved value; both are -1 when
-// there is no collision. Routes reserve RouteNone.
-func Collision(names []string, reserved ...string) (earlier, later int) {
-	first := make(map[string]int, len(names))
-	for i, name := range names {
-		value := LabelValue(name)
-		for _, r := range reserved {
-			if value == r {
-				return -1, i
-			}
-		}
-		if j, ok := first[value]; !ok {
-			first[value] = i
-		} else if names[j] != name {
-			return j, i
-		}
-	}
-	return -1, -1
-}

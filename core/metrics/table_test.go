@@ -220,26 +220,6 @@ func TestALabelsValueHasOnlySafeCharacters(t *testing.T) {
 	})
 }
 
-func TestCollisionsAreFound(t *testing.T) {
-	for name, c := range map[string]struct {
-		names          []string
-		earlier, later int
-	}{
-		"none":           {[]string{"a", "b"}, -1, -1},
-		"nothing":        {nil, -1, -1},
-		"case":           {[]string{"x", "a", "A"}, 1, 2},
-		"punctuation":    {[]string{"/a-b", "/c", "/a_b"}, 0, 2},
-		"equal names":    {[]string{"/a", "/a"}, -1, -1},
-		"equal, then no": {[]string{"/a", "/a", "-a"}, 0, 2},
-		"reserved":       {[]string{"a", "NONE"}, -1, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			earlier, later := metrics.Collision(c.names, metrics.RouteNone)
-			assert.Equal(t, []int{c.earlier, c.later}, []int{earlier, later})
-		})
-	}
-}
-
 func TestDecisionsAreCoresReasons(t *testing.T) {
 	require.Equal(t, metrics.NumDecisions, int(core.Internal)+1)
 	assert.Equal(t, "admitted", metrics.Admitted.String())
