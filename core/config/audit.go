@@ -25,18 +25,18 @@ func (p *parser) audit(root *node) {
 	}
 	for _, kid := range n.list("claims") {
 		if kid.usable() && p.carriesToken(kid.text) {
-			p.problem(kid, wantNoToken)
+			p.problem(kid, auditNever)
 		}
 	}
 }
 
-const wantNoToken = "want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from"
+const auditNever = "want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from"
 
 func (p *parser) auditHeader(n *node, earlier []string) string {
 	name := strings.ToLower(n.text)
 	switch {
 	case p.carriesToken(name):
-		p.problem(n, wantNoToken)
+		p.problem(n, auditNever)
 	case slices.Contains(earlier, name):
 		p.problem(n, quote(name)+" is already in the list")
 	}

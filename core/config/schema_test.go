@@ -30,14 +30,14 @@ func schema(t *testing.T) *jsonschema.Schema {
 }
 
 // agree compares the verdicts of schema and parser on a document's shape.
-func agree(s *jsonschema.Schema, doc []byte) (same bool, bySchema error, byParser config.Problems) {
+func agree(s *jsonschema.Schema, doc []byte) (same bool, byParser config.Problems, bySchema error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
 	if err != nil {
-		return true, err, nil // not JSON: the schema has no say
+		return true, nil, err // not JSON: the schema has no say
 	}
 	bySchema = s.Validate(value)
 	byParser = config.ShapeProblems(doc)
-	return (bySchema == nil) == (len(byParser) == 0), bySchema, byParser
+	return (bySchema == nil) == (len(byParser) == 0), byParser, bySchema
 }
 
 func TestSchemaAndParserAgreeOnTheMalformedConfigurations(t *testing.T) {
@@ -47,7 +47,7 @@ func TestSchemaAndParserAgreeOnTheMalformedConfigurations(t *testing.T) {
 		if len(c.doc) > config.MaxBytes || !json.Valid([]byte(c.doc)) || strings.Count(c.doc, "{") > 30 && strings.Contains(c.doc, `{"a":{"a"`) {
 			continue // size, syntax and depth are no business of a schema
 		}
-		same, bySchema, byParser := agree(s, []byte(c.doc))
+		same, byParser, bySchema := agree(s, []byte(c.doc))
 		assert.True(t, same, "%.300s\nschema: %v\nparser: %v", c.doc, bySchema, byParser)
 		if bySchema == nil {
 			beyond++
@@ -59,7 +59,7 @@ func TestSchemaAndParserAgreeOnTheMalformedConfigurations(t *testing.T) {
 func TestSchemaAndParserAgreeOnMutatedConfigurations(t *testing.T) {
 	s := schema(t)
 	valid := []byte(everything)
-	same, bySchema, byParser := agree(s, valid)
+	same, byParser, bySchema := agree(s, valid)
 	require.True(t, same)
 	require.NoError(t, bySchema)
 	require.Empty(t, byParser)
@@ -78,7 +78,7 @@ func TestSchemaAndParserAgreeOnMutatedConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same, bySchema, byParser := agree(s, mutant)
+		same, byParser, bySchema := agree(s, mutant)
 		if !same {
 			t.Fatalf("%s\nschema: %v\nparser: %v", mutant, bySchema, byParser)
 		}

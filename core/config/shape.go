@@ -122,7 +122,7 @@ var envFormat = Format{
 	Want:    "the name of an environment variable",
 	Pattern: `^[A-Za-z_][A-Za-z0-9_]*$`,
 	ok: func(s string) bool {
-		return s != "" && !(s[0] >= '0' && s[0] <= '9') && every(s, func(c byte) bool { return isAlnum(c) || c == '_' })
+		return s != "" && (s[0] < '0' || s[0] > '9') && every(s, func(c byte) bool { return isAlnum(c) || c == '_' })
 	},
 }
 

@@ -11,10 +11,8 @@ import (
 	"gatehouse/core/config"
 )
 
-const docs = "../../../../docs"
-
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
-	files, err := render(docs)
+	files, err := render()
 	require.NoError(t, err)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(docs, name))

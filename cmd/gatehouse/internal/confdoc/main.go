@@ -10,22 +10,21 @@ import (
 	"gatehouse/core/config"
 )
 
-//go:generate go run . ../../../../docs
+//go:generate go run .
+
+// docs is where `go generate` and `go test`, which run in this directory, find the files.
+const docs = "../../../../docs"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: confdoc DOCS")
-		os.Exit(2)
-	}
-	if err := generate(os.Args[1]); err != nil {
+	if err := generate(); err != nil {
 		fmt.Fprintln(os.Stderr, "confdoc:", err)
 		os.Exit(1)
 	}
 }
 
 // generate brings the files in docs up to date.
-func generate(docs string) error {
-	files, err := render(docs)
+func generate() error {
+	files, err := render()
 	if err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func generate(docs string) error {
 }
 
 // render gives the content that the files in docs should have.
-func render(docs string) (map[string][]byte, error) {
+func render() (map[string][]byte, error) {
 	schema, err := Schema(config.Fields())
 	if err != nil {
 		return nil, err
