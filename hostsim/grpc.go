@@ -1,0 +1,366 @@
+package hostsim
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"gatehouse/hostsim/abi"
+)
+
+// GRPCStatus is how a gRPC exchange ended.
+type GRPCStatus struct {
+	Code    int
+	Message string
+}
+
+// GRPCCall is a gRPC call or stream of a guest's as the upstream sees it. Its
+// methods may be used on one goroutine.
+type GRPCCall struct {
+	Cluster  string
+	Service  string
+	Method   string
+	Metadata *Headers
+	// Timeout is 0 if there is none.
+	Timeout time.Duration
+	Worker  int
+	Plugin  string
+
+	callout *grpcCallout
+}
+
+// Recv returns the next message of the guest's, and io.EOF after its last one.
+// It waits for a message of a stream, until that is cancelled.
+func (c *GRPCCall) Recv() ([]byte, error) { return c.callout.inbox.next() }
+
+// SendHeader sends initial metadata.
+func (c *GRPCCall) SendHeader(h *Headers) {
+	c.callout.deliver(func() { c.callout.onMetadata(h, true) })
+}
+
+// Send sends a message to the guest.
+func (c *GRPCCall) Send(msg []byte) { c.callout.deliver(func() { c.callout.onMessage(msg) }) }
+
+// SendTrailer sends trailing metadata.
+func (c *GRPCCall) SendTrailer(h *Headers) {
+	c.callout.deliver(func() { c.callout.onMetadata(h, false) })
+}
+
+// inbox holds a guest's messages until the upstream reads them.
+type inbox struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	queue   [][]byte
+	closed  bool
+	// idle is set while a reader waits, or none is left.
+	idle bool
+}
+
+func newInbox() *inbox {
+	b := &inbox{}
+	b.changed = sync.NewCond(&b.mu)
+	return b
+}
+
+func (b *inbox) next() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.queue) == 0 && !b.closed {
+		b.setIdle(true)
+		b.changed.Wait()
+	}
+	if len(b.queue) == 0 {
+		return nil, io.EOF
+	}
+	msg := b.queue[0]
+	b.queue = b.queue[1:]
+	return msg, nil
+}
+
+func (b *inbox) put(msg []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, msg)
+	b.setIdle(false)
+}
+
+func (b *inbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed = true
+		b.setIdle(false)
+	}
+}
+
+func (b *inbox) setIdle(idle bool) {
+	b.idle = idle
+	b.changed.Broadcast()
+}
+
+// finish notes that nobody reads any more.
+func (b *inbox) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed, b.queue = true, nil
+	b.setIdle(true)
+}
+
+// settle waits until the reader has read everything and waits itself, or is
+// gone.
+func (b *inbox) settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for !b.idle {
+		b.changed.Wait()
+	}
+}
+
+// grpcCallout is a gRPC call or stream that is under way.
+type grpcCallout struct {
+	root        *guestContext
+	token       uint32
+	call        *GRPCCall
+	inbox       *inbox
+	cancel      context.CancelFunc
+	stopTimeout func()
+	// localClosed is set once the guest has closed a stream.
+	localClosed bool
+	// remoteClosed is set once the guest has heard of the end.
+	remoteClosed bool
+}
+
+func (o *grpcCallout) isStream() bool { return o.token&3 == callGRPCStream }
+
+// grpcCluster reads the upstream's name: an envoy.config.core.v3.GrpcService
+// message, or just the cluster's name.
+func grpcCluster(service []byte) (name string, isMessage bool) {
+	fields, ok := protoFields(service)
+	if ok && len(fields) > 0 {
+		for _, f := range fields {
+			if inner, ok := protoFields(f.bytes); ok && f.number == 1 {
+				for _, g := range inner {
+					if g.number == 1 {
+						name = string(g.bytes)
+					}
+				}
+			}
+		}
+		return name, true
+	}
+	return string(service), false
+}
+
+func proxyGRPCCall(v *vm, c *guestContext, args []uint64) abi.Status {
+	msg, ok := v.bytes(args, 8)
+	if !ok {
+		return abi.InvalidMemoryAccess
+	}
+	timeout := time.Duration(uint32(args[10])) * time.Millisecond
+	o, status := startGRPC(v, c, args, callGRPC, timeout)
+	if status != abi.OK {
+		return status
+	}
+	o.inbox.put(append([]byte(nil), msg...))
+	o.inbox.close()
+	if status := v.put32(args[11], o.token); status != abi.OK {
+		return status
+	}
+	v.host.runGRPC(o)
+	return abi.OK
+}
+
+func proxyGRPCStream(v *vm, c *guestContext, args []uint64) abi.Status {
+	o, status := startGRPC(v, c, args, callGRPCStream, 0)
+	if status != abi.OK {
+		return status
+	}
+	if status := v.put32(args[8], o.token); status != abi.OK {
+		return status
+	}
+	v.host.runGRPC(o)
+	return abi.OK
+}
+
+// startGRPC registers a call or stream; the first eight arguments of both are
+// the same.
+func startGRPC(v *vm, c *guestContext, args []uint64, kind uint32, timeout time.Duration) (*grpcCallout, abi.Status) {
+	upstream, ok1 := v.bytes(args, 0)
+	service, ok2 := v.bytes(args, 2)
+	method, ok3 := v.bytes(args, 4)
+	metadata, ok4 := v.pairs(args, 6)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return nil, abi.InvalidMemoryAccess
+	}
+	cluster, isMessage := grpcCluster(upstream)
+	if _, known := v.host.opts.Clusters[cluster]; !known && !isMessage {
+		return nil, abi.ParseFailure
+	}
+	v.callIDs[kind]++
+	o := &grpcCallout{root: c.root, token: v.callIDs[kind]<<2 | kind, inbox: newInbox()}
+	o.call = &GRPCCall{
+		Cluster: cluster, Service: string(service), Method: string(method), Metadata: headersOf(metadata),
+		Timeout: timeout, Worker: v.thread.number, Plugin: c.pluginName(), callout: o,
+	}
+	c.root.grpc[o.token] = o
+	return o, abi.OK
+}
+
+// runGRPC has the upstream answer. The thread is locked.
+func (h *Host) runGRPC(o *grpcCallout) {
+	handler := h.opts.Clusters[o.call.Cluster].GRPC
+	ctx, cancel := context.WithCancel(h.ctx)
+	o.cancel = cancel
+	if handler == nil {
+		// No host in the cluster: the close comes right after the callback.
+		o.root.vm.afterCall(func() { o.onClose(GRPCStatus{Code: GRPCUnavailable}) })
+		return
+	}
+	if o.call.Timeout > 0 {
+		o.stopTimeout = h.clock.AfterFunc(o.call.Timeout, func() {
+			o.deliver(func() { o.onClose(GRPCStatus{Code: 4, Message: "upstream request timeout"}) })
+		})
+	}
+	h.running.Add(1)
+	run := func() {
+		defer h.running.Done()
+		status := handler(ctx, o.call)
+		o.deliver(func() { o.onClose(status) })
+		o.inbox.finish()
+	}
+	if h.opts.Callouts == CalloutsConcurrent {
+		go run()
+		return
+	}
+	h.post(func() {
+		go run()
+		o.inbox.settle()
+	})
+}
+
+// deliver runs f on the callout's thread, if it is still under way.
+func (o *grpcCallout) deliver(f func()) {
+	t := o.root.vm.thread
+	t.do(func() {
+		if o.root.grpc[o.token] == o && !o.remoteClosed && !o.root.vm.failed && !o.root.deleted {
+			f()
+		}
+	})
+}
+
+func (o *grpcCallout) onMetadata(h *Headers, initial bool) {
+	c := o.root
+	f, name, where := c.vm.guest.grpcTrailingMetadata, "proxy_on_grpc_receive_trailing_metadata", &c.trailingMetadata
+	if initial {
+		f, name, where = c.vm.guest.grpcInitialMetadata, "proxy_on_grpc_receive_initial_metadata", &c.initialMetadata
+	}
+	if f == nil {
+		return
+	}
+	*where = h.Clone()
+	c.vm.callback(c, name, f, uint64(c.id), uint64(o.token), uint64(h.Len()))
+	*where = nil
+}
+
+func (o *grpcCallout) onMessage(msg []byte) {
+	c := o.root
+	if !o.isStream() {
+		// A call is over with its answer: no close follows.
+		defer o.release()
+	}
+	if f := c.vm.guest.grpcReceive; f != nil {
+		c.message = append([]byte{}, msg...)
+		c.vm.afterCall(func() { c.message = nil })
+		c.vm.callback(c, "proxy_on_grpc_receive", f, uint64(c.id), uint64(o.token), uint64(len(msg)))
+	}
+}
+
+func (o *grpcCallout) onClose(status GRPCStatus) {
+	c := o.root
+	o.remoteClosed = true
+	if !o.isStream() || o.localClosed {
+		o.release()
+	}
+	if f := c.vm.guest.grpcClose; f != nil {
+		c.statusCode, c.statusMessage = uint32(status.Code), status.Message
+		c.vm.afterCall(func() { c.statusMessage = "" })
+		c.vm.callback(c, "proxy_on_grpc_close", f, uint64(c.id), uint64(o.token), uint64(status.Code))
+	}
+}
+
+// release forgets the callout and stops what belongs to it.
+func (o *grpcCallout) release() {
+	delete(o.root.grpc, o.token)
+	if o.stopTimeout != nil {
+		o.stopTimeout()
+	}
+	o.cancel()
+	o.inbox.close()
+}
+
+// grpcOf finds a call or stream of the plugin context.
+func (c *guestContext) grpcOf(token uint32) (*grpcCallout, abi.Status) {
+	if kind := token & 3; kind != callGRPC && kind != callGRPCStream {
+		return nil, abi.BadArgument
+	}
+	o := c.root.grpc[token]
+	if o == nil {
+		return nil, abi.NotFound
+	}
+	return o, abi.OK
+}
+
+func proxyGRPCSend(v *vm, c *guestContext, args []uint64) abi.Status {
+	msg, ok := v.bytes(args, 1)
+	if !ok {
+		return abi.InvalidMemoryAccess
+	}
+	if uint32(args[0])&3 != callGRPCStream {
+		return abi.BadArgument
+	}
+	o, status := c.grpcOf(uint32(args[0]))
+	if status != abi.OK {
+		return status
+	}
+	o.inbox.put(append([]byte(nil), msg...))
+	if args[3] != 0 {
+		o.inbox.close()
+	}
+	v.host.settleGRPC(o)
+	return abi.OK
+}
+
+// settleGRPC lets an inline upstream act on what the guest did before the
+// current call into the Host returns.
+func (h *Host) settleGRPC(o *grpcCallout) {
+	if h.opts.Callouts != CalloutsConcurrent {
+		h.post(o.inbox.settle)
+	}
+}
+
+// proxyGRPCClose ends a call, and the guest's side of a stream.
+func proxyGRPCClose(v *vm, c *guestContext, args []uint64) abi.Status {
+	o, status := c.grpcOf(uint32(args[0]))
+	if status != abi.OK {
+		return status
+	}
+	if !o.isStream() || o.remoteClosed {
+		o.release()
+		return abi.OK
+	}
+	o.localClosed = true
+	o.inbox.close()
+	v.host.settleGRPC(o)
+	return abi.OK
+}
+
+// proxyGRPCCancel ends a call or stream at once.
+func proxyGRPCCancel(_ *vm, c *guestContext, args []uint64) abi.Status {
+	o, status := c.grpcOf(uint32(args[0]))
+	if status != abi.OK {
+		return status
+	}
+	o.release()
+	return abi.OK
+}

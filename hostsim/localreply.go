@@ -1,0 +1,173 @@
+package hostsim
+
+import (
+	"strconv"
+	"strings"
+)
+
+// GRPCUnset is the gRPC status of a local reply that has none of its own: the
+// HTTP status decides. It is what guests pass as -1.
+const GRPCUnset = -1
+
+// GRPCUnavailable is gRPC's status 14.
+const GRPCUnavailable = 14
+
+// maxGRPCStatus is the largest status that gRPC defines.
+const maxGRPCStatus = 16
+
+// LocalReply is a response that the proxy makes itself.
+type LocalReply struct {
+	Status int
+	// Details are the response code details, for example
+	// "jwt_authn_access_denied{Jwt_is_expired}".
+	Details string
+	Body    []byte
+	Headers []Header
+	// GRPCStatus is used if the request is gRPC; GRPCUnset derives it from
+	// Status.
+	GRPCStatus int
+}
+
+// grpcStatusOf reads the status as a guest passes it.
+func grpcStatusOf(status uint32) int {
+	if status > maxGRPCStatus {
+		return GRPCUnset
+	}
+	return int(status)
+}
+
+// LocalReply answers the stream in place of the upstream: the router could not
+// reach it, or a filter behind this one refused. The filter sees the reply as
+// it sees a response.
+func (s *Stream) LocalReply(reply LocalReply) {
+	s.thread.do(func() { s.sendLocalReply(reply) })
+}
+
+// RefuseBefore answers the stream for a filter ahead of this one, in place of
+// RequestHeaders. Such a refusal has no callbacks but the context's creation and
+// the log's, as in Envoy.
+func (s *Stream) RefuseBefore(reply LocalReply) {
+	s.thread.do(func() {
+		if s.over || s.request.started {
+			return
+		}
+		s.request.started = true
+		s.sendLocalReply(reply)
+	})
+}
+
+// sendLocalReply answers the stream. Before the response has begun the reply
+// goes through the filter; once it has, but nothing reached the client, the
+// reply goes there directly; after that the stream can only be reset. A second
+// reply therefore never reaches a client, nor the filter.
+func (s *Stream) sendLocalReply(reply LocalReply) {
+	if s.over {
+		return
+	}
+	s.info.details = reply.Details
+	if s.response.sent {
+		s.end(true)
+		return
+	}
+	direct := s.response.started
+	s.replied = true
+	s.request.buffered = nil
+	s.response = half{headers: s.localHeaders(&reply), started: true}
+	s.info.setStatus(s.response.headers)
+	// Envoy reports the status that the filter asked for, although the headers
+	// of an answer to gRPC say 200.
+	s.info.code = reply.Status
+	body := reply.Body
+	if s.request.headers.Get(":method") == "HEAD" || s.isGRPC() {
+		body = nil
+	}
+	endAtHeaders := len(body) == 0
+	if direct {
+		s.forwardResponseHeaders(endAtHeaders)
+		if !endAtHeaders {
+			s.forwardResponseData(body, true)
+		}
+		return
+	}
+	s.encodeHeaders(endAtHeaders)
+	if endAtHeaders || s.over {
+		return
+	}
+	s.response.complete = true
+	if s.response.state == pausedAtHeaders {
+		s.response.buffered = body
+		return
+	}
+	s.encodeData(body, true)
+}
+
+// isGRPC reports whether the request's content type is gRPC's.
+func (s *Stream) isGRPC() bool {
+	ct := s.request.headers.Get("content-type")
+	return ct == "application/grpc" || strings.HasPrefix(ct, "application/grpc+")
+}
+
+// localHeaders makes the headers of a local reply as Envoy does: text/plain
+// unless the reply says otherwise, and for gRPC a trailers-only response.
+func (s *Stream) localHeaders(reply *LocalReply) *Headers {
+	h := H(":status", strconv.Itoa(reply.Status))
+	for _, f := range reply.Headers {
+		h.Add(f.Name, f.Value)
+	}
+	switch {
+	case s.isGRPC():
+		status := reply.GRPCStatus
+		if status == GRPCUnset {
+			status = grpcStatusOfHTTP(reply.Status)
+		}
+		h.Set(":status", "200")
+		h.Set("content-type", "application/grpc")
+		h.Set("grpc-status", strconv.Itoa(status))
+		if len(reply.Body) > 0 && s.request.headers.Get(":method") != "HEAD" {
+			h.Set("grpc-message", percentEncode(reply.Body))
+		}
+		h.Del("content-length")
+	case len(reply.Body) > 0:
+		h.Set("content-length", strconv.Itoa(len(reply.Body)))
+		if _, ok := h.Lookup("content-type"); !ok {
+			h.Add("content-type", "text/plain")
+		}
+	default:
+		h.Del("content-length")
+		h.Del("content-type")
+	}
+	return h
+}
+
+// grpcStatusOfHTTP maps an HTTP status to gRPC's
+// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+func grpcStatusOfHTTP(status int) int {
+	switch status {
+	case 400:
+		return 13
+	case 401:
+		return 16
+	case 403:
+		return 7
+	case 404:
+		return 12
+	case 429, 502, 503, 504:
+		return GRPCUnavailable
+	}
+	return 2
+}
+
+// percentEncode encodes a gRPC status message
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, Responses).
+func percentEncode(msg []byte) string {
+	const hex = "0123456789ABCDEF"
+	out := make([]byte, 0, len(msg))
+	for _, b := range msg {
+		if b < 0x20 || b > 0x7e || b == '%' {
+			out = append(out, '%', hex[b>>4], hex[b&15])
+		} else {
+			out = append(out, b)
+		}
+	}
+	return string(out)
+}

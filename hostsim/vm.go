@@ -1,0 +1,300 @@
+package hostsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/tetratelabs/wazero"
+	wapi "github.com/tetratelabs/wazero/api"
+
+	"gatehouse/hostsim/abi"
+)
+
+var errInjectedTrap = errors.New("injected fault")
+
+// vm is one instance of the module. Everything in it is guarded by its thread's
+// lock.
+type vm struct {
+	host   *Host
+	thread *thread
+	key    vmKey
+
+	ctx      context.Context
+	instance wapi.Module
+	memory   wapi.Memory
+	guest    guestFunctions
+	// failed is set once the guest has trapped; it is never called again.
+	failed bool
+
+	contexts map[uint32]*guestContext
+	roots    []*guestContext
+	nextID   uint32
+	// current is the context of the callback that runs, nil between callbacks;
+	// effective is what proxy_set_effective_context put in its place.
+	current, effective *guestContext
+	// after holds what host functions put off until the callback has returned.
+	after []func()
+	// stopIteration is set by a local response: the callback's action is then
+	// a pause, whatever it returns.
+	stopIteration bool
+
+	metrics vmMetrics
+	callIDs [3]uint32
+	stack   [8]uint64
+}
+
+// vmContextKey is the key under which a VM's context carries the VM.
+type vmContextKey struct{}
+
+func vmOf(ctx context.Context) *vm { return ctx.Value(vmContextKey{}).(*vm) }
+
+// guestFunctions are the guest's exports; nil where there is none.
+type guestFunctions struct {
+	allocate, contextCreate, vmStart, configure, tick, queueReady  wapi.Function
+	requestHeaders, requestBody, requestTrailers                   wapi.Function
+	responseHeaders, responseBody, responseTrailers                wapi.Function
+	httpCallResponse, grpcInitialMetadata, grpcReceive             wapi.Function
+	grpcTrailingMetadata, grpcClose, done, log, delete, foreignFun wapi.Function
+}
+
+func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
+	h := t.host
+	v := &vm{host: h, thread: t, key: key, contexts: map[uint32]*guestContext{}}
+	v.ctx = context.WithValue(h.ctx, vmContextKey{}, v)
+	cfg := wazero.NewModuleConfig().
+		WithName("").
+		WithStartFunctions().
+		WithRandSource(h)
+	names := make([]string, 0, len(env))
+	for name := range env {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		cfg = cfg.WithEnv(name, env[name])
+	}
+	instance, err := h.module.runtime.InstantiateModule(v.ctx, h.module.compiled, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("instantiate: %w", err)
+	}
+	v.instance, v.memory = instance, instance.Memory()
+	v.bind()
+	if err := v.initialize(); err != nil {
+		v.close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// bind looks the guest's exports up.
+func (v *vm) bind() {
+	for name, f := range map[string]*wapi.Function{
+		"malloc":                                  &v.guest.allocate,
+		"proxy_on_context_create":                 &v.guest.contextCreate,
+		"proxy_on_vm_start":                       &v.guest.vmStart,
+		"proxy_on_configure":                      &v.guest.configure,
+		"proxy_on_tick":                           &v.guest.tick,
+		"proxy_on_queue_ready":                    &v.guest.queueReady,
+		"proxy_on_request_headers":                &v.guest.requestHeaders,
+		"proxy_on_request_body":                   &v.guest.requestBody,
+		"proxy_on_request_trailers":               &v.guest.requestTrailers,
+		"proxy_on_response_headers":               &v.guest.responseHeaders,
+		"proxy_on_response_body":                  &v.guest.responseBody,
+		"proxy_on_response_trailers":              &v.guest.responseTrailers,
+		"proxy_on_http_call_response":             &v.guest.httpCallResponse,
+		"proxy_on_grpc_receive_initial_metadata":  &v.guest.grpcInitialMetadata,
+		"proxy_on_grpc_receive":                   &v.guest.grpcReceive,
+		"proxy_on_grpc_receive_trailing_metadata": &v.guest.grpcTrailingMetadata,
+		"proxy_on_grpc_close":                     &v.guest.grpcClose,
+		"proxy_on_done":                           &v.guest.done,
+		"proxy_on_log":                            &v.guest.log,
+		"proxy_on_delete":                         &v.guest.delete,
+		"proxy_on_foreign_function":               &v.guest.foreignFun,
+	} {
+		*f = v.instance.ExportedFunction(name)
+	}
+	if v.guest.allocate == nil {
+		v.guest.allocate = v.instance.ExportedFunction("proxy_on_memory_allocate")
+	}
+}
+
+// initialize runs the module's start functions: _initialize and main of a WASI
+// reactor, or _start of a command.
+func (v *vm) initialize() error {
+	// Host functions that the start functions call find this context, which is
+	// no plugin's.
+	outside := &guestContext{vm: v}
+	outside.root = outside
+	run := func(name string) {
+		f := v.instance.ExportedFunction(name)
+		if f == nil || v.failed {
+			return
+		}
+		args := make([]uint64, len(f.Definition().ParamTypes()))
+		v.call(outside, name, f, args...)
+	}
+	if v.instance.ExportedFunction("_initialize") == nil {
+		run("_start")
+	} else {
+		run("_initialize")
+		run("main")
+	}
+	if v.failed {
+		return errors.New("failed to initialize Wasm code")
+	}
+	return nil
+}
+
+// startPlugin creates a plugin context and lets it start and configure itself.
+func (v *vm) startPlugin(p *Plugin) (*guestContext, error) {
+	c := v.newContext(p, nil, nil)
+	c.configuring = true
+	c.create(0)
+	c.configuring = false
+	started := true
+	if v.guest.vmStart != nil {
+		r, ok := v.callback(c, "proxy_on_vm_start", v.guest.vmStart, uint64(c.id), uint64(len(p.VMConfig)))
+		started = ok && r != 0
+	}
+	if !started || v.failed {
+		return nil, errors.New("proxy_on_vm_start failed")
+	}
+	configured := true
+	if v.guest.configure != nil {
+		c.configuring = true
+		r, ok := v.callback(c, "proxy_on_configure", v.guest.configure, uint64(c.id), uint64(len(p.Config)))
+		c.configuring = false
+		configured = ok && r != 0
+	}
+	if !configured || v.failed {
+		return nil, errors.New("proxy_on_configure failed")
+	}
+	return c, nil
+}
+
+// call runs f in context c. It reports false if the VM has failed, before or
+// during the call.
+func (v *vm) call(c *guestContext, name string, f wapi.Function, args ...uint64) (result uint64, ok bool) {
+	if v.failed {
+		return 0, false
+	}
+	outerCurrent, outerEffective := v.current, v.effective
+	v.current, v.effective = c, nil
+	// Callbacks don't nest, and allocate has a stack of its own, so one array
+	// serves them all.
+	stack := v.stack[:]
+	copy(stack, args)
+	err := f.CallWithStack(v.ctx, stack)
+	v.current, v.effective = outerCurrent, outerEffective
+	if err != nil {
+		v.fail(name, err)
+		return 0, false
+	}
+	return stack[0], true
+}
+
+// callback runs f in context c and then what it put off.
+func (v *vm) callback(c *guestContext, name string, f wapi.Function, args ...uint64) (result uint64, ok bool) {
+	result, ok = v.call(c, name, f, args...)
+	v.finish()
+	return result, ok
+}
+
+// finish ends a callback: what host functions put off happens now.
+func (v *vm) finish() {
+	v.stopIteration = false
+	for len(v.after) > 0 {
+		f := v.after[0]
+		v.after = v.after[1:]
+		f()
+	}
+}
+
+// afterCall puts f off until the callback has returned.
+func (v *vm) afterCall(f func()) { v.after = append(v.after, f) }
+
+// fail marks the VM as failed. Its streams end as the failure policy says when
+// they are touched next.
+func (v *vm) fail(where string, err error) {
+	if v.failed {
+		return
+	}
+	v.failed = true
+	plugin := ""
+	if v.current != nil && v.current.plugin != nil {
+		plugin = v.current.plugin.Name
+	}
+	v.host.log(v.thread.number, plugin, abi.LogCritical, "Function: "+where+" failed: "+err.Error())
+	if v.thread.vms[v.key] == v {
+		delete(v.thread.vms, v.key)
+	}
+	for _, c := range v.roots {
+		c.stopTimer()
+		c.cancelCallouts()
+	}
+}
+
+// shutdown tells each plugin that it is done. One that needs more time keeps
+// its context until it calls proxy_done, or until the VM is closed.
+func (v *vm) shutdown() {
+	for _, c := range v.roots {
+		c.stopTimer()
+		if c.onDone() {
+			c.onDelete()
+		} else {
+			c.pendingDone = true
+		}
+	}
+}
+
+func (v *vm) close() {
+	for _, c := range v.roots {
+		c.stopTimer()
+		c.cancelCallouts()
+	}
+	v.failed = true
+	// The instance has nothing to flush: an error here says nothing.
+	_ = v.instance.Close(v.ctx)
+}
+
+// where returns the context that host functions act on: the effective one, as
+// long as it exists, or the one whose callback runs.
+func (v *vm) where() *guestContext {
+	if v.effective != nil && v.contexts[v.effective.id] == v.effective {
+		return v.effective
+	}
+	return v.current
+}
+
+// allocate asks the guest for size bytes. It reports false if the guest has
+// none; a VM that fails in its allocator ends the callback too.
+func (v *vm) allocate(size uint32) (uint32, bool) {
+	stack := [1]uint64{uint64(size)}
+	outerCurrent, outerEffective := v.current, v.effective
+	err := v.guest.allocate.CallWithStack(v.ctx, stack[:])
+	v.current, v.effective = outerCurrent, outerEffective
+	if err != nil {
+		v.fail("allocate", err)
+		panic(err)
+	}
+	ptr := uint32(stack[0])
+	return ptr, ptr != 0
+}
+
+// write copies b into memory that the guest allocates, and stores where it is
+// and how long. Nothing is allocated for an empty b.
+func (v *vm) write(b []byte, ptrAt, sizeAt uint32) abi.Status {
+	var ptr uint32
+	if len(b) > 0 {
+		var ok bool
+		if ptr, ok = v.allocate(uint32(len(b))); !ok || !v.memory.Write(ptr, b) {
+			return abi.InvalidMemoryAccess
+		}
+	}
+	if !v.memory.WriteUint32Le(ptrAt, ptr) || !v.memory.WriteUint32Le(sizeAt, uint32(len(b))) {
+		return abi.InvalidMemoryAccess
+	}
+	return abi.OK
+}
