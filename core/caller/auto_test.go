@@ -52,56 +52,85 @@ func TestAutoKnowsTheClaimShapesOfRealIssuers(t *testing.T) {
 	}
 }
 
+// lookAlikes are claims that come close to a rule, on one side of it or the other.
+var lookAlikes = []struct{ why, doc, caller, evidence string }{
+	{"a client id alone is any RFC 9068 token", `{"sub":"u","client_id":"c","scope":"a"}`, "unknown", ""},
+	{"nothing at all", `{}`, "unknown", ""},
+	{"absent subject and absent client are not equal", `{"sub":"","client_id":"","azp":""}`, "unknown", ""},
+	{"no subject, no client", `{"iss":"https://idp.example"}`, "unknown", ""},
+	{"equal but not strings", `{"sub":7,"client_id":7}`, "unknown", ""},
+	{"null is absence", `{"sub":"u","email":null,"auth_time":null,"amr":null}`, "unknown", ""},
+	{"empty is absence", `{"sub":"u","email":"","sid":"","amr":[],"upn":""}`, "unknown", ""},
+	{"a list is no e-mail", `{"sub":"u","email":["a@example.com"]}`, "unknown", ""},
+	{"an object is no name", `{"sub":"u","name":{"en":"Ada"}}`, "unknown", ""},
+	{"auth_time is a number", `{"sub":"u","auth_time":"1795501800"}`, "unknown", ""},
+	{"amr lists strings", `{"sub":"u","amr":[1]}`, "unknown", ""},
+	{"another grant", `{"sub":"u","gty":"password"}`, "unknown", ""},
+	{"a list of grants", `{"sub":"u","gty":["client-credentials"]}`, "unknown", ""},
+	{"the suffix alone names no client", `{"sub":"@clients"}`, "unknown", ""},
+	{"not at the end", `{"sub":"c@clients.example"}`, "unknown", ""},
+	{"idtyp of a user", `{"sub":"u","idtyp":"user"}`, "unknown", ""},
+	{"a human who looks like another client's account", `{"sub":"u","azp":"web","sid":"s","preferred_username":"service-account-batch"}`,
+		"unknown", "keycloak-other-service-account"},
+	{"the prefix alone names no client", `{"sub":"u","azp":"","preferred_username":"service-account-"}`, "human", "preferred_username"},
+	{"only ASCII letters fold", `{"sub":"u","azp":"K","preferred_username":"service-account-\u212a"}`, "unknown", "keycloak-other-service-account"},
+	{"somebody else's issuer does not vouch for Google's e-mails",
+		`{"iss":"https://idp.example","sub":"u","email":"x@p.iam.gserviceaccount.com"}`, "human", "email"},
+	{"a domain that only ends alike", `{"iss":"https://accounts.google.com","sub":"1","email":"x@evilgserviceaccount.com"}`, "human", "email"},
+	{"Google's account by its e-mail", `{"iss":"https://accounts.google.com","sub":"1","azp":"2","email":"x@p.iam.gserviceaccount.com"}`,
+		"machine", "google-service-account"},
+	{"without scheme, as Google once wrote it", `{"iss":"accounts.google.com","sub":"1","email":"x@p.iam.gserviceaccount.com"}`,
+		"machine", "google-service-account"},
+	{"issuer and subject both absent", `{"email":"x@p.iam.gserviceaccount.com"}`, "human", "email"},
+	{"a subject in Kubernetes' form from elsewhere", `{"sub":"system:serviceaccount:a:b"}`, "unknown", ""},
+	{"kubernetes.io as a string", `{"sub":"system:serviceaccount:a:b","kubernetes.io":"x"}`, "unknown", ""},
+	{"kubernetes.io with another subject", `{"sub":"u","kubernetes.io":{"namespace":"a"}}`, "unknown", ""},
+	{"a repository alone", `{"sub":"u","repository":"o/r"}`, "unknown", ""},
+	{"GitHub's numbers are strings", `{"sub":"u","repository":"o/r","workflow":"w","run_id":10}`, "unknown", ""},
+	{"a pipeline without job", `{"sub":"u","project_path":"g/p","pipeline_id":"1"}`, "unknown", ""},
+	{"SPIFFE without trust domain", `{"sub":"spiffe:///x"}`, "unknown", ""},
+	{"SPIFFE with nothing", `{"sub":"spiffe://"}`, "unknown", ""},
+	{"SPIFFE trust domains are in lower case", `{"sub":"spiffe://Example.org/x"}`, "unknown", ""},
+	{"SPIFFE with a port", `{"sub":"spiffe://example.org:1/x"}`, "unknown", ""},
+	{"SPIFFE without path", `{"sub":"spiffe://example.org"}`, "machine", "spiffe"},
+	{"a user of authentik who is called like a client's account",
+		`{"sub":"u","acr":"goauthentik.io/providers/oauth2/default","sid":"s","preferred_username":"ak-x-client_credentials"}`,
+		"human", "preferred_username"},
+	{"the same name elsewhere", `{"sub":"u","preferred_username":"ak-x-client_credentials"}`, "human", "preferred_username"},
+	{"another connection's user of Auth0", `{"sub":"auth0|"}`, "unknown", ""},
+}
+
 func TestAutoIsNotFooledByLookAlikes(t *testing.T) {
-	for _, row := range []struct{ why, doc, caller, evidence string }{
-		{"a client id alone is any RFC 9068 token", `{"sub":"u","client_id":"c","scope":"a"}`, "unknown", ""},
-		{"nothing at all", `{}`, "unknown", ""},
-		{"absent subject and absent client are not equal", `{"sub":"","client_id":"","azp":""}`, "unknown", ""},
-		{"no subject, no client", `{"iss":"https://idp.example"}`, "unknown", ""},
-		{"equal but not strings", `{"sub":7,"client_id":7}`, "unknown", ""},
-		{"null is absence", `{"sub":"u","email":null,"auth_time":null,"amr":null}`, "unknown", ""},
-		{"empty is absence", `{"sub":"u","email":"","sid":"","amr":[],"upn":""}`, "unknown", ""},
-		{"a list is no e-mail", `{"sub":"u","email":["a@example.com"]}`, "unknown", ""},
-		{"an object is no name", `{"sub":"u","name":{"en":"Ada"}}`, "unknown", ""},
-		{"auth_time is a number", `{"sub":"u","auth_time":"1795501800"}`, "unknown", ""},
-		{"amr lists strings", `{"sub":"u","amr":[1]}`, "unknown", ""},
-		{"another grant", `{"sub":"u","gty":"password"}`, "unknown", ""},
-		{"a list of grants", `{"sub":"u","gty":["client-credentials"]}`, "unknown", ""},
-		{"the suffix alone names no client", `{"sub":"@clients"}`, "unknown", ""},
-		{"not at the end", `{"sub":"c@clients.example"}`, "unknown", ""},
-		{"idtyp of a user", `{"sub":"u","idtyp":"user"}`, "unknown", ""},
-		{"a human who looks like another client's account", `{"sub":"u","azp":"web","sid":"s","preferred_username":"service-account-batch"}`,
-			"unknown", "keycloak-other-service-account"},
-		{"the prefix alone names no client", `{"sub":"u","azp":"","preferred_username":"service-account-"}`, "human", "preferred_username"},
-		{"only ASCII letters fold", `{"sub":"u","azp":"K","preferred_username":"service-account-\u212a"}`, "unknown", "keycloak-other-service-account"},
-		{"somebody else's issuer does not vouch for Google's e-mails",
-			`{"iss":"https://idp.example","sub":"u","email":"x@p.iam.gserviceaccount.com"}`, "human", "email"},
-		{"a domain that only ends alike", `{"iss":"https://accounts.google.com","sub":"1","email":"x@evilgserviceaccount.com"}`, "human", "email"},
-		{"Google's account by its e-mail", `{"iss":"https://accounts.google.com","sub":"1","azp":"2","email":"x@p.iam.gserviceaccount.com"}`,
-			"machine", "google-service-account"},
-		{"without scheme, as Google once wrote it", `{"iss":"accounts.google.com","sub":"1","email":"x@p.iam.gserviceaccount.com"}`,
-			"machine", "google-service-account"},
-		{"issuer and subject both absent", `{"email":"x@p.iam.gserviceaccount.com"}`, "human", "email"},
-		{"a subject in Kubernetes' form from elsewhere", `{"sub":"system:serviceaccount:a:b"}`, "unknown", ""},
-		{"kubernetes.io as a string", `{"sub":"system:serviceaccount:a:b","kubernetes.io":"x"}`, "unknown", ""},
-		{"kubernetes.io with another subject", `{"sub":"u","kubernetes.io":{"namespace":"a"}}`, "unknown", ""},
-		{"a repository alone", `{"sub":"u","repository":"o/r"}`, "unknown", ""},
-		{"GitHub's numbers are strings", `{"sub":"u","repository":"o/r","workflow":"w","run_id":10}`, "unknown", ""},
-		{"a pipeline without job", `{"sub":"u","project_path":"g/p","pipeline_id":"1"}`, "unknown", ""},
-		{"SPIFFE without trust domain", `{"sub":"spiffe:///x"}`, "unknown", ""},
-		{"SPIFFE with nothing", `{"sub":"spiffe://"}`, "unknown", ""},
-		{"SPIFFE trust domains are in lower case", `{"sub":"spiffe://Example.org/x"}`, "unknown", ""},
-		{"SPIFFE with a port", `{"sub":"spiffe://example.org:1/x"}`, "unknown", ""},
-		{"SPIFFE without path", `{"sub":"spiffe://example.org"}`, "machine", "spiffe"},
-		{"a user of authentik who is called like a client's account",
-			`{"sub":"u","acr":"goauthentik.io/providers/oauth2/default","sid":"s","preferred_username":"ak-x-client_credentials"}`,
-			"human", "preferred_username"},
-		{"the same name elsewhere", `{"sub":"u","preferred_username":"ak-x-client_credentials"}`, "human", "preferred_username"},
-		{"another connection's user of Auth0", `{"sub":"auth0|"}`, "unknown", ""},
-	} {
+	for _, row := range lookAlikes {
 		v := caller.Classify(caller.Auto, parse(t, row.doc))
 		assert.Equal(t, row.caller, v.Kind.String(), "%s: %s", row.why, row.doc)
 		assert.Equal(t, row.evidence, v.Evidence, "%s: %s", row.why, row.doc)
+	}
+}
+
+// Where claims come one by one, those that ClaimNames lists are all that anybody fetches.
+func TestClaimNamesAreAllThatIsRead(t *testing.T) {
+	docs := []string{}
+	for _, row := range issuers(t) {
+		docs = append(docs, string(row.Claims))
+	}
+	for _, row := range lookAlikes {
+		docs = append(docs, row.doc)
+	}
+	for _, doc := range docs {
+		var all, fetched map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(doc), &all))
+		fetched = map[string]json.RawMessage{}
+		for _, name := range caller.ClaimNames() {
+			if value, ok := all[name]; ok {
+				fetched[name] = value
+			}
+		}
+		some, err := json.Marshal(fetched)
+		require.NoError(t, err)
+		for _, p := range []caller.Profile{caller.Auto, caller.Cognito} {
+			assert.Equal(t, caller.Inspect(p, parse(t, doc)), caller.Inspect(p, parse(t, string(some))), doc)
+		}
 	}
 }
 

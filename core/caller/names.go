@@ -1,6 +1,7 @@
 package caller
 
-// ClaimNames are the claims that this package ever asks for, for whoever has to fetch them one by one.
+// ClaimNames are the claims that this package ever asks for, for whoever has to fetch them one by one. Those that hold
+// groups are configured and not among them.
 func ClaimNames() []string {
 	return []string{
 		"acr", "amr", "appid", "auth_time", "azp", "cid", "client_id", "cognito:username", "email", "family_name", "given_name",
