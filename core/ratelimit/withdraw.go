@@ -17,8 +17,10 @@ func (l *Limiter) Withdraw(rule int, id ID, cost uint64, out *Result, now int64)
 		}
 		done, err := true, error(nil)
 		if f.exists && f.birth == out.birth {
-			l.buf = r.appendWithdrawn(l.buf[:0], &f, cost, out.at)
-			done, err = l.store.CompareAndSet(f.key, l.buf, f.version)
+			var changed bool
+			if l.buf, changed = r.appendWithdrawn(l.buf[:0], &f, cost, out.at); changed {
+				done, err = l.store.CompareAndSet(f.key, l.buf, f.version)
+			}
 		}
 		if err != nil {
 			return false
@@ -34,22 +36,25 @@ func (l *Limiter) Withdraw(rule int, id ID, cost uint64, out *Result, now int64)
 	return false
 }
 
-// appendWithdrawn appends the bucket without the charge of cost at that moment, and without the caller if nothing else counts.
-func (r *rule) appendWithdrawn(dst []byte, f *found, cost uint64, at int64) []byte {
+// appendWithdrawn appends the bucket without the charge of cost at that moment, and without the caller if nothing else counts. changed says
+// whether the charge still counted in any window.
+func (r *rule) appendWithdrawn(dst []byte, f *found, cost uint64, at int64) (_ []byte, changed bool) {
 	dst = r.appendOthers(dst, &f.bucket, f.tag, nil)
 	from := len(dst)
 	dst = appendEntry(dst, f.tag, f.birth, f.last)
 	empty := true
 	for i := range r.windows {
 		s := &f.states[i]
+		before := s.total
 		dst = r.windows[i].appendWithdrawn(dst, s, at, cost)
+		changed = changed || s.total != before
 		empty = empty && s.total == 0
 	}
 	if empty {
-		return dst[:from]
+		return dst[:from], changed
 	}
 	finishEntry(dst, from)
-	return dst
+	return dst, changed
 }
 
 // Reset forgets a caller's charges under a rule. The error is the store's or ErrContention.

@@ -13,6 +13,7 @@ type Faults struct {
 	Fail      func(key string) error // what a call fails with, if not nil
 
 	Gets, Sets int // how many calls were made; lost and failed ones count
+	Swaps      int // how many of the Sets wrote
 }
 
 // Get implements ratelimit.Store.
@@ -43,5 +44,9 @@ func (f *Faults) CompareAndSet(key string, value []byte, v ratelimit.Version) (b
 	if f.Lose != nil && f.Lose(key) {
 		return false, nil
 	}
-	return f.Store.CompareAndSet(key, value, v)
+	swapped, err := f.Store.CompareAndSet(key, value, v)
+	if swapped {
+		f.Swaps++
+	}
+	return swapped, err
 }
