@@ -21,16 +21,13 @@ func NormalizePath(raw string) (path string, safe bool) {
 	if raw == "" || raw[0] != '/' {
 		return "", false
 	}
-	var out []byte // the normal form of raw[:i], once it differs
-	segment := 1   // where the current segment starts
+	var out []byte
+	done := 0    // out is the normal form of raw[:done]
+	segment := 1 // where the current segment starts in raw
 	i := 1
-	for i < len(raw) && raw[i] != '?' {
+	for ; i < len(raw) && raw[i] != '?'; i++ {
 		c := raw[i]
 		if isPlain(c) {
-			if out != nil {
-				out = append(out, c)
-			}
-			i++
 			continue
 		}
 		switch {
@@ -38,31 +35,23 @@ func NormalizePath(raw string) (path string, safe bool) {
 			if i == segment || isDots(raw[segment:i]) {
 				return "", false
 			}
-			if out != nil {
-				out = append(out, c)
-			}
-			i++
-			segment = i
+			segment = i + 1
 		case c == '%':
 			n := escapeLen(raw[i:])
 			if n == 0 {
 				return "", false
 			}
-			b := unhex(raw[i+1])<<4 | unhex(raw[i+2])
-			if isPlain(b) || !isUpperEscape(raw[i:i+n]) {
-				out = fork(out, raw[:i])
+			if b := unescape(raw[i:]); isPlain(b) {
+				out = append(append(out, raw[done:i]...), b)
+				done = i + n
+			} else if !isUpper(raw[i : i+n]) {
+				out = appendUpper(append(out, raw[done:i]...), raw[i:i+n])
+				done = i + n
 			}
-			switch {
-			case out == nil:
-			case isPlain(b):
-				out = append(out, b)
-			default:
-				out = appendUpper(out, raw[i:i+n])
-			}
-			i += n
+			i += n - 1
 		case isUnwise(c):
-			out = appendEscape(fork(out, raw[:i]), c)
-			i++
+			out = appendEscape(append(out, raw[done:i]...), c)
+			done = i + 1
 		default:
 			return "", false
 		}
@@ -70,10 +59,10 @@ func NormalizePath(raw string) (path string, safe bool) {
 	if isDots(raw[segment:i]) {
 		return "", false
 	}
-	if out != nil {
-		return string(out), true
+	if done == 0 {
+		return raw[:i], true
 	}
-	return raw[:i], true
+	return string(append(out, raw[done:i]...)), true
 }
 
 // LenientPath is for configurations that allow unsafe paths: the best guess at what a router makes of any target, for
@@ -103,9 +92,8 @@ func LenientPath(raw string) string {
 		case inParameter:
 		case c == ';':
 			inParameter = true
-		case c == '%' && i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2]):
-			b := unhex(raw[i+1])<<4 | unhex(raw[i+2])
-			if isPlain(b) {
+		case isEscape(raw[i:]):
+			if b := unescape(raw[i:]); isPlain(b) {
 				out = append(out, b)
 			} else {
 				out = appendEscape(out, b)
@@ -142,8 +130,8 @@ func closeSegment(out []byte, segment int) (resolved []byte, start int) {
 func escapeLen(s string) int {
 	var encoded [utf8.UTFMax]byte
 	n := 0
-	for n < len(encoded) && len(s) >= 3*n+3 && s[3*n] == '%' && isHex(s[3*n+1]) && isHex(s[3*n+2]) {
-		encoded[n] = unhex(s[3*n+1])<<4 | unhex(s[3*n+2])
+	for n < len(encoded) && isEscape(s[3*n:]) {
+		encoded[n] = unescape(s[3*n:])
 		n++
 	}
 	if n == 0 {
@@ -160,14 +148,6 @@ func escapeLen(s string) int {
 		return 0
 	}
 	return 3 * size
-}
-
-// fork starts the copy of a path that has to differ from raw; prefix is in normal form already.
-func fork(out []byte, prefix string) []byte {
-	if out != nil {
-		return out
-	}
-	return append(make([]byte, 0, len(prefix)+64), prefix...)
 }
 
 // The characters that need no escape in a path (RFC 3986 §3.3 pchar), without the semicolon, and the slash: one bit
@@ -196,6 +176,12 @@ func isUnwise(c byte) bool {
 
 func isDots(segment string) bool { return segment == "." || segment == ".." }
 
+// isEscape reports a percent sign and two hexadecimal digits at the beginning of s.
+func isEscape(s string) bool { return len(s) >= 3 && s[0] == '%' && isHex(s[1]) && isHex(s[2]) }
+
+// unescape is the byte that the escape at the beginning of s stands for.
+func unescape(s string) byte { return unhex(s[1])<<4 | unhex(s[2]) }
+
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
@@ -207,7 +193,7 @@ func unhex(c byte) byte {
 	return c&^0x20 - 'A' + 10
 }
 
-func isUpperEscape(s string) bool {
+func isUpper(s string) bool {
 	for i := range len(s) {
 		if 'a' <= s[i] && s[i] <= 'f' {
 			return false
