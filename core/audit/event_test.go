@@ -137,6 +137,22 @@ func TestMetadataNamesNeverCollide(t *testing.T) {
 	}, got["metadata"])
 }
 
+func TestAHeaderNeverGoesByAClaimsName(t *testing.T) {
+	header := audit.Field{Source: audit.FromHeader, Name: "tenant", Text: "forged"}
+	for _, claim := range []audit.Field{{Name: "tenant", Text: "a"}, {Name: "tenant"}} {
+		for _, fields := range [][]audit.Field{{header, claim}, {claim, header}} {
+			e := audit.Event{Meta: audit.Metadata{Extra: fields}}
+			meta := decode(t, e.AppendJSON(nil, 0))["metadata"].(map[string]any)
+			assert.Equal(t, "forged", meta["header:tenant"])
+			if claim.Text == "" {
+				assert.NotContains(t, meta, "tenant")
+			} else {
+				assert.Equal(t, claim.Text, meta["tenant"])
+			}
+		}
+	}
+}
+
 func TestEveryFixedNameIsReserved(t *testing.T) {
 	for _, name := range metaKeys {
 		e := audit.Event{Meta: audit.Metadata{Extra: []audit.Field{{Source: audit.FromHeader, Name: name, Text: "x"}}}}

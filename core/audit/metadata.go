@@ -10,7 +10,7 @@ import (
 // Source is where an extra member of metadata comes from.
 type Source uint8
 
-// The sources of extra members.
+// The sources of extra members, in the order in which they have a name.
 const (
 	FromClaim    Source = iota // a claim of the verified token, audit.claims
 	FromHeader                 // a request header, audit.headers
@@ -20,11 +20,13 @@ const (
 // prefixes mark a member whose plain name is taken.
 var prefixes = [...]string{FromClaim: "claim:", FromHeader: "header:", FromUpstream: "event:"}
 
-// Field is an extra member of metadata: a configured claim or header, or what a custom event brought.
+// Field is an extra member of metadata: a configured claim or header, or what a custom event brought. One with neither Text
+// nor JSON isn't written, but its name counts as taken: the configured claims that a token lacks belong there too, lest a
+// header, which is the client's to choose, goes by a claim's name in just the events without the claim.
 //
-// It is recorded under its own name. A name that is one of the fixed members', that an earlier Field has, or that begins
-// with one of the prefixes "claim:", "header:" and "event:" is recorded with the prefix of its source: a claim "reason" is
-// "claim:reason". So a name without a prefix that equals a fixed member's is always Gatehouse's own word, and no two
+// A field is recorded under its own name, unless that is one of the fixed members', or a Field of an earlier Source has it,
+// or it begins with one of the prefixes "claim:", "header:" and "event:". Then it is recorded with the prefix of its
+// source: a claim "reason" is "claim:reason". So what has a fixed member's name is always Gatehouse's own word, and no two
 // members have the same name. A second Field with the source and the name of an earlier one is left out, and so is one
 // whose name isn't UTF-8.
 type Field struct {
@@ -58,7 +60,7 @@ func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	dst = appendMember(dst, `,"origin":`, m.Origin, maxField)
 	dst = appendMember(dst, `,"would_be":`, m.WouldBe, maxField)
 	for i := range m.Extra {
-		dst = appendField(dst, m.Extra[:i], &m.Extra[i], maxField)
+		dst = appendField(dst, m.Extra, i, maxField)
 	}
 	if len(dst) == start {
 		return append(dst, "{}"...)
@@ -74,22 +76,23 @@ func appendMember(dst []byte, name, value string, maxField int) []byte {
 	return appendString(append(dst, name...), value, maxField)
 }
 
-// appendField writes f, which comes after earlier.
-func appendField(dst []byte, earlier []Field, f *Field, maxField int) []byte {
-	if !utf8.ValidString(f.Name) || int(f.Source) >= len(prefixes) {
+// appendField writes fields[at].
+func appendField(dst []byte, fields []Field, at, maxField int) []byte {
+	f := &fields[at]
+	if f.Text == "" && f.JSON == nil || !utf8.ValidString(f.Name) || int(f.Source) >= len(prefixes) {
 		return dst
 	}
 	prefix := ""
 	if taken(f.Name) {
 		prefix = prefixes[f.Source]
 	}
-	for i := range earlier {
-		switch o := &earlier[i]; {
+	for i := range fields {
+		switch o := &fields[i]; {
 		case o.Name != f.Name:
-		case o.Source == f.Source:
-			return dst
-		default:
+		case o.Source < f.Source:
 			prefix = prefixes[f.Source]
+		case o.Source == f.Source && i < at:
+			return dst
 		}
 	}
 	dst = append(dst, ',')
