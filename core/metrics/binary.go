@@ -1,18 +1,20 @@
 package metrics
 
 import (
-	"encoding/binary"
 	"errors"
 	"math/bits"
 )
 
 // The binary form of a Sketch: a version, the sum, then for each bucket that isn't empty how many empty ones precede it and
-// its count; all but the version as varints of the shortest form. Other plugins may write to the place it is kept in, so
+// its count; all but the version as base-128 varints of the shortest form, lowest digit first. Other plugins may write to the place it is kept in, so
 // reading it trusts nothing.
-const sketchVersion = 1
+const (
+	sketchVersion = 1
+	maxVarint     = 10 // bytes of 64 bits
+)
 
 // MaxSketchBytes is the longest that AppendBinary makes.
-const MaxSketchBytes = 1 + binary.MaxVarintLen64 + buckets*(1+binary.MaxVarintLen64)
+const MaxSketchBytes = 1 + maxVarint + buckets*(1+maxVarint)
 
 // Bounds of a sketch that Parse accepts. Those of 256 workers add up without overflow.
 const (
@@ -28,14 +30,14 @@ var (
 // AppendBinary appends the sketch's binary form to dst.
 func (s *Sketch) AppendBinary(dst []byte) []byte {
 	dst = append(dst, sketchVersion)
-	dst = binary.AppendUvarint(dst, s.sum)
+	dst = appendUvarint(dst, s.sum)
 	next := 0
 	for i, n := range s.counts {
 		if n == 0 {
 			continue
 		}
-		dst = binary.AppendUvarint(dst, uint64(i-next))
-		dst = binary.AppendUvarint(dst, n)
+		dst = appendUvarint(dst, uint64(i-next))
+		dst = appendUvarint(dst, n)
 		next = i + 1
 	}
 	return dst
@@ -85,13 +87,27 @@ func (s *Sketch) parse(data []byte) error {
 	return nil
 }
 
+func appendUvarint(dst []byte, v uint64) []byte {
+	for v >= 0x80 {
+		dst = append(dst, byte(v)|0x80)
+		v >>= 7
+	}
+	return append(dst, byte(v))
+}
+
 // uvarint reads a varint of the shortest form.
 func uvarint(data []byte) (v uint64, rest []byte, ok bool) {
-	v, n := binary.Uvarint(data)
-	if n <= 0 || n > 1 && data[n-1] == 0 {
-		return 0, nil, false
+	for i := 0; i < len(data) && i < maxVarint; i++ {
+		c := uint64(data[i])
+		if i == maxVarint-1 && c > 1 { // beyond 64 bits
+			return 0, nil, false
+		}
+		v |= c & 0x7f << (7 * i)
+		if c < 0x80 {
+			return v, data[i+1:], i == 0 || c > 0
+		}
 	}
-	return v, data[n:], true
+	return 0, nil, false
 }
 
 // wide is a sum of products that 64 bits may not hold.

@@ -141,6 +141,7 @@ func TestForeignBytesAreNoSketch(t *testing.T) {
 		"a sum that would wrap":      numbers(0, 2047, 1<<48),
 		"a varint with a long form":  {1, 0x9e, 0x00, 10, 3},
 		"a varint without end":       {1, 0x80},
+		"a varint beyond 64 bits":    {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
 		"a varint of eleven bytes":   {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
 		"trailing bytes":             append(numbers(30, 10, 3), 0x80),
 	} {
