@@ -1,39 +1,44 @@
 package core
 
 import (
-	"slices"
-
 	"gatehouse/core/caller"
 	"gatehouse/core/config"
 )
 
 // ClaimNames are the claims of a provider that any decision, header or event could ask for: what has to be read where
-// claims come one by one.
+// claims come one by one. Each is there once.
 func (g *Gate) ClaimNames(provider int) []string {
 	p := &g.cfg.Tokens.Providers[provider]
-	names := []string{"iss", "sub", "exp", "nbf", "cnf"}
-	names = append(names, caller.ClaimNames()...)
-	names = append(names, p.GroupsClaims...)
-	names = append(names, p.RequiredClaims...)
-	names = append(names, p.AudienceClaims...)
+	var names []string
+	add := func(more ...string) {
+		for _, name := range more {
+			if !contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	add("iss", "sub", "exp", "nbf", "cnf")
+	add(caller.ClaimNames()...)
+	add(p.GroupsClaims...)
+	add(p.RequiredClaims...)
+	add(p.AudienceClaims...)
 	for i := range g.cfg.Routes {
 		for _, c := range g.cfg.Routes[i].Claims {
-			names = append(names, c.Name)
+			add(c.Name)
 		}
 	}
 	for i := range g.cfg.Limits {
 		for _, alternatives := range g.cfg.Limits[i].Identifier {
 			for _, e := range alternatives {
 				if e.Kind == config.Claim {
-					names = append(names, e.Name)
+					add(e.Name)
 				}
 			}
 		}
 	}
-	names = append(names, g.cfg.Identity.Claims...)
-	names = append(names, g.cfg.Audit.Claims...)
-	slices.Sort(names)
-	return slices.Compact(names)
+	add(g.cfg.Identity.Claims...)
+	add(g.cfg.Audit.Claims...)
+	return names
 }
 
 // JWTStatus translates the failure code of Envoy's JWT filter (google::jwt_verify::Status). The one for no token at all

@@ -34,19 +34,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	dir, err := os.MkdirTemp("", "gatehouse-demo-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	filter = sync.OnceValues(func() (string, error) { return envoy.BuildFilter(context.Background(), dir) })
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // filter builds the filter, once for all tests that need it, and returns its path.
-var filter func() (string, error)
+var filter = sync.OnceValues(func() (string, error) { return envoy.BuildFilter(context.Background()) })
 
 // demo is a running demo process.
 type demo struct {

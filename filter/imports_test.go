@@ -1,0 +1,147 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// arrows say who may import whom among this module's packages: the first pattern that fits a package holds. A pattern ends
+// in /** for all below.
+var arrows = []struct {
+	pkg string
+	may []string
+}{
+	{"core/claims", nil},
+	{"core/policy", nil},
+	{"core/ratelimit", nil},
+	{"core/ratelimit/ratelimittest", []string{"core/ratelimit"}},
+	{"core/audit", nil},
+	{"core/metrics", nil},
+	{"core/jwks/ec", nil},
+	{"core/jwks", []string{"core/jwks/ec"}},
+	{"core/jwt", []string{"core/jwks", "core/jwks/ec", "core/claims"}},
+	{"core/caller", []string{"core/claims"}},
+	{"core/config", []string{"core/audit", "core/caller", "core/jwks", "core/jwt", "core/metrics", "core/policy", "core/ratelimit"}},
+	{"core", []string{"core/**"}},
+	{"filter", []string{"filter/internal/host", "filter/internal/plugin"}},
+	{"filter/internal/host", nil},
+	{"filter/internal/shared", []string{"core", "core/**", "filter/internal/host"}},
+	{"filter/internal/keys", []string{"core", "core/**", "filter/internal/host", "filter/internal/shared"}},
+	{"filter/internal/plugin", []string{"core", "core/**", "filter/internal/**"}},
+	{"hostsim/abi", nil},
+	{"hostsim", []string{"hostsim/**"}},
+	{"hostsim/**", []string{"hostsim", "hostsim/**"}},
+	{"e2e/**", []string{"e2e/**", "hostsim", "hostsim/**", "core", "core/**"}},
+	{"cmd/gatehouse/**", []string{"**"}},
+	{"cmd/gatehouse", []string{"**"}},
+	{"examples/**", []string{"e2e/**", "hostsim", "hostsim/**"}},
+}
+
+// jsontext is all that core uses beside the standard library.
+const jsontext = "github.com/go-json-experiment/json/jsontext"
+
+// unwelcome are packages that core doesn't import, for size, start-up or because it does no such thing.
+var unwelcome = []string{"fmt", "reflect", "encoding/json", "regexp", "text/template", "net/http", "time", "os", "net"}
+
+// unlinked are packages that must not be in the .wasm, whoever brings them.
+var unlinked = []string{
+	"encoding/json", "regexp", "text/template", "net", "net/http", "net/netip", "crypto/x509", "crypto/ecdsa", "crypto/elliptic", "crypto/tls",
+	"github.com/tidwall/pretty", "encoding/asn1",
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Module     *struct{ Path string }
+	Standard   bool
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	for _, env := range [][]string{nil, {"GOOS=wasip1", "GOARCH=wasm"}} {
+		for _, p := range list(t, env, "./...") {
+			here := strings.TrimPrefix(p.ImportPath, "gatehouse/")
+			allowed, known := allowedFor(here)
+			if !known {
+				t.Errorf("%s: no rule says what it may import", here)
+			}
+			for _, imp := range p.Imports {
+				if ours, ok := strings.CutPrefix(imp, "gatehouse/"); ok {
+					if !fits(allowed, ours) {
+						t.Errorf("%s imports %s", here, ours)
+					}
+					continue
+				}
+				if strings.HasPrefix(here, "core") && here != "core/ratelimit/ratelimittest" {
+					if slices.Contains(unwelcome, imp) || strings.Contains(imp, ".") && imp != jsontext {
+						t.Errorf("%s imports %s", here, imp)
+					}
+				}
+				if strings.Contains(imp, "proxy-wasm-go-sdk") && here != "filter/internal/host" && !strings.Contains(here, "probe") {
+					t.Errorf("%s imports the SDK; only filter/internal/host does", here)
+				}
+			}
+		}
+	}
+}
+
+func TestImportsOfTheWasmLeaveOutWhatItMustNotCarry(t *testing.T) {
+	for _, p := range list(t, []string{"GOOS=wasip1", "GOARCH=wasm"}, "-deps", "./filter") {
+		if slices.Contains(unlinked, p.ImportPath) {
+			t.Errorf("the .wasm carries %s", p.ImportPath)
+		}
+		if p.Standard || strings.HasPrefix(p.ImportPath, "gatehouse/") {
+			continue
+		}
+		require.NotNil(t, p.Module, p.ImportPath)
+		require.Contains(t, []string{"github.com/go-json-experiment/json", "github.com/proxy-wasm/proxy-wasm-go-sdk"}, p.Module.Path)
+	}
+}
+
+func allowedFor(pkg string) (may []string, known bool) {
+	for _, a := range arrows {
+		if fits([]string{a.pkg}, pkg) {
+			return a.may, true
+		}
+	}
+	return nil, false
+}
+
+func fits(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		below, all := strings.CutSuffix(p, "**")
+		return p == pkg || all && strings.HasPrefix(pkg, below)
+	})
+}
+
+// list asks go list, which applies build constraints as the build does.
+func list(t *testing.T, env []string, args ...string) (out []goPackage) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Module,Standard"}, args...)...)
+	cmd.Dir = path.Join("..")
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	for d := json.NewDecoder(stdout); ; {
+		var p goPackage
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		out = append(out, p)
+	}
+	require.NoError(t, cmd.Wait())
+	require.NotEmpty(t, out)
+	return out
+}
