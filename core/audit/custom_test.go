@@ -53,7 +53,7 @@ func TestBadCustomEventsAreRefused(t *testing.T) {
 		`{"event_type":"request"}`:                                                         own,
 		`{"event_type":"\u0072equest_error"}`:                                              own,
 		`{"event_type":"admin_action"}`:                                                    own,
-		`{"event_type":"a","x":` + strings.Repeat("[", 17) + strings.Repeat("]", 17) + `}`: "16 deep",
+		`{"event_type":"a","x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`: "16 deep",
 		`{"event_type":"a","` + strings.Repeat("n", 65) + `":1}`:                           "name is longer",
 		`{"event_type":"a"` + manyMembers(64) + `}`:                                        "64 members",
 		`{"event_type":"a","x":"` + strings.Repeat("x", audit.MaxCustomBytes-len(`{"event_type":"a","x":"`)-1): "8192 bytes",

@@ -174,6 +174,11 @@ func TestAJSONFieldThatCannotBeRecordedBecomesAString(t *testing.T) {
 	}
 }
 
+func TestAJSONFieldStaysOnTheLine(t *testing.T) {
+	e := audit.Event{Meta: audit.Metadata{Extra: []audit.Field{{Name: "f", JSON: []byte("[\n\"\u2028\",\r\n\"\\u2029\u0085\x7f\"]")}}}}
+	assert.Contains(t, string(e.AppendJSON(nil, 0)), `"f":["\u2028","\u2029\u0085\u007f"]`)
+}
+
 func TestAppendTimeAgreesWithTheTimePackage(t *testing.T) {
 	check := func(t require.TestingT, ns int64) {
 		want := time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000Z")
@@ -212,6 +217,7 @@ func FuzzAnyBytesInAnyFieldMakeOneStrictLine(f *testing.F) {
 	f.Add("\x00\xff\n\u2028\"\\", "/a?b", "\U0001f600\xed\xa0\x80", "reason", "header:x", []byte("[1,\n\"\\ud800\"]"), 7)
 	f.Add("", "?", "", "\xff", "claim:x", []byte(`"\u2028"`), 1)
 	f.Add("", "", "", "", "", []byte("\"\x80\""), -1)
+	f.Add("", "", "", "a", "b", []byte("\"\u2029\u0085\x7f\""), 64)
 	f.Fuzz(func(t *testing.T, a, b, c, name, other string, raw []byte, limit int) {
 		e := audit.Event{
 			Type: audit.Type(len(a) % 8), Custom: b, UserID: a, ClientID: b, Path: c, Method: a, Status: len(b), IP: c, UserAgent: b,

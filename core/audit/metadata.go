@@ -102,9 +102,8 @@ func appendField(dst []byte, fields []Field, at, maxField int) []byte {
 		return appendString(dst, f.Text, maxField)
 	}
 	if len(f.JSON) <= maxField {
-		// Compact output without the characters that JavaScript or a line-based reader takes for line breaks.
-		if out, err := jsontext.AppendFormat(dst, f.JSON, jsontext.EscapeForJS(true)); err == nil {
-			return out
+		if compact, err := jsontext.AppendFormat(nil, f.JSON); err == nil {
+			return appendJSON(dst, compact)
 		}
 	}
 	return appendString(dst, string(f.JSON), maxField)

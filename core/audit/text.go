@@ -67,9 +67,29 @@ func appendRune(dst []byte, r rune) []byte {
 		return append(dst, `\r`...)
 	case r == '\t':
 		return append(dst, `\t`...)
-	case r < ' ' || r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029':
-		// JSON demands it for the first 32 only; the others move terminals' cursors or end lines for some readers.
-		return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+	case r < ' ' || disruptive(r):
+		return appendEscape(dst, r)
 	}
 	return utf8.AppendRune(dst, r)
+}
+
+// appendJSON appends compact, valid JSON; the disruptive characters that its strings may hold are escaped.
+func appendJSON(dst, compact []byte) []byte {
+	for len(compact) > 0 {
+		r, size := utf8.DecodeRune(compact)
+		if disruptive(r) {
+			dst = appendEscape(dst, r)
+		} else {
+			dst = append(dst, compact[:size]...)
+		}
+		compact = compact[size:]
+	}
+	return dst
+}
+
+// disruptive tells the characters that JSON allows in a string but that move terminals' cursors or end lines for some readers.
+func disruptive(r rune) bool { return r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' }
+
+func appendEscape(dst []byte, r rune) []byte {
+	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
