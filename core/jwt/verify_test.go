@@ -1,0 +1,528 @@
+package jwt_test
+
+import (
+	"encoding/base64"
+	"math"
+	"strings"
+	"testing"
+
+	"gatehouse/core/claims"
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryAlgorithmVerifiesWhatJWXSigned(t *testing.T) {
+	v := verifier(testRules())
+	for _, a := range allAlgs() {
+		t.Run(a.String(), func(t *testing.T) {
+			for _, h := range []string{header(a, ""), header(a, `,"typ":"JWT"`), `{"alg":"` + a.String() + `"}`} {
+				token := mint(a, h, goodPayload)
+				res := v.Verify(token, testNow)
+				require.Equal(t, jwt.OK, res.Reason, res.Reason.String())
+				assert.Equal(t, 0, res.Provider)
+				assert.Equal(t, "https://idp.example", res.Issuer)
+				assert.Equal(t, kidOf[a], res.Key.ID)
+				assert.Same(t, ourSet(), res.Set)
+				assert.Equal(t, testNow, res.NotBefore)
+				assert.Equal(t, testNow+60*second, res.Expires)
+				sub, _ := res.Claims.String("sub")
+				assert.Equal(t, "alice", sub)
+
+				// One flipped bit anywhere in the signature, or a bit of the payload, and it is another token.
+				p := parts(token)
+				for _, i := range []int{0, len(p[2]) / 2, len(p[2]) - 3} {
+					flipped := p[0] + "." + p[1] + "." + swapChar(p[2], i)
+					assert.Equal(t, jwt.InvalidSignature, v.Verify(flipped, testNow).Reason)
+				}
+				other := p[0] + "." + b64(strings.Replace(goodPayload, "alice", "alicf", 1)) + "." + p[2]
+				assert.Equal(t, jwt.InvalidSignature, v.Verify(other, testNow).Reason)
+				assert.Equal(t, jwt.InvalidSignature, v.Verify(p[0]+"."+p[1]+".", testNow).Reason, "an empty signature")
+				sig := string(must(base64.RawURLEncoding.DecodeString(p[2])))
+				for _, sig := range []string{sig + "\x00", "\x00" + sig, sig[1:], sig[:len(sig)-1], sig + sig} {
+					assert.Equal(t, jwt.InvalidSignature, v.Verify(p[0]+"."+p[1]+"."+b64(sig), testNow).Reason, "another length")
+				}
+			}
+		})
+	}
+}
+
+// swapChar flips the highest of the six bits that the character at i stands for.
+func swapChar(s string, i int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return s[:i] + string(alphabet[strings.IndexByte(alphabet, s[i])^32]) + s[i+1:]
+}
+
+// TestFormIsStrict gives tokens whose signature holds wherever they have one, so that only the form can fail.
+func TestFormIsStrict(t *testing.T) {
+	v := verifier(testRules())
+	hs := jwt.HS256
+	good := mint(hs, header(hs, ""), goodPayload)
+	require.Equal(t, jwt.OK, v.Verify(good, testNow).Reason)
+	p := parts(good)
+	raw := func(header64, payload64 string) string { return signed(hs, header64+"."+payload64) }
+	with := func(more string) string { return mint(hs, header(hs, more), goodPayload) }
+	deep := strings.Repeat("[", 20) + strings.Repeat("]", 20)
+	for name, token := range map[string]string{
+		"empty":                           "",
+		"a dot":                           ".",
+		"two dots":                        "..",
+		"one part":                        p[0],
+		"two parts":                       p[0] + "." + p[1],
+		"four parts":                      good + ".",
+		"four parts, the first empty":     "." + good,
+		"a JWE's five parts":              p[0] + ".AAAA.AAAA.AAAA.AAAA",
+		"no header":                       "." + p[1] + "." + p[2],
+		"no payload (detached)":           signed(hs, p[0]+"."),
+		"a space before":                  " " + good,
+		"a space behind":                  good + " ",
+		"a line break behind":             good + "\n",
+		"a line break in the header":      raw(p[0][:4]+"\n"+p[0][4:], p[1]),
+		"CR LF in the payload":            raw(p[0], p[1][:4]+"\r\n"+p[1][4:]),
+		"a line break in the signature":   p[0] + "." + p[1] + "." + p[2][:4] + "\n" + p[2][4:],
+		"a padded header":                 raw(b64(header(hs, " "))+"=", p[1]),
+		"a padded signature":              good + "=",
+		"stray bits in the header":        raw(strayBits(t, header(hs, "")), p[1]),
+		"stray bits in the payload":       raw(p[0], strayBits(t, goodPayload)),
+		"stray bits in the signature":     p[0] + "." + p[1] + "." + lastChar(p[2]),
+		"plain base64":                    p[0] + "." + p[1] + ".+/+/",
+		"one character too many":          p[0] + "." + p[1] + "." + p[2] + "AA",
+		"an é in the signature":           p[0] + "." + p[1] + ".é",
+		"a JSON serialisation":            `{"payload":"` + p[1] + `","protected":"` + p[0] + `","signature":"` + p[2] + `"}`,
+		"the header a list":               mint(hs, `["HS256"]`, goodPayload),
+		"the header a string":             mint(hs, `"HS256"`, goodPayload),
+		"the header cut":                  mint(hs, `{"alg":"HS256"`, goodPayload),
+		"something behind the header":     mint(hs, `{"alg":"HS256"} {}`, goodPayload),
+		"the header in UTF-16":            mint(hs, "\xff\xfe{\x00}\x00", goodPayload),
+		"invalid UTF-8 in the header":     mint(hs, "{\"alg\":\"HS256\",\"x\":\"\xff\"}", goodPayload),
+		"a duplicate alg":                 mint(hs, `{"alg":"HS256","alg":"HS256"}`, goodPayload),
+		"a duplicate alg by an escape":    mint(hs, `{"alg":"HS256","\u0061lg":"none"}`, goodPayload),
+		"a duplicate within jwk":          with(`,"jwk":{"kty":"oct","kty":"RSA"}`),
+		"a header nested too deep":        with(`,"x":` + deep),
+		"no alg":                          mint(hs, `{"kid":"secret"}`, goodPayload),
+		"alg null":                        mint(hs, `{"alg":null}`, goodPayload),
+		"alg a list":                      mint(hs, `{"alg":["HS256"]}`, goodPayload),
+		"alg a number":                    mint(hs, `{"alg":256}`, goodPayload),
+		"kid a number":                    mint(hs, `{"alg":"HS256","kid":1}`, goodPayload),
+		"kid null":                        mint(hs, `{"alg":"HS256","kid":null}`, goodPayload),
+		"typ a list":                      with(`,"typ":["JWT"]`),
+		"typ null":                        with(`,"typ":null`),
+		"cty a number":                    with(`,"cty":1`),
+		"nested":                          mint(hs, header(hs, `,"cty":"JWT"`), good),
+		"nested by its cty alone":         with(`,"cty":"jwt"`),
+		"nested by a full media type":     with(`,"cty":"application/JWT"`),
+		"nested without a cty":            mint(hs, header(hs, ""), good),
+		"enc":                             with(`,"enc":"A256GCM"`),
+		"crit naming exp":                 with(`,"crit":["exp"],"exp":1700000060`),
+		"crit naming nothing known":       with(`,"crit":["x"],"x":1`),
+		"crit empty":                      with(`,"crit":[]`),
+		"crit null":                       with(`,"crit":null`),
+		"crit by an escape":               with(`,"\u0063rit":["x"]`),
+		"b64 false":                       with(`,"crit":["b64"],"b64":false`),
+		"b64 true":                        with(`,"b64":true`),
+		"b64 null":                        with(`,"b64":null`),
+		"the payload a list":              mint(hs, header(hs, ""), `[]`),
+		"the payload no JSON":             mint(hs, header(hs, ""), `iss=https://idp.example`),
+		"the payload cut":                 mint(hs, header(hs, ""), goodPayload[:len(goodPayload)-1]),
+		"something behind the payload":    mint(hs, header(hs, ""), goodPayload+"{}"),
+		"a NUL behind the payload":        mint(hs, header(hs, ""), goodPayload+"\x00"),
+		"a payload with a BOM":            mint(hs, header(hs, ""), "\ufeff"+goodPayload),
+		"invalid UTF-8 in the payload":    mint(hs, header(hs, ""), strings.Replace(goodPayload, "alice", "\xff", 1)),
+		"a lone surrogate in the payload": mint(hs, header(hs, ""), strings.Replace(goodPayload, "alice", `\ud800`, 1)),
+		"a duplicate claim":               mint(hs, header(hs, ""), `{"sub":"a",`+goodPayload[1:]),
+		"a duplicate iss":                 mint(hs, header(hs, ""), `{"iss":"https://idp.example",`+goodPayload[1:]),
+		"a duplicate deep in a claim":     mint(hs, header(hs, ""), `{"x":[{"a":1,"a":2}],`+goodPayload[1:]),
+		"a payload nested too deep":       mint(hs, header(hs, ""), `{"x":`+deep+","+goodPayload[1:]),
+		// After the signature:
+		"exp a string":          mint(hs, header(hs, ""), payload(t, "exp", `"1700000060"`)),
+		"exp a list":            mint(hs, header(hs, ""), payload(t, "exp", `[1700000060]`)),
+		"exp true":              mint(hs, header(hs, ""), payload(t, "exp", `true`)),
+		"nbf a string":          mint(hs, header(hs, ""), payload(t, "nbf", `"1700000000"`)),
+		"nbf null":              mint(hs, header(hs, ""), payload(t, "nbf", `null`)),
+		"nbf an object":         mint(hs, header(hs, ""), payload(t, "nbf", `{}`)),
+		"nbf a string, expired": mint(hs, header(hs, ""), `{"iss":"https://idp.example","exp":1,"nbf":"0"}`),
+	} {
+		assert.Equal(t, jwt.MalformedToken.String(), v.Verify(token, testNow).Reason.String(), name)
+	}
+	for name, more := range map[string]string{
+		"unknown members":        `,"x":{"y":[1]},"zip":"DEF"`,
+		"embedded keys":          `,"jwk":{"kty":"oct","k":"AAAA"},"jku":"https://evil.example","x5u":1,"x5c":["AAAA"],"x5t":null`,
+		"a cty that isn't a JWT": `,"cty":"json"`,
+		"typ by an escape":       `,"t\u0079p":"J\u0057T"`,
+	} {
+		assert.Equal(t, jwt.OK.String(), v.Verify(with(more), testNow).Reason.String(), name)
+	}
+}
+
+// strayBits encodes text so that its last character carries bits that decoding would drop.
+func strayBits(t *testing.T, text string) string {
+	for len(text)%3 == 0 {
+		text = " " + text
+	}
+	s := lastChar(b64(text))
+	require.NotEqual(t, b64(text), s)
+	return s
+}
+
+// lastChar sets the lowest bit of the last character, which is a stray one unless the length is a multiple of four.
+func lastChar(s string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return s[:len(s)-1] + string(alphabet[strings.IndexByte(alphabet, s[len(s)-1])|1])
+}
+
+func TestSizeIsJudgedBeforeForm(t *testing.T) {
+	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, nil, 1000)
+	assert.Equal(t, jwt.MalformedToken, v.Verify(strings.Repeat("a", 1000), testNow).Reason)
+	assert.Equal(t, jwt.TokenTooLarge, v.Verify(strings.Repeat("a", 1001), testNow).Reason)
+	token := mint(jwt.HS256, header(jwt.HS256, ""), goodPayload)
+	exact := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, nil, len(token))
+	assert.Equal(t, jwt.OK, exact.Verify(token, testNow).Reason)
+}
+
+func TestEachRuleHasItsReason(t *testing.T) {
+	hs := func(payload string) string { return mint(jwt.HS256, header(jwt.HS256, ""), payload) }
+	head := func(h string) string { return mint(jwt.HS256, h, goodPayload) }
+	claim := func(name, value string) string { return hs(payload(t, name, value)) }
+	for name, c := range map[string]struct {
+		want  jwt.Reason
+		token string
+		rules func(*jwt.Rules)
+	}{
+		"iss missing":           {jwt.InvalidIssuer, claim("iss", ""), nil},
+		"iss null":              {jwt.InvalidIssuer, claim("iss", "null"), nil},
+		"iss empty":             {jwt.InvalidIssuer, claim("iss", `""`), nil},
+		"iss a list":            {jwt.InvalidIssuer, claim("iss", `["https://idp.example"]`), nil},
+		"iss with a slash":      {jwt.InvalidIssuer, claim("iss", `"https://idp.example/"`), nil},
+		"iss in capitals":       {jwt.InvalidIssuer, claim("iss", `"https://IDP.example"`), nil},
+		"iss written escaped":   {jwt.OK, claim("iss", `"https:\/\/idp\u002eexample"`), nil},
+		"iss below another":     {jwt.InvalidIssuer, hs(`{"x":{"iss":"https://idp.example"},"exp":1700000060}`), nil},
+		"alg none":              {jwt.UnsupportedAlgorithm, head(`{"alg":"none"}`), nil},
+		"alg none, unsigned":    {jwt.UnsupportedAlgorithm, b64(`{"alg":"none"}`) + "." + b64(goodPayload) + ".", nil},
+		"alg None":              {jwt.UnsupportedAlgorithm, head(`{"alg":"None"}`), nil},
+		"alg empty":             {jwt.UnsupportedAlgorithm, head(`{"alg":""}`), nil},
+		"alg hs256":             {jwt.UnsupportedAlgorithm, head(`{"alg":"hs256"}`), nil},
+		"alg with a space":      {jwt.UnsupportedAlgorithm, head(`{"alg":"HS256 "}`), nil},
+		"alg Ed25519":           {jwt.UnsupportedAlgorithm, head(`{"alg":"Ed25519"}`), nil},
+		"alg ES256K":            {jwt.UnsupportedAlgorithm, head(`{"alg":"ES256K"}`), nil},
+		"alg not allowed":       {jwt.UnsupportedAlgorithm, hs(goodPayload), func(r *jwt.Rules) { r.Algorithms = jwt.NewAlgSet(jwt.RS256, jwt.HS384) }},
+		"no algorithm allowed":  {jwt.UnsupportedAlgorithm, hs(goodPayload), func(r *jwt.Rules) { r.Algorithms = 0 }},
+		"alg of another hash":   {jwt.InvalidSignature, head(`{"alg":"HS384"}`), nil},
+		"kid unknown":           {jwt.UnknownKey, head(`{"alg":"HS256","kid":"x"}`), nil},
+		"kid in other case":     {jwt.UnknownKey, head(`{"alg":"HS256","kid":"Secret"}`), nil},
+		"kid too long":          {jwt.UnknownKey, head(`{"alg":"HS256","kid":"` + strings.Repeat("k", 300) + `"}`), nil},
+		"kid of another type":   {jwt.UnknownKey, head(`{"alg":"HS256","kid":"rsa"}`), nil},
+		"kid of another curve":  {jwt.UnknownKey, head(`{"alg":"ES256","kid":"p384"}`), nil},
+		"kid absent":            {jwt.OK, head(`{"alg":"HS256"}`), nil},
+		"kid empty":             {jwt.OK, head(`{"alg":"HS256","kid":""}`), nil},
+		"typ at+jwt":            {jwt.OK, head(`{"alg":"HS256","typ":"at+jwt"}`), nil},
+		"typ in full, capitals": {jwt.OK, head(`{"alg":"HS256","typ":"Application/AT+JWT"}`), nil},
+		"typ JOSE":              {jwt.TokenType, head(`{"alg":"HS256","typ":"JOSE"}`), nil},
+		"typ of a logout token": {jwt.TokenType, head(`{"alg":"HS256","typ":"logout+jwt"}`), nil},
+		"typ of a DPoP proof":   {jwt.TokenType, head(`{"alg":"HS256","typ":"dpop+jwt"}`), nil},
+		"typ application/":      {jwt.OK, head(`{"alg":"HS256","typ":"application/"}`), nil},
+		"typ configured":        {jwt.OK, head(`{"alg":"HS256","typ":"secevent+jwt"}`), func(r *jwt.Rules) { r.Types = []string{"secevent+jwt"} }},
+		"typ absent, wanted":    {jwt.TokenType, hs(goodPayload), func(r *jwt.Rules) { r.Types = []string{"at+jwt"} }},
+		"typ absent, allowed":   {jwt.OK, hs(goodPayload), func(r *jwt.Rules) { r.Types = []string{"at+jwt", ""} }},
+		"cnf by a thumbprint":   {jwt.TokenType, claim("cnf", `{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}`), nil},
+		"cnf by a certificate":  {jwt.TokenType, claim("cnf", `{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`), nil},
+		"cnf empty":             {jwt.TokenType, claim("cnf", `{}`), nil},
+		"cnf null":              {jwt.TokenType, claim("cnf", `null`), nil},
+		"exp missing":           {jwt.MissingClaim, claim("exp", ""), nil},
+		"exp null":              {jwt.MissingClaim, claim("exp", "null"), nil},
+		"exp now":               {jwt.ExpiredToken, claim("exp", "1700000000"), nil},
+		"exp a bit later":       {jwt.OK, claim("exp", "1700000000.000000001"), nil},
+		"exp even less later":   {jwt.OK, claim("exp", "1700000000.0000000001"), nil},
+		"exp a bit before":      {jwt.ExpiredToken, claim("exp", "1699999999.999999999"), nil},
+		"exp within the skew":   {jwt.OK, claim("exp", "1699999990.1"), func(r *jwt.Rules) { r.SkewSeconds = 10 }},
+		"exp at the skew":       {jwt.ExpiredToken, claim("exp", "1699999990"), func(r *jwt.Rules) { r.SkewSeconds = 10 }},
+		"exp zero":              {jwt.ExpiredToken, claim("exp", "0"), nil},
+		"exp negative":          {jwt.ExpiredToken, claim("exp", "-1700000060"), nil},
+		"exp with an exponent":  {jwt.OK, claim("exp", "17.0000006e8"), nil},
+		"exp in milliseconds":   {jwt.OK, claim("exp", "1700000060000"), nil},
+		"exp beyond all floats": {jwt.OK, claim("exp", "1e999"), nil},
+		"exp far below zero":    {jwt.ExpiredToken, claim("exp", "-1e999"), func(r *jwt.Rules) { r.SkewSeconds = 300 }},
+		"nbf missing":           {jwt.OK, claim("nbf", ""), nil},
+		"nbf now":               {jwt.OK, claim("nbf", "1700000000"), nil},
+		"nbf a bit later":       {jwt.NotYetValid, claim("nbf", "1700000000.000000001"), nil},
+		"nbf within the skew":   {jwt.OK, claim("nbf", "1700000010"), func(r *jwt.Rules) { r.SkewSeconds = 10 }},
+		"nbf beyond the skew":   {jwt.NotYetValid, claim("nbf", "1700000010.1"), func(r *jwt.Rules) { r.SkewSeconds = 10 }},
+		"nbf beyond all floats": {jwt.NotYetValid, claim("nbf", "1e999"), func(r *jwt.Rules) { r.SkewSeconds = 300 }},
+		"nbf far below zero":    {jwt.OK, claim("nbf", "-1e999"), nil},
+		"iat in the future":     {jwt.OK, claim("iat", "1700000050"), nil},
+		"aud in a list":         {jwt.OK, claim("aud", `["x","stock"]`), nil},
+		"aud missing":           {jwt.InvalidAudience, claim("aud", ""), nil},
+		"aud null":              {jwt.InvalidAudience, claim("aud", "null"), nil},
+		"aud another":           {jwt.InvalidAudience, claim("aud", `"order"`), nil},
+		"aud two in a string":   {jwt.InvalidAudience, claim("aud", `"orders stock"`), nil},
+		"aud empty list":        {jwt.InvalidAudience, claim("aud", `[]`), nil},
+		"aud with a number":     {jwt.InvalidAudience, claim("aud", `["orders",1]`), nil},
+		"aud a nested list":     {jwt.InvalidAudience, claim("aud", `[["orders"]]`), nil},
+		"aud a number":          {jwt.InvalidAudience, claim("aud", `7`), nil},
+		"aud an object":         {jwt.InvalidAudience, claim("aud", `{"orders":1}`), nil},
+		"any audience":          {jwt.OK, claim("aud", ""), func(r *jwt.Rules) { r.AnyAudience = true }},
+		"audiences forgotten":   {jwt.InvalidAudience, hs(goodPayload), func(r *jwt.Rules) { r.Audiences = nil }},
+		"aud by client_id": {jwt.OK, hs(`{"iss":"https://idp.example","exp":1700000060,"client_id":"orders"}`),
+			func(r *jwt.Rules) { r.AudienceClaims = []string{"aud", "client_id"} }},
+		"aud null, client_id": {jwt.OK, hs(`{"iss":"https://idp.example","exp":1700000060,"aud":null,"client_id":"orders"}`),
+			func(r *jwt.Rules) { r.AudienceClaims = []string{"aud", "client_id"} }},
+		"aud decides first": {jwt.InvalidAudience, hs(`{"iss":"https://idp.example","exp":1700000060,"aud":"x","client_id":"orders"}`),
+			func(r *jwt.Rules) { r.AudienceClaims = []string{"aud", "client_id"} }},
+		"aud by a path": {jwt.OK, hs(`{"iss":"https://idp.example","exp":1700000060,"ctx":{"for":["orders"]}}`),
+			func(r *jwt.Rules) { r.AudienceClaims = []string{"ctx.for"} }},
+		"required claims there":   {jwt.OK, hs(payload(t, "act", `{"sub":""}`)), func(r *jwt.Rules) { r.RequiredClaims = []string{"sub", "act.sub"} }},
+		"a required claim absent": {jwt.MissingClaim, hs(goodPayload), func(r *jwt.Rules) { r.RequiredClaims = []string{"sub", "jti"} }},
+		"a required claim null":   {jwt.MissingClaim, claim("jti", "null"), func(r *jwt.Rules) { r.RequiredClaims = []string{"jti"} }},
+		"kid of the wrong use":    {jwt.InvalidSignature, mint(jwt.RS256, `{"alg":"PS256","kid":"rsa"}`, goodPayload), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := testRules()
+			if c.rules != nil {
+				c.rules(&rules)
+			}
+			res := verifier(rules).Verify(c.token, testNow)
+			assert.Equal(t, c.want.String(), res.Reason.String())
+			if c.want == jwt.OK {
+				assert.Equal(t, jwt.OK, verifier(rules).Times(0, res.NotBefore, res.Expires, testNow), "a cache hit agrees")
+			}
+		})
+	}
+}
+
+// TestTheFirstFailureIsTheReason spoils everything at once and mends it in the contract's order.
+func TestTheFirstFailureIsTheReason(t *testing.T) {
+	rules := testRules()
+	rules.Algorithms = jwt.NewAlgSet(jwt.HS256, jwt.HS512)
+	rules.RequiredClaims = []string{"tenant"}
+	v := jwt.New([]jwt.Rules{rules}, fixedKeys{ourSet()}, nil, 700)
+	h := `{"alg":"ES256","kid":"x","typ":"x","crit":["x"],"pad":"` + strings.Repeat("x", 400) + `"}`
+	p := `{"iss":"x","exp":1,"nbf":1800000000,"aud":"x"}`
+	spoiled := false
+	swap := func(s *string, old, with string) {
+		require.Contains(t, *s, old)
+		*s = strings.Replace(*s, old, with, 1)
+	}
+	for _, step := range []struct {
+		want jwt.Reason
+		mend func()
+	}{
+		{jwt.TokenTooLarge, func() { spoiled = true }},
+		{jwt.MalformedToken, func() { swap(&h, `,"pad":"`+strings.Repeat("x", 400)+`"`, "") }},
+		{jwt.InvalidIssuer, func() { swap(&h, `,"crit":["x"]`, "") }},
+		{jwt.UnsupportedAlgorithm, func() { swap(&p, `"iss":"x"`, `"iss":"https://idp.example"`) }},
+		{jwt.UnknownKey, func() { swap(&h, "ES256", "HS256") }},
+		{jwt.InvalidSignature, func() { swap(&h, `"kid":"x"`, `"kid":"secret"`) }},
+		{jwt.TokenType, func() { spoiled = false }},
+		{jwt.ExpiredToken, func() { swap(&h, `"typ":"x"`, `"typ":"JWT"`) }},
+		{jwt.NotYetValid, func() { swap(&p, `"exp":1`, `"exp":1700000060`) }},
+		{jwt.InvalidAudience, func() { swap(&p, `"nbf":1800000000`, `"nbf":1600000000`) }},
+		{jwt.MissingClaim, func() { swap(&p, `"aud":"x"`, `"aud":"orders"`) }},
+		{jwt.OK, func() { swap(&p, `"exp"`, `"tenant":"a","exp"`) }},
+	} {
+		step.mend()
+		token := mint(jwt.HS256, h, p)
+		if spoiled {
+			token = token[:len(token)-4] + "AAAA"
+		}
+		require.Equal(t, step.want.String(), v.Verify(token, testNow).Reason.String(), "%s %s", h, p)
+	}
+}
+
+func TestNoKeySetIsNotTheCallersFault(t *testing.T) {
+	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{nil}, nil, 16384)
+	res := v.Verify(mint(jwt.HS256, header(jwt.HS256, ""), goodPayload), testNow)
+	assert.Equal(t, jwt.KeysUnavailable, res.Reason)
+	assert.Equal(t, "secret", res.KeyID)
+	assert.Nil(t, res.Key)
+	assert.Equal(t, jwt.UnsupportedAlgorithm, v.Verify(mint(jwt.HS256, `{"alg":"none"}`, goodPayload), testNow).Reason)
+	empty := jwt.New([]jwt.Rules{testRules()}, fixedKeys{{}}, nil, 16384)
+	assert.Equal(t, jwt.UnknownKey, empty.Verify(mint(jwt.HS256, header(jwt.HS256, ""), goodPayload), testNow).Reason)
+}
+
+func TestARefusedTokenBringsNoClaims(t *testing.T) {
+	v := verifier(testRules())
+	token := mint(jwt.HS256, header(jwt.HS256, ""), goodPayload)
+	res := v.Verify(token[:len(token)-4]+"AAAA", testNow)
+	require.Equal(t, jwt.InvalidSignature, res.Reason)
+	assert.Equal(t, jwt.Result{Reason: jwt.InvalidSignature, Provider: 0, KeyID: "secret", Issuer: "https://idp.example"}, res)
+}
+
+// oct writes a set with HMAC keys; each is given as kid, secret, further members.
+func octSet(t *testing.T, keys ...[3]string) *jwks.Set {
+	var docs []string
+	for _, k := range keys {
+		kid := ""
+		if k[0] != "" {
+			kid = `"kid":"` + k[0] + `",`
+		}
+		docs = append(docs, `{"kty":"oct",`+kid+`"k":"`+b64(k[1])+`"`+k[2]+`}`)
+	}
+	set, err := jwks.Parse([]byte(`{"keys":[` + strings.Join(docs, ",") + `]}`))
+	require.NoError(t, err)
+	return set
+}
+
+func TestExactlyOneKeyMustFit(t *testing.T) {
+	secret := string(issuerKeys()["secret"].([]byte))
+	other := strings.Repeat("o", 64)
+	short := strings.Repeat("s", 32) // enough for HS256 alone
+	for name, c := range map[string]struct {
+		want jwt.Reason
+		alg  jwt.Alg
+		kid  string
+		keys [][3]string
+	}{
+		"one":                             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, ""}}},
+		"two, no kid":                     {jwt.UnknownKey, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two, a kid":                      {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two of this kid":                 {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
+		"two, alg tells them":             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, `,"alg":"HS256"`}, {"b", other, `,"alg":"HS512"`}}},
+		"two of this kid, alg tells them": {jwt.OK, jwt.HS256, "a", [][3]string{{"a", other, `,"alg":"HS512"`}, {"a", secret, `,"alg":"HS256"`}}},
+		"alg says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"alg":"HS512"`}}},
+		"use says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"use":"enc"`}}},
+		"key_ops says otherwise":          {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign"]`}}},
+		"key_ops includes it":             {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign","verify"],"use":"sig"`}}},
+		"too short for HS384":             {jwt.UnknownKey, jwt.HS384, "a", [][3]string{{"a", short, ""}}},
+		"too short for HS512":             {jwt.UnknownKey, jwt.HS512, "a", [][3]string{{"a", secret[:63], ""}}},
+		"one is too short":                {jwt.OK, jwt.HS512, "", [][3]string{{"a", secret, ""}, {"b", short, ""}}},
+		"the key has no kid":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"", secret, ""}}},
+		"the key has no kid, nor has it":  {jwt.OK, jwt.HS256, "", [][3]string{{"", secret, ""}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := `{"alg":"` + c.alg.String() + `"}`
+			if c.kid != "" {
+				h = `{"alg":"` + c.alg.String() + `","kid":"` + c.kid + `"}`
+			}
+			v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{octSet(t, c.keys...)}, nil, 16384)
+			res := v.Verify(mint(c.alg, h, goodPayload), testNow)
+			assert.Equal(t, c.want.String(), res.Reason.String())
+			assert.Equal(t, c.kid, res.KeyID)
+		})
+	}
+}
+
+func TestAPublicKeyIsNoHMACSecret(t *testing.T) {
+	// The attack on verifiers that take the key's bytes as they are: HS256 with the RSA key's own text as secret.
+	for _, kid := range []string{`,"kid":"rsa"`, `,"kid":"p256"`, `,"kid":"ed"`} {
+		token := mint(jwt.HS256, `{"alg":"HS256"`+kid+`}`, goodPayload)
+		assert.Equal(t, jwt.UnknownKey, verifier(testRules()).Verify(token, testNow).Reason)
+	}
+}
+
+func TestProvidersWithTheSameKidNeverCrossOver(t *testing.T) {
+	ours := string(issuerKeys()["secret"].([]byte))
+	theirs := strings.Repeat("t", 64)
+	a, b := testRules(), testRules()
+	b.Name, b.Issuer, b.Audiences = "other", "https://other.example", []string{"else"}
+	v := jwt.New([]jwt.Rules{a, b}, fixedKeys{octSet(t, [3]string{"k", ours, ""}), octSet(t, [3]string{"k", theirs, ""})}, nil, 16384)
+	h := `{"alg":"HS256","kid":"k"}`
+	res := v.Verify(mint(jwt.HS256, h, goodPayload), testNow)
+	assert.Equal(t, jwt.OK, res.Reason)
+	assert.Equal(t, 0, res.Provider)
+	// Signed by the first provider's key in the other's name:
+	res = v.Verify(mint(jwt.HS256, h, strings.Replace(payload(t, "aud", `"else"`), "idp.example", "other.example", 1)), testNow)
+	assert.Equal(t, jwt.InvalidSignature, res.Reason)
+	assert.Equal(t, 1, res.Provider)
+}
+
+func TestCheckClaimsAppliesAllButTheSignature(t *testing.T) {
+	v := jwt.New([]jwt.Rules{{}, {Issuer: "https://idp.example", Audiences: []string{"orders"}, RequiredClaims: []string{"sub"}, SkewSeconds: 5}},
+		fixedKeys{nil, nil}, nil, 16384)
+	for _, c := range []struct {
+		provider int
+		doc      string
+		want     jwt.Reason
+	}{
+		{0, `{"exp":1700000060}`, jwt.OK},
+		{0, `{"exp":1.70000006e9,"iss":"x","aud":7}`, jwt.OK},
+		{0, `{}`, jwt.MissingClaim},
+		{0, `{"exp":null}`, jwt.MissingClaim},
+		{0, `{"exp":"1"}`, jwt.MalformedToken},
+		{0, `{"exp":1700000060,"nbf":true}`, jwt.MalformedToken},
+		{0, `{"exp":1700000000}`, jwt.ExpiredToken},
+		{0, `{"exp":1700000060,"nbf":1700000001}`, jwt.NotYetValid},
+		{0, `{"exp":1700000060,"cnf":{"jkt":"x"}}`, jwt.TokenType},
+		{1, goodPayload, jwt.OK},
+		{1, payload(t, "exp", "1699999996"), jwt.OK},
+		{1, payload(t, "exp", "1699999995"), jwt.ExpiredToken},
+		{1, payload(t, "iss", `"x"`), jwt.InvalidIssuer},
+		{1, payload(t, "iss", ""), jwt.InvalidIssuer},
+		{1, payload(t, "aud", `"x"`), jwt.InvalidAudience},
+		{1, payload(t, "aud", ""), jwt.InvalidAudience},
+		{1, payload(t, "sub", ""), jwt.MissingClaim},
+	} {
+		set, err := claims.Parse([]byte(c.doc))
+		require.NoError(t, err)
+		res := v.CheckClaims(c.provider, set, testNow)
+		assert.Equal(t, c.want.String(), res.Reason.String(), c.doc)
+		assert.Equal(t, c.provider, res.Provider)
+	}
+	set, err := claims.Parse([]byte(`{"iss":"https://any.example","exp":1700000060.5}`))
+	require.NoError(t, err)
+	res := v.CheckClaims(0, set, testNow)
+	assert.Equal(t, "https://any.example", res.Issuer)
+	assert.Equal(t, testNow+60*second+second/2, res.Expires)
+	// A provider without an issuer is for claims alone: no token names it.
+	assert.Equal(t, jwt.InvalidIssuer, v.Verify(mint(jwt.HS256, header(jwt.HS256, ""), payload(t, "iss", `""`)), testNow).Reason)
+}
+
+func TestTimesHoldAtTheEndsOfTheClock(t *testing.T) {
+	r := testRules()
+	r.SkewSeconds = 300
+	v := verifier(r)
+	assert.Equal(t, jwt.OK, v.Times(0, math.MinInt64, math.MaxInt64, testNow))
+	assert.Equal(t, jwt.OK, v.Times(0, math.MaxInt64, math.MaxInt64, math.MaxInt64-second))
+	assert.Equal(t, jwt.ExpiredToken, v.Times(0, 0, math.MinInt64, math.MinInt64+second))
+	assert.Equal(t, jwt.NotYetValid, v.Times(0, math.MaxInt64, math.MaxInt64, testNow))
+}
+
+func TestVerifySignatureSaysWhichHalfIsWrong(t *testing.T) {
+	jws := mint(jwt.ES256, header(jwt.ES256, `,"typ":"whatever"`), "no claims at all")
+	for name, c := range map[string]struct {
+		token   string
+		set     *jwks.Set
+		allowed jwt.AlgSet
+		kid     string
+		want    jwt.Reason
+	}{
+		"good":             {jws, ourSet(), everyAlg(), "p256", jwt.OK},
+		"alg not allowed":  {jws, ourSet(), jwt.NewAlgSet(jwt.RS256), "p256", jwt.UnsupportedAlgorithm},
+		"no keys":          {jws, &jwks.Set{}, everyAlg(), "p256", jwt.UnknownKey},
+		"no set":           {jws, nil, everyAlg(), "p256", jwt.KeysUnavailable},
+		"wrong signature":  {jws[:len(jws)-4] + "AAAA", ourSet(), everyAlg(), "p256", jwt.InvalidSignature},
+		"malformed":        {jws + "=", ourSet(), everyAlg(), "", jwt.MalformedToken},
+		"kid out of sense": {mint(jwt.HS256, `{"alg":"HS256","kid":"`+strings.Repeat("k", 300)+`"}`, "{}"), ourSet(), everyAlg(), "", jwt.UnknownKey},
+	} {
+		kid, reason := jwt.VerifySignature(c.token, c.set, c.allowed)
+		assert.Equal(t, c.want.String(), reason.String(), name)
+		assert.Equal(t, c.kid, kid, name)
+	}
+}
+
+func TestReasonsAndAlgorithmsHaveTheContractsNames(t *testing.T) {
+	want := []string{"ok", "missing_token", "malformed_token", "token_too_large", "unsupported_algorithm", "unknown_key",
+		"invalid_signature", "token_type", "expired_token", "not_yet_valid", "invalid_issuer", "invalid_audience", "missing_claim", "jwks_unavailable"}
+	for i, w := range want {
+		assert.Equal(t, w, jwt.Reason(i).String())
+	}
+	assert.Equal(t, "internal", jwt.Reason(len(want)).String())
+
+	names := strings.Fields("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA HS256 HS384 HS512")
+	for _, name := range names {
+		a, ok := jwt.ParseAlg(name)
+		require.True(t, ok, name)
+		assert.Equal(t, name, a.String())
+		assert.Equal(t, strings.HasPrefix(name, "HS"), a.Symmetric())
+	}
+	assert.Len(t, allAlgs(), len(names))
+	for _, name := range []string{"", "none", "rs256", "ES256K", "HS1", "Ed25519", "RSA-OAEP"} {
+		_, ok := jwt.ParseAlg(name)
+		assert.False(t, ok, name)
+	}
+	assert.Empty(t, jwt.Alg(200).String())
+	assert.False(t, jwt.Alg(200).Symmetric())
+	set := jwt.NewAlgSet(jwt.RS256, jwt.HS512)
+	assert.True(t, set.Has(jwt.RS256) && set.Has(jwt.HS512))
+	assert.False(t, set.Has(jwt.HS256) || set.Has(0) || set.Has(200))
+}
