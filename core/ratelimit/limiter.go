@@ -104,7 +104,7 @@ func (l *Limiter) Peek(rule int, id ID, cost uint64, now int64, out *Result) err
 	if err := l.load(r, id, now, &f); err != nil {
 		return err
 	}
-	out.Admitted = r.judge(&f, cost, now, out)
+	out.Admitted = r.judge(&f, max(cost, 1), now, out)
 	return nil
 }
 

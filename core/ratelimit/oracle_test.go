@@ -10,7 +10,7 @@ import (
 // oracle keeps every charge of one caller with its moment, and decides by adding up.
 type oracle struct {
 	windows []ratelimit.Window
-	charges []charge // in the order of their moments
+	charges []entry  // in the order of their moments
 	sums    []uint64 // sums[i] is the cost of charges[:i]
 
 	// compacted says of each window that it has held more charges than a log and has not been empty since: then only
@@ -18,7 +18,7 @@ type oracle struct {
 	compacted [ratelimit.MaxWindows]bool
 }
 
-type charge struct {
+type entry struct {
 	at   int64
 	cost uint64
 }
@@ -27,7 +27,7 @@ type charge struct {
 func hold(w ratelimit.Window) int64 { return w.Length / ratelimit.LogEntries }
 
 // live is the charges of a window that count at now if each counts for extra longer, and their cost.
-func (o *oracle) live(w ratelimit.Window, now, extra int64) (live []charge, total uint64) {
+func (o *oracle) live(w ratelimit.Window, now, extra int64) (live []entry, total uint64) {
 	i := sort.Search(len(o.charges), func(i int) bool { return now-o.charges[i].at < w.Length+extra })
 	if i == len(o.charges) {
 		return nil, 0
@@ -75,13 +75,13 @@ func (o *oracle) add(at int64, cost uint64) {
 	if len(o.charges) == 0 {
 		o.sums = []uint64{0}
 	}
-	o.charges = append(o.charges, charge{at, cost})
+	o.charges = append(o.charges, entry{at, cost})
 	o.sums = append(o.sums, o.sums[len(o.sums)-1]+cost)
 }
 
 // remove takes one such charge back.
 func (o *oracle) remove(at int64, cost uint64) {
-	i := slices.Index(o.charges, charge{at, cost})
+	i := slices.Index(o.charges, entry{at, cost})
 	o.charges = slices.Delete(o.charges, i, i+1)
 	o.sums = slices.Delete(o.sums, i+1, i+2)
 	for j := i + 1; j < len(o.sums); j++ {
