@@ -5,7 +5,6 @@ import (
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
-	"gatehouse/core/claims"
 	"gatehouse/core/policy"
 )
 
@@ -34,10 +33,14 @@ func (g *Gate) remember(r *Request, d *Decision) {
 			e.Meta.RequestID = d.keep(h.Value)
 		}
 	}
+	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
+	// name from others. Claims come first; identifyEvent fills them in.
+	for _, name := range g.cfg.Audit.Claims {
+		d.extra = append(d.extra, audit.Field{Source: audit.FromClaim, Name: name})
+	}
 	for _, name := range g.cfg.Audit.Headers {
-		if v, ok := r.header(name); ok {
-			d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: d.keep(v)})
-		}
+		v, _ := r.header(name)
+		d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: d.keep(v)})
 	}
 }
 
@@ -102,30 +105,24 @@ func (g *Gate) identifyEvent(d *Decision) {
 	if d.Route >= 0 {
 		e.Meta.Route = g.table.Route(d.Route).Name
 	}
+	e.Meta.Extra = d.extra
 	p := d.Principal
 	if p == nil {
 		if d.identified {
 			e.Meta.Caller = caller.Anonymous.String()
 		}
-		e.Meta.Extra = d.extra
 		return
 	}
 	e.UserID, e.ClientID, e.IsM2M = p.UserID, p.ClientID, p.Kind == caller.Machine
 	e.Meta.Caller, e.Meta.Issuer, e.Meta.Evidence = p.Kind.String(), p.Issuer, p.Evidence
-	for _, name := range g.cfg.Audit.Claims {
+	for i, name := range g.cfg.Audit.Claims {
 		v := p.Claims.Get(name)
-		f := audit.Field{Source: audit.FromClaim, Name: name}
-		switch text, isText := v.Text(); {
-		case isText:
-			f.Text = text
-		case v.Kind() == claims.Absent:
-			continue
-		default:
-			f.JSON = v.Raw()
+		if text, ok := v.Text(); ok {
+			d.extra[i].Text = text
+		} else if v.Exists() {
+			d.extra[i].JSON = v.Raw()
 		}
-		d.extra = append(d.extra, f)
 	}
-	e.Meta.Extra = d.extra
 }
 
 // custom records what the upstream reported, with the caller's identity. A report that can't be read is itself worth an
