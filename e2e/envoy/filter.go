@@ -3,6 +3,7 @@ package envoy
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -14,6 +15,14 @@ func BuildFilter(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.MkdirAll(filepath.Join(root, ".cache"), 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(root, ".cache", "build.lock")) // test packages run side by side
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	const module = "dist/gatehouse.wasm"
 	build := exec.CommandContext(ctx, "make", "-s", module)
 	build.Dir = root

@@ -132,22 +132,28 @@ func TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse(t *testing.T) {
 	good := sign(claims)
 	tampered, err := toy.Tampered(good)
 	require.NoError(t, err)
+	stranger, err := issuer.Sign(claims, toy.Header("kid", "nobody"))
+	require.NoError(t, err)
 	ctx := within(t, 20*time.Second)
 	next := 0
 	for _, test := range []struct {
 		name, header, query string
 		payload             bool
 		code                float64
+		fault               toy.Fault
 	}{
-		{"good", "Bearer " + good, "", true, 0},
-		{"missing", "", "", false, 1},
-		{"in the query, which does not count", "", "?access_token=" + good, false, 1},
-		{"expired", "Bearer " + sign(claims.With("exp", 1)), "", false, 3},
-		{"not a token", "Bearer abc", "", false, 4},
-		{"another issuer", "Bearer " + sign(claims.With("iss", "http://other.example")), "", false, 24},
-		{"another audience", "Bearer " + sign(claims.With("aud", "other")), "", false, 25},
-		{"tampered", "Bearer " + tampered, "", false, 26},
+		{"good, while the keys cannot be fetched", "Bearer " + good, "", false, 40, toy.Fault{Status: http.StatusInternalServerError}},
+		{"good", "Bearer " + good, "", true, 0, toy.Fault{}},
+		{"missing", "", "", false, 1, toy.Fault{}},
+		{"in the query, which does not count", "", "?access_token=" + good, false, 1, toy.Fault{}},
+		{"expired", "Bearer " + sign(claims.With("exp", 1)), "", false, 3, toy.Fault{}},
+		{"not a token", "Bearer abc", "", false, 4, toy.Fault{}},
+		{"another issuer", "Bearer " + sign(claims.With("iss", "http://other.example")), "", false, 24, toy.Fault{}},
+		{"another audience", "Bearer " + sign(claims.With("aud", "other")), "", false, 25, toy.Fault{}},
+		{"tampered", "Bearer " + tampered, "", false, 26, toy.Fault{}},
+		{"unknown key", "Bearer " + stranger, "", false, 32, toy.Fault{}},
 	} {
+		issuer.Misbehave(test.fault)
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL("gate_envoy_jwt", "/"+test.query), nil)
 		require.NoError(t, err)
 		if test.header != "" {

@@ -67,6 +67,7 @@ func (g *inEnvoy) Start(ctx context.Context, setup Setup) (string, error) {
 	if g.process, err = envoy.Start(ctx, options); err != nil {
 		return "", err
 	}
+	setup.Logf("beside it, the gate that leaves verification to Envoy's jwt_authn: http://%s", g.process.Address("gate_envoy_jwt"))
 	return g.process.Address(gateListener), nil
 }
 

@@ -37,13 +37,14 @@ type step struct {
 func newScript(issuer *toy.Issuer, gate, metrics string) (script, error) {
 	s := script{metrics: metrics}
 	human := issuer.Human("alice", audience, lifetime)
+	ago := func(d time.Duration) int64 { return time.Now().Add(-d).Unix() }
 	for _, token := range []struct {
 		name   string
 		claims toy.Claims
 	}{
 		{"HUMAN", human},
 		{"MACHINE", issuer.Machine("nightly-batch", audience, lifetime, "jobs/read", "jobs/write")},
-		{"EXPIRED", human.With("exp", time.Now().Add(-lifetime).Unix())},
+		{"EXPIRED", human.With("iat", ago(2*lifetime)).With("auth_time", ago(2*lifetime)).With("exp", ago(lifetime))},
 	} {
 		value, err := issuer.Sign(token.claims, toy.Algorithm("ES256")) // shorter to look at than RS256
 		if err != nil {
