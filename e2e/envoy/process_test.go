@@ -218,7 +218,7 @@ func TestStopTellsThatEnvoyHadCrashed(t *testing.T) {
 func TestEnvoyDiesWithAStarterThatIsKilled(t *testing.T) {
 	envoy.ForTest(t)
 	starter := exec.CommandContext(t.Context(), os.Args[0])
-	starter.Env = append(os.Environ(), asChild+"=1")
+	starter.Env = append(os.Environ(), asChild+"=1", "TMPDIR="+t.TempDir()) // a killed starter removes nothing
 	starter.Stderr = os.Stderr
 	stdout, err := starter.StdoutPipe()
 	require.NoError(t, err)

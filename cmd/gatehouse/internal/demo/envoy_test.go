@@ -56,7 +56,10 @@ func startDemo(t *testing.T) *demo {
 	d.Env = append(os.Environ(), asDemo+"="+wasm)
 	d.Stdout, d.Stderr = d.stdout, d.stderr
 	require.NoError(t, d.Start())
-	t.Cleanup(func() { _ = d.Process.Kill(); _ = d.Wait() })
+	t.Cleanup(func() { // the error of either says that it has ended already
+		_ = d.Process.Signal(syscall.SIGTERM)
+		_ = d.Wait()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, _, err = d.stdout.Wait(ctx, 0, func(line string) bool { return strings.Contains(line, "Ctrl-C ends everything") })
