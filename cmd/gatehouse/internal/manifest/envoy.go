@@ -1,0 +1,126 @@
+package manifest
+
+import (
+	"strconv"
+	"strings"
+)
+
+const (
+	typePrefix = "type.googleapis.com/"
+	wasmType   = "envoy.extensions.filters.http.wasm.v3.Wasm"
+	jwtType    = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+)
+
+// message is a typed_config: its type, and the message itself. A TypedStruct stands for the type it names.
+func message(v *value) (typeName string, body *value) {
+	name := strings.TrimPrefix(v.get("@type").text(), typePrefix)
+	if strings.HasSuffix(name, ".TypedStruct") {
+		return strings.TrimPrefix(v.at("type_url").text(), typePrefix), v.get("value")
+	}
+	return name, v
+}
+
+// envoyPlugins finds the Wasm filters in Envoy's configuration, wherever they stand.
+func envoyPlugins(doc *value) []Plugin {
+	var out []Plugin
+	seen := map[*value]bool{}
+	add := func(filter *value, before []*value) {
+		if p, ours := wasmPlugin(filter, before); ours && !seen[filter] {
+			out = append(out, p)
+		}
+		seen[filter] = true
+	}
+	doc.walk(func(v *value) {
+		var before []*value // the JWT filters in front
+		for _, f := range v.at("http_filters").elements() {
+			switch name, body := message(f.at("typed_config")); name {
+			case jwtType:
+				before = append(before, body)
+			case wasmType:
+				add(body, before)
+			}
+		}
+	})
+	doc.walk(func(v *value) { // those outside of a list of filters, as in Istio's EnvoyFilter
+		if name, body := message(v); name == wasmType {
+			add(body, nil)
+		}
+	})
+	return out
+}
+
+// wasmPlugin reads one Wasm filter, and says whether its plugin is Gatehouse.
+func wasmPlugin(filter *value, before []*value) (p Plugin, ours bool) {
+	plugin := filter.get("config")
+	p = Plugin{Name: plugin.get("name").text(), Environment: environment(plugin.at("vm_config", "environment_variables"))}
+	if s := plugin.at("failure_policy").text(); s == "FAIL_OPEN" || s == "3" {
+		p.Problems = append(p.Problems, "failure_policy: "+failsOpen)
+	}
+	if isOpen(plugin.at("fail_open")) {
+		p.Problems = append(p.Problems, "fail_open: "+failsOpen)
+	}
+	config := plugin.get("configuration")
+	switch name, _ := message(config); name {
+	case "google.protobuf.StringValue":
+		// The text goes to the parser as it is. What can be read of it here is for telling whose it is.
+		p.Config = []byte(config.get("value").text())
+		mentions := strings.Contains(string(p.Config), `"routes"`)
+		config = nil
+		if docs, err := documents(p.Config); err == nil && len(docs) == 1 {
+			config = docs[0]
+		}
+		ours = mentions && config == nil
+	case "google.protobuf.Struct":
+		config = config.get("value")
+		p.configure(config, "configuration.value")
+	default:
+		p.Problems = append(p.Problems, "configuration: want a google.protobuf.StringValue with JSON, or a google.protobuf.Struct")
+	}
+	for _, jwt := range before {
+		p.Problems = append(p.Problems, hiddenFailures(jwt, config)...)
+	}
+	return p, ours || looksLikeOurs(plugin, config)
+}
+
+func environment(v *value) *Environment {
+	env := &Environment{Values: map[string]string{}, Host: map[string]bool{}}
+	for _, key := range v.at("host_env_keys").elements() {
+		env.Host[key.text()] = true
+	}
+	for _, m := range v.at("key_values").fields() {
+		env.Values[m.name] = m.value.text()
+	}
+	return env
+}
+
+// hiddenFailures says where a jwt_authn filter in front lets bad tokens pass in a way that Gatehouse can't tell them from none: with
+// allow_missing_or_failed, it has to leave its status in the metadata, and Gatehouse has to look at it.
+func hiddenFailures(jwt, config *value) []string {
+	takes, lenient := false, false
+	jwt.walk(func(v *value) { lenient = lenient || v.at("allow_missing_or_failed") != nil })
+	if !lenient {
+		return nil
+	}
+	var out []string
+	for i, p := range config.get("tokens").get("providers").elements() {
+		from := p.get("claims_from")
+		if from == nil {
+			continue
+		}
+		takes = true
+		if from.get("failed_status_key").text() == "" {
+			out = append(out, "tokens.providers["+strconv.Itoa(i)+"].claims_from.failed_status_key: required where jwt_authn has "+
+				"allow_missing_or_failed: without it a bad token looks like none")
+		}
+	}
+	if !takes {
+		return nil
+	}
+	for _, m := range jwt.at("providers").fields() {
+		if m.value.at("failed_status_in_metadata").text() == "" {
+			out = append(out, "jwt_authn.providers."+m.name+".failed_status_in_metadata: required with allow_missing_or_failed: "+
+				"without it a bad token looks like none")
+		}
+	}
+	return out
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/cmd/gatehouse/internal/manifest"
+	"gatehouse/core/config"
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
+)
+
+// maxInput bounds a token or a claim set on the standard input.
+const maxInput = 1 << 20
+
+func tokenCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "token",
+		Short: "Look at tokens and verify them, from the standard input",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(inspectCommand(), verifyCommand(), signatureCommand())
+	return c
+}
+
+func verifyCommand() *cobra.Command {
+	var file, keys string
+	var at int64
+	c := &cobra.Command{
+		Use:   "verify --config FILE [--jwks FILE|URL] [--at UNIX]",
+		Short: "Verify a token as the filter would",
+		Long: `Verify a token as the filter would, and print {"valid","provider","reason","claims"}.
+
+The token is on the standard input. FILE is what "gatehouse check" takes, with one configuration in it. Keys come from the
+provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise. The exit code is 0 if the token is valid,
+1 if not. The claims are those of a token whose signature holds.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			token, err := readToken(c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			now := time.Now().UnixNano()
+			if c.Flags().Changed("at") {
+				if at < 0 || at > math.MaxInt64/int64(time.Second) {
+					return fmt.Errorf("--at: want 0..%d, got %d", math.MaxInt64/int64(time.Second), at)
+				}
+				now = at * int64(time.Second)
+			}
+			return verify(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), cfg, keys, token, now)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&file, "config", "", "the configuration")
+	flags.StringVar(&keys, "jwks", "", "a JWK Set to use instead of the provider's")
+	flags.Int64Var(&at, "at", 0, "judge the token as of this moment, in Unix seconds (default: now)")
+	_ = c.MarkFlagRequired("config")
+	return c
+}
+
+// loadConfig reads the one configuration in a file.
+func loadConfig(file string) (*config.Config, error) {
+	text, err := readFile(file, nil, manifest.MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	plugins, err := manifest.Read(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", file, err)
+	case len(plugins) > 1:
+		return nil, fmt.Errorf("%s: want one configuration, got %d", file, len(plugins))
+	case plugins[0].Config == nil:
+		return nil, fmt.Errorf("%s: %s", file, plugins[0].Problems[0])
+	}
+	cfg, err := config.Parse(plugins[0].Config, func(name string) (string, bool) {
+		value, known, ok := lookup(plugins[0].Environment, name)
+		return value, known && ok
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return cfg, nil
+}
+
+// readToken reads a token, which may end in a line break.
+func readToken(in io.Reader) (string, error) {
+	text, err := readAll(in, maxInput)
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", errors.New("token: want one on the standard input")
+	}
+	return token, nil
+}
+
+// verified is what `token verify` prints.
+type verified struct {
+	Valid    bool            `json:"valid"`
+	Provider *string         `json:"provider"`
+	Reason   *string         `json:"reason"`
+	Claims   json.RawMessage `json:"claims"` // nil is null
+}
+
+func verify(ctx context.Context, out, errOut io.Writer, cfg *config.Config, source, token string, now int64) error {
+	rules := make([]jwt.Rules, len(cfg.Tokens.Providers))
+	for i, p := range cfg.Tokens.Providers {
+		rules[i] = p.Rules
+	}
+	if len(rules) == 0 {
+		return errors.New("the configuration has no providers")
+	}
+	keys := &providerKeys{ctx: ctx, providers: cfg.Tokens.Providers, source: source}
+	r := jwt.New(rules, keys, nil, cfg.Tokens.MaxTokenBytes).Verify(token, now)
+	if keys.err != nil {
+		return keys.err
+	}
+	answer := verified{Valid: r.Reason == jwt.OK, Reason: reason(r.Reason), Claims: r.Claims.Raw()}
+	if r.Provider >= 0 {
+		if cfg.Tokens.Providers[r.Provider].ClaimsFrom != nil {
+			return fmt.Errorf("provider %s takes claims that Envoy has verified: there is nothing to verify here", rules[r.Provider].Name)
+		}
+		answer.Provider = &rules[r.Provider].Name
+	}
+	if r.Reason == jwt.UnknownKey {
+		explainKeys(errOut, keys.set)
+	}
+	if err := printJSON(out, answer); err != nil {
+		return err
+	}
+	return yesOrNo(answer.Valid)
+}
+
+// providerKeys loads the keys of the one provider that a token asks for.
+type providerKeys struct {
+	ctx       context.Context
+	providers []config.Provider
+	source    string // instead of what the providers say; "" for none
+	set       *jwks.Set
+	err       error
+}
+
+// Keys implements jwt.Keys.
+func (k *providerKeys) Keys(provider int) *jwks.Set {
+	p := &k.providers[provider]
+	source := k.source
+	switch {
+	case k.set != nil || k.err != nil || p.ClaimsFrom != nil:
+		return k.set
+	case source == "" && p.Inline != nil:
+		k.set = p.Inline
+		return k.set
+	case source == "":
+		source = p.Remote.URI
+	}
+	k.set, k.err = loadKeys(k.ctx, source)
+	return k.set
+}
+
+func signatureCommand() *cobra.Command {
+	var source string
+	var names []string
+	c := &cobra.Command{
+		Use:   "signature --jwks FILE|URL --algorithms A,B",
+		Short: "Verify a token's signature alone",
+		Long: `Verify a JWS's signature alone, without a look at its claims, and print {"valid","kid","reason"}: for finding out which
+half of a token is wrong.
+
+The JWS is on the standard input. The exit code is 0 if the signature is valid, 1 if not.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var allowed jwt.AlgSet
+			for _, name := range names {
+				alg, ok := jwt.ParseAlg(name)
+				if !ok {
+					return fmt.Errorf("--algorithms: %q is none that Gatehouse knows", name)
+				}
+				allowed = allowed.With(alg)
+			}
+			token, err := readToken(c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			set, err := loadKeys(c.Context(), source)
+			if err != nil {
+				return err
+			}
+			kid, r := jwt.VerifySignature(token, set, allowed)
+			if r == jwt.UnknownKey {
+				explainKeys(c.ErrOrStderr(), set)
+			}
+			answer := struct {
+				Valid  bool    `json:"valid"`
+				KeyID  *string `json:"kid"`
+				Reason *string `json:"reason"`
+			}{r == jwt.OK, orNull(kid), reason(r)}
+			if err := printJSON(c.OutOrStdout(), answer); err != nil {
+				return err
+			}
+			return yesOrNo(answer.Valid)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&source, "jwks", "", "the JWK Set")
+	flags.StringSliceVar(&names, "algorithms", nil, "the algorithms that are accepted, such as RS256,ES256")
+	_ = c.MarkFlagRequired("jwks")
+	_ = c.MarkFlagRequired("algorithms")
+	return c
+}
+
+// explainKeys says which keys of a set were left out, and why.
+func explainKeys(errOut io.Writer, set *jwks.Set) {
+	for _, s := range set.Skipped {
+		_, _ = fmt.Fprintf(errOut, "gatehouse: keys[%d] %q is not used: %s\n", s.Index, s.ID, s.Why)
+	}
+}
+
+func reason(r jwt.Reason) *string {
+	if r == jwt.OK {
+		return nil
+	}
+	return orNull(r.String())
+}
+
+func yesOrNo(yes bool) error {
+	if yes {
+		return nil
+	}
+	return errNo
+}
+
+// orNull is nil, JSON's null, for "".
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// printJSON prints one line of JSON.
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
