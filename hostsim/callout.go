@@ -71,7 +71,7 @@ func proxyHTTPCall(v *vm, c *guestContext, args []uint64) abi.Status {
 	}
 	call := &HTTPCall{
 		Cluster: string(cluster),
-		Headers: headersOf(headers),
+		Headers: headersOf(headers, requestInline),
 		Body:    append([]byte(nil), body...),
 		Timeout: time.Duration(timeout) * time.Millisecond,
 		Worker:  v.thread.number,
@@ -86,17 +86,13 @@ func proxyHTTPCall(v *vm, c *guestContext, args []uint64) abi.Status {
 		call.Headers.Set("content-length", strconv.Itoa(len(body)))
 	}
 	if len(trailers) > 0 {
-		call.Trailers = headersOf(trailers)
-	}
-	if target.HTTP == nil {
-		return abi.InternalFailure // no host in the cluster
-	}
-	if v.thread.number == Canary {
-		v.callIDs[callHTTP]++
-		return v.put32(args[9], v.callIDs[callHTTP]<<2)
+		call.Trailers = headersOf(trailers, nil)
 	}
 	v.callIDs[callHTTP]++
 	o := &httpCallout{root: c.root, token: v.callIDs[callHTTP]<<2 | callHTTP, call: call}
+	if target.HTTP == nil {
+		return abi.InternalFailure // no host in the cluster
+	}
 	c.root.calls[o.token] = o
 	v.host.dispatch(o, target)
 	return v.put32(args[9], o.token)
@@ -149,7 +145,7 @@ var (
 		"content-length", strconv.Itoa(len(unreachableText)), "content-type", "text/plain")
 )
 
-const unreachableText = "upstream connect error or disconnect/reset before headers. reset reason: connection failure"
+const unreachableText = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
 
 // deliver runs the callback of a callout, if it is still waited for. The thread
 // is locked.
@@ -168,7 +164,11 @@ func (o *httpCallout) deliver(reply *HTTPReply, err error) {
 		c.statusCode, c.statusMessage = uint32(abi.BrokenConnection), "reset"
 	} else {
 		// The guest reads the reply, but a Cluster may hand out one reply twice.
-		c.reply = &HTTPReply{Headers: reply.Headers.Clone(), Body: slices.Clone(reply.Body), Trailers: reply.Trailers.Clone()}
+		c.reply = &HTTPReply{
+			Headers:  headersOf(reply.Headers.All(), responseInline),
+			Body:     slices.Clone(reply.Body),
+			Trailers: reply.Trailers.Clone(),
+		}
 		headers, body, trailers = reply.Headers.Len(), len(reply.Body), reply.Trailers.Len()
 	}
 	v.afterCall(func() { c.reply, c.statusMessage = nil, "" })

@@ -48,13 +48,17 @@ func verifySignature(args []byte) ([]byte, abi.Status) {
 			text = f.bytes
 		}
 	}
-	public, err := x509.ParsePKIXPublicKey(key)
-	if err != nil {
+	if len(key) == 0 {
 		return nil, abi.BadArgument
 	}
 	hash, ok := signatureHashes[strings.ToLower(hashName)]
 	if !ok {
 		return signatureResult(false, hashName+" is not supported."), abi.OK
+	}
+	const noInit = "Failed to initialize digest verify."
+	public, err := x509.ParsePKIXPublicKey(key)
+	if err != nil {
+		return signatureResult(false, noInit), abi.OK
 	}
 	h := hash.New()
 	h.Write(text)
@@ -65,7 +69,7 @@ func verifySignature(args []byte) ([]byte, abi.Status) {
 	case *ecdsa.PublicKey:
 		ok = ecdsa.VerifyASN1(k, digest, signature)
 	default:
-		ok = false
+		return signatureResult(false, noInit), abi.OK
 	}
 	if !ok {
 		return signatureResult(false, "Failed to verify digest. Error code: 0"), abi.OK

@@ -53,8 +53,8 @@ type inbox struct {
 	changed *sync.Cond
 	queue   [][]byte
 	closed  bool
-	// idle is set while a reader waits, or none is left.
-	idle bool
+	// idle is set while a reader waits; done, once none will come again.
+	idle, done bool
 }
 
 func newInbox() *inbox {
@@ -103,7 +103,7 @@ func (b *inbox) setIdle(idle bool) {
 func (b *inbox) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed, b.queue = true, nil
+	b.closed, b.done, b.queue = true, true, nil
 	b.setIdle(true)
 }
 
@@ -112,7 +112,7 @@ func (b *inbox) finish() {
 func (b *inbox) settle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !b.idle {
+	for !b.idle && !b.done {
 		b.changed.Wait()
 	}
 }
@@ -164,11 +164,7 @@ func proxyGRPCCall(v *vm, c *guestContext, args []uint64) abi.Status {
 	}
 	o.inbox.put(append([]byte(nil), msg...))
 	o.inbox.close()
-	if status := v.put32(args[11], o.token); status != abi.OK {
-		return status
-	}
-	v.host.runGRPC(o)
-	return abi.OK
+	return v.host.runGRPC(o, uint32(args[11]))
 }
 
 func proxyGRPCStream(v *vm, c *guestContext, args []uint64) abi.Status {
@@ -176,11 +172,7 @@ func proxyGRPCStream(v *vm, c *guestContext, args []uint64) abi.Status {
 	if status != abi.OK {
 		return status
 	}
-	if status := v.put32(args[8], o.token); status != abi.OK {
-		return status
-	}
-	v.host.runGRPC(o)
-	return abi.OK
+	return v.host.runGRPC(o, uint32(args[8]))
 }
 
 // startGRPC registers a call or stream; the first eight arguments of both are
@@ -200,22 +192,32 @@ func startGRPC(v *vm, c *guestContext, args []uint64, kind uint32, timeout time.
 	v.callIDs[kind]++
 	o := &grpcCallout{root: c.root, token: v.callIDs[kind]<<2 | kind, inbox: newInbox()}
 	o.call = &GRPCCall{
-		Cluster: cluster, Service: string(service), Method: string(method), Metadata: headersOf(metadata),
+		Cluster: cluster, Service: string(service), Method: string(method), Metadata: headersOf(metadata, nil),
 		Timeout: timeout, Worker: v.thread.number, Plugin: c.pluginName(), callout: o,
 	}
 	c.root.grpc[o.token] = o
 	return o, abi.OK
 }
 
-// runGRPC has the upstream answer. The thread is locked.
-func (h *Host) runGRPC(o *grpcCallout) {
-	handler := h.opts.Clusters[o.call.Cluster].GRPC
+// runGRPC has the upstream answer and stores the token. The thread is locked.
+func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
+	cluster, known := h.opts.Clusters[o.call.Cluster]
+	handler := cluster.GRPC
 	ctx, cancel := context.WithCancel(h.ctx)
 	o.cancel = cancel
 	if handler == nil {
-		// No host in the cluster: the close comes right after the callback.
-		o.root.vm.afterCall(func() { o.onClose(GRPCStatus{Code: GRPCUnavailable}) })
-		return
+		// As in Envoy the call fails, and a close with a token that the guest
+		// never got comes right after the callback.
+		status := GRPCStatus{Code: GRPCUnavailable, Message: "Cluster not available"}
+		if known {
+			status.Message = "no healthy upstream{no_healthy_upstream}"
+		}
+		o.root.vm.afterCall(func() { o.onClose(status) })
+		return abi.InternalFailure
+	}
+	if status := o.root.vm.put32(uint64(tokenAt), o.token); status != abi.OK {
+		o.release()
+		return status
 	}
 	if o.call.Timeout > 0 {
 		o.stopTimeout = h.clock.AfterFunc(o.call.Timeout, func() {
@@ -229,14 +231,15 @@ func (h *Host) runGRPC(o *grpcCallout) {
 		o.deliver(func() { o.onClose(status) })
 		o.inbox.finish()
 	}
-	if h.opts.Callouts == CalloutsConcurrent {
+	if h.opts.Callouts == CalloutsInline {
+		h.post(func() {
+			go run()
+			o.inbox.settle()
+		})
+	} else {
 		go run()
-		return
 	}
-	h.post(func() {
-		go run()
-		o.inbox.settle()
-	})
+	return abi.OK
 }
 
 // deliver runs f on the callout's thread, if it is still under way.
@@ -334,7 +337,7 @@ func proxyGRPCSend(v *vm, c *guestContext, args []uint64) abi.Status {
 // settleGRPC lets an inline upstream act on what the guest did before the
 // current call into the Host returns.
 func (h *Host) settleGRPC(o *grpcCallout) {
-	if h.opts.Callouts != CalloutsConcurrent {
+	if h.opts.Callouts == CalloutsInline {
 		h.post(o.inbox.settle)
 	}
 }

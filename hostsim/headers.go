@@ -12,9 +12,14 @@ type Header = abi.Pair
 
 // Headers is a map of HTTP fields in the order of an Envoy header map: names
 // are lower-case, pseudo-headers come before the others, and a name may occur
-// more than once. The zero value is empty and ready. It is not safe for
-// concurrent use.
-type Headers struct{ list []Header }
+// more than once, unless Envoy joins its values. The zero value is empty and
+// ready. It is not safe for concurrent use.
+type Headers struct {
+	list []Header
+	// inline are the fields whose values are joined; nil for trailers and
+	// metadata.
+	inline map[string]bool
+}
 
 // H builds Headers from names and values in turn; it panics on an odd number of
 // arguments. It is meant for tests and examples.
@@ -56,7 +61,7 @@ func (h *Headers) All() []Header {
 
 // Lookup returns the first value of name and whether there is one.
 func (h *Headers) Lookup(name string) (string, bool) {
-	name = strings.ToLower(name)
+	name = h.canonical(name)
 	for _, f := range h.All() {
 		if f.Name == name {
 			return f.Value, true
@@ -73,7 +78,7 @@ func (h *Headers) Get(name string) string {
 
 // Values returns all values of name in order.
 func (h *Headers) Values(name string) []string {
-	name = strings.ToLower(name)
+	name = h.canonical(name)
 	var vs []string
 	for _, f := range h.All() {
 		if f.Name == name {
@@ -83,15 +88,13 @@ func (h *Headers) Values(name string) []string {
 	return vs
 }
 
-// Add adds a field after those that are there. As in Envoy a field of the kind
-// that may occur only once (see inlineHeaders) is joined to the value that is
-// there instead.
+// Add adds a field after those that are there.
 func (h *Headers) Add(name, value string) {
-	name = strings.ToLower(name)
-	if sep, ok := inlineHeaders[name]; ok {
+	name = h.canonical(name)
+	if h.inline[name] {
 		for i := range h.list {
 			if h.list[i].Name == name {
-				h.list[i].Value += sep + value
+				h.list[i].Value += "," + value
 				return
 			}
 		}
@@ -112,7 +115,7 @@ func (h *Headers) Set(name, value string) {
 
 // Del removes all fields of that name.
 func (h *Headers) Del(name string) {
-	name = strings.ToLower(name)
+	name = h.canonical(name)
 	h.list = slices.DeleteFunc(h.list, func(f Header) bool { return f.Name == name })
 }
 
@@ -121,7 +124,17 @@ func (h *Headers) Clone() *Headers {
 	if h == nil {
 		return nil
 	}
-	return &Headers{list: slices.Clone(h.list)}
+	return &Headers{list: slices.Clone(h.list), inline: h.inline}
+}
+
+// canonical returns the name that a field is kept under. A request's host is its
+// :authority.
+func (h *Headers) canonical(name string) string {
+	name = strings.ToLower(name)
+	if name == "host" && h != nil && h.inline[":authority"] {
+		return ":authority"
+	}
+	return name
 }
 
 // setPairs replaces everything by pairs.
@@ -133,8 +146,8 @@ func (h *Headers) setPairs(pairs []Header) {
 }
 
 // headersOf builds Headers from pairs.
-func headersOf(pairs []Header) *Headers {
-	h := &Headers{}
+func headersOf(pairs []Header, inline map[string]bool) *Headers {
+	h := &Headers{inline: inline}
 	h.setPairs(pairs)
 	return h
 }

@@ -6,9 +6,11 @@ import (
 	"gatehouse/hostsim/abi"
 )
 
-// buffer returns the buffer of that type that c may use now; nil if there is
-// none. Only the bodies may be written, through the pointer.
+// buffer returns the buffer of that type that c may use now. Only the bodies may
+// be written, through the pointer. As in Envoy most buffers that are not there
+// read as empty.
 func (c *guestContext) buffer(t abi.BufferType) (b *[]byte, writable, ok bool) {
+	var none []byte
 	switch t {
 	case abi.BufferRequestBody:
 		if c.stream != nil && c.stream.visible.requestBody != nil {
@@ -19,22 +21,22 @@ func (c *guestContext) buffer(t abi.BufferType) (b *[]byte, writable, ok bool) {
 			return c.stream.visible.responseBody, true, true
 		}
 	case abi.BufferCallResponseBody:
-		if c.root.reply != nil {
-			return &c.root.reply.Body, false, true
+		if c.root.reply == nil {
+			return nil, false, false
 		}
+		return &c.root.reply.Body, false, true
 	case abi.BufferGRPCMessage:
-		if c.root.message != nil {
-			return &c.root.message, false, true
-		}
+		return &c.root.message, false, true
 	case abi.BufferVMConfiguration:
 		config := []byte(c.vm.key.vmConfig)
 		return &config, false, true
 	case abi.BufferPluginConfiguration:
-		if c.configuring {
-			return &c.plugin.Config, false, true
+		if !c.configuring {
+			return nil, false, false
 		}
+		return &c.plugin.Config, false, true
 	}
-	return nil, false, false
+	return &none, false, true
 }
 
 func proxyGetBufferBytes(v *vm, c *guestContext, args []uint64) abi.Status {
@@ -46,12 +48,9 @@ func proxyGetBufferBytes(v *vm, c *guestContext, args []uint64) abi.Status {
 	if !ok {
 		return abi.NotFound
 	}
-	if start+length < start { // overflow
-		return abi.BadArgument
-	}
 	size := uint32(len(*b))
 	start = min(start, size)
-	return v.write((*b)[start:min(start+length, size)], uint32(args[3]), uint32(args[4]))
+	return v.write((*b)[start:start+min(length, size-start)], uint32(args[3]), uint32(args[4]))
 }
 
 func proxyGetBufferStatus(v *vm, c *guestContext, args []uint64) abi.Status {
@@ -69,8 +68,8 @@ func proxyGetBufferStatus(v *vm, c *guestContext, args []uint64) abi.Status {
 	return v.put32(args[2], 0)
 }
 
-// proxySetBufferBytes prepends, appends or replaces all. As in Envoy nothing
-// else can be done to a body: neither part of it replaced, nor data injected.
+// proxySetBufferBytes prepends, appends or replaces the beginning. As in Envoy
+// nothing can be put in the middle of a body.
 func proxySetBufferBytes(v *vm, c *guestContext, args []uint64) abi.Status {
 	t, start, length := abi.BufferType(args[0]), uint32(args[1]), uint32(args[2])
 	if t >= abi.BufferTypes {
@@ -88,11 +87,10 @@ func proxySetBufferBytes(v *vm, c *guestContext, args []uint64) abi.Status {
 	switch {
 	case !writable:
 		return abi.BadArgument
-	case start == 0 && length == 0:
-		*b = append(append(make([]byte, 0, len(data)+len(*b)), data...), *b...)
-	case start == 0 && length >= size:
-		*b = append([]byte(nil), data...)
-	case start != 0 && start >= size:
+	case start == 0:
+		rest := (*b)[min(length, size):]
+		*b = append(append(make([]byte, 0, len(data)+len(rest)), data...), rest...)
+	case start >= size:
 		*b = append(append(make([]byte, 0, len(data)+len(*b)), *b...), data...)
 	default:
 		return abi.BadArgument
@@ -270,8 +268,8 @@ func proxyCloseStream(v *vm, c *guestContext, args []uint64) abi.Status {
 		return abi.BadArgument
 	}
 	if s := c.stream; s != nil && (t == abi.StreamRequest || t == abi.StreamResponse) {
-		if s.info.details == "" {
-			s.info.details = "wasm_close_stream"
+		if !s.info.hasDetails {
+			s.info.setDetails("wasm_close_stream")
 		}
 		v.afterCall(func() { s.reset(s.info.details) })
 	}

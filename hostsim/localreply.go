@@ -57,14 +57,27 @@ func (s *Stream) RefuseBefore(reply LocalReply) {
 }
 
 // sendLocalReply answers the stream. Before the response has begun the reply
-// goes through the filter; once it has, but nothing reached the client, the
-// reply goes there directly; after that the stream can only be reset. A second
-// reply therefore never reaches a client, nor the filter.
+// goes through the filter, once the filter has returned from a callback about
+// the request; after it has, but before anything reached the client, the reply
+// goes there directly; after that the stream can only be reset. The first reply
+// of several in one callback counts, but the details of the last do.
 func (s *Stream) sendLocalReply(reply LocalReply) {
 	if s.over {
 		return
 	}
-	s.info.details = reply.Details
+	s.info.setDetails(reply.Details)
+	if s.prepared != nil {
+		return
+	}
+	if s.decoding && !s.response.started {
+		s.prepared = &reply
+		return
+	}
+	s.perform(reply)
+}
+
+// perform carries a local reply out.
+func (s *Stream) perform(reply LocalReply) {
 	if s.response.sent {
 		s.end(true)
 		return
@@ -74,9 +87,6 @@ func (s *Stream) sendLocalReply(reply LocalReply) {
 	s.request.buffered = nil
 	s.response = half{headers: s.localHeaders(&reply), started: true}
 	s.info.setStatus(s.response.headers)
-	// Envoy reports the status that the filter asked for, although the headers
-	// of an answer to gRPC say 200.
-	s.info.code = reply.Status
 	body := reply.Body
 	if s.request.headers.Get(":method") == "HEAD" || s.isGRPC() {
 		body = nil
@@ -110,7 +120,8 @@ func (s *Stream) isGRPC() bool {
 // localHeaders makes the headers of a local reply as Envoy does: text/plain
 // unless the reply says otherwise, and for gRPC a trailers-only response.
 func (s *Stream) localHeaders(reply *LocalReply) *Headers {
-	h := H(":status", strconv.Itoa(reply.Status))
+	h := headersOf(nil, responseInline)
+	h.Add(":status", strconv.Itoa(reply.Status))
 	for _, f := range reply.Headers {
 		h.Add(f.Name, f.Value)
 	}

@@ -137,8 +137,9 @@ const (
 	// into the Host returns that made the guest dispatch it. Nothing is
 	// concurrent, so tests repeat exactly.
 	CalloutsInline CalloutMode = iota
-	// CalloutsHeld keeps callouts until the test answers them, see
-	// Host.HeldCallouts. They time out as the clock moves.
+	// CalloutsHeld keeps HTTP callouts until the test answers them, see
+	// Host.HeldCallouts; they time out as the clock moves. gRPC runs as with
+	// CalloutsConcurrent.
 	CalloutsHeld
 	// CalloutsConcurrent runs each callout on a goroutine of its own.
 	CalloutsConcurrent
@@ -152,7 +153,8 @@ type Cluster struct {
 	// ErrCalloutReset, and 503 for any other. It must not call into the Host.
 	HTTP func(ctx context.Context, call *HTTPCall) (*HTTPReply, error)
 	// GRPC answers a gRPC call or stream; what it returns is the status. It must
-	// not call into the Host.
+	// not call into the Host. With CalloutsInline it runs until it waits for a
+	// message or returns, and may wait for nothing else.
 	GRPC func(ctx context.Context, call *GRPCCall) GRPCStatus
 }
 

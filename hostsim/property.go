@@ -1,6 +1,8 @@
 package hostsim
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +14,7 @@ import (
 // (https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes).
 func (c *guestContext) property(path []string) ([]byte, abi.Status) {
 	if len(path) == 0 {
-		return nil, abi.NotFound
+		return nil, abi.SerializationFailure
 	}
 	value := c.topLevel(path[0])
 	for _, name := range path[1:] {
@@ -41,9 +43,6 @@ func member(value any, name string) any {
 			return v[i]
 		}
 	case *Headers:
-		if v == nil {
-			return nil
-		}
 		if values := v.Values(name); len(values) > 0 {
 			return strings.Join(values, ",")
 		}
@@ -79,10 +78,17 @@ func propertyBytes(value any) ([]byte, abi.Status) {
 			pairs[i].Name = string(b)
 		}
 		return abi.AppendPairs(nil, pairs), abi.OK
-	case *Headers:
-		if v == nil {
-			return nil, abi.NotFound
+	case map[string]any:
+		pairs := make([]Header, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			b, status := propertyBytes(member(v, name))
+			if status != abi.OK {
+				return nil, abi.SerializationFailure
+			}
+			pairs = append(pairs, Header{Name: name, Value: string(b)})
 		}
+		return abi.AppendPairs(nil, pairs), abi.OK
+	case *Headers: // one that isn't there is empty
 		return abi.AppendPairs(nil, v.All()), abi.OK
 	}
 	return nil, abi.SerializationFailure
@@ -114,6 +120,11 @@ func (c *guestContext) topLevel(name string) any {
 		return object(s.connectionProperty)
 	case "connection_id":
 		return int64(s.info.connectionID)
+	case "upstream":
+		if !s.info.upstreamSeen || s.info.upstream == "" {
+			return object(func(string) any { return nil })
+		}
+		return address(s.info.upstream)
 	case "source":
 		return address(s.info.source)
 	case "destination":
@@ -146,28 +157,33 @@ func address(addr string) object {
 // requestProperty has the header-based ones only while the headers are visible.
 func (s *Stream) requestProperty(name string) any {
 	i := &s.info
+	h := s.readMap(abi.MapRequestHeaders)
 	switch name {
 	case "protocol":
 		return i.protocol
 	case "time":
 		return i.arrived.UnixNano()
 	case "size":
+		if n, err := strconv.ParseInt(h.Get("content-length"), 10, 64); err == nil {
+			return n
+		}
 		return int64(i.requestSize)
+	case "total_size":
+		return int64(i.requestSize + h.ByteSize())
+	case "headers":
+		return h
 	case "duration":
 		if i.finished {
 			return int64(i.duration)
 		}
 		return nil
 	}
-	h := s.readMap(abi.MapRequestHeaders)
 	if h == nil {
 		return nil
 	}
 	path := h.Get(":path")
 	bare, query, _ := strings.Cut(path, "?")
 	switch name {
-	case "headers":
-		return h
 	case "path":
 		return optional(path)
 	case "url_path":
@@ -186,8 +202,6 @@ func (s *Stream) requestProperty(name string) any {
 		return optional(h.Get("user-agent"))
 	case "id":
 		return optional(h.Get("x-request-id"))
-	case "total_size":
-		return int64(i.requestSize + h.ByteSize())
 	}
 	return nil
 }
@@ -209,7 +223,14 @@ func (s *Stream) responseProperty(name string) any {
 		}
 		return int64(i.code)
 	case "code_details":
-		return optional(i.details)
+		if !i.hasDetails {
+			return nil
+		}
+		return i.details
+	case "flags":
+		return int64(0)
+	case "grpc_status":
+		return s.grpcStatus()
 	case "size":
 		return int64(i.responseSize)
 	case "headers":
@@ -222,12 +243,28 @@ func (s *Stream) responseProperty(name string) any {
 	return nil
 }
 
+// grpcStatus is the status that the response has as gRPC: its own, or what its
+// HTTP status amounts to.
+func (s *Stream) grpcStatus() any {
+	if s.info.code == 0 {
+		return nil
+	}
+	for _, h := range []*Headers{s.readMap(abi.MapResponseTrailers), s.readMap(abi.MapResponseHeaders)} {
+		if code, err := strconv.ParseInt(h.Get("grpc-status"), 10, 64); err == nil {
+			return code
+		}
+	}
+	return int64(grpcStatusOfHTTP(s.info.code))
+}
+
 func (s *Stream) connectionProperty(name string) any {
 	switch name {
 	case "id":
 		return int64(s.info.connectionID)
 	case "mtls":
 		return false
+	case "requested_server_name":
+		return ""
 	}
 	return nil
 }

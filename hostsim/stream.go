@@ -35,6 +35,8 @@ type Request struct {
 	// RouteName, ClusterName and VirtualHost are the xds properties route_name,
 	// cluster_name and virtual_host_name.
 	RouteName, ClusterName, VirtualHost string
+	// UpstreamAddress is the property upstream.address, from the response on.
+	UpstreamAddress string
 	// Metadata is the dynamic metadata that other filters left: by filter name,
 	// then key, values as encoding/json decodes them.
 	Metadata map[string]map[string]any
@@ -92,8 +94,15 @@ type Stream struct {
 	failureReplied bool
 	// replied is set once a local reply was made.
 	replied bool
-	over    bool
+	// decoding is true while the filter is shown a part of the request; prepared
+	// is the reply that was made then.
+	decoding bool
+	prepared *LocalReply
+	over     bool
 }
+
+// answered reports whether nothing of the request may go on to the upstream.
+func (s *Stream) answered() bool { return s.over || s.replied || s.prepared != nil }
 
 // half is one direction of a stream.
 type half struct {
@@ -201,13 +210,16 @@ func (s *Stream) guestAction(name string, f wapi.Function, args ...uint64) (acti
 	}
 	v.finish()
 	if !ok {
-		return abi.ActionContinue, s.plugin.Failure == FailOpen && !s.over
+		return abi.ActionContinue, s.plugin.Failure == FailOpen && s.goesOn()
 	}
 	if stopped {
-		return abi.ActionPauseNoBuffer, !s.over
+		return abi.ActionPauseNoBuffer, s.goesOn()
 	}
-	return abi.Action(result), !s.over
+	return abi.Action(result), s.goesOn()
 }
+
+// goesOn reports whether what the callback was about is still of interest.
+func (s *Stream) goesOn() bool { return !s.over && s.prepared == nil }
 
 // readMap returns the map that may be read now; nil if there is none.
 func (s *Stream) readMap(t abi.MapType) *Headers {

@@ -10,7 +10,7 @@ func (s *Stream) RequestHeaders(endStream bool) {
 			return
 		}
 		s.request.started, s.request.complete = true, endStream
-		s.decodeHeaders(endStream)
+		s.decode(func() { s.decodeHeaders(endStream) })
 	})
 }
 
@@ -18,7 +18,7 @@ func (s *Stream) RequestHeaders(endStream bool) {
 // nothing follows it.
 func (s *Stream) RequestBody(data []byte, endStream bool) {
 	s.thread.do(func() {
-		if s.over || s.replied || !s.request.started || s.request.complete {
+		if s.answered() || !s.request.started || s.request.complete {
 			return
 		}
 		s.request.complete = endStream
@@ -27,22 +27,34 @@ func (s *Stream) RequestBody(data []byte, endStream bool) {
 			s.request.buffered = append(s.request.buffered, data...)
 			return
 		}
-		s.decodeData(data, endStream)
+		s.decode(func() { s.decodeData(data, endStream) })
 	})
 }
 
 // RequestTrailers lets the request's trailers arrive; nothing follows them.
 func (s *Stream) RequestTrailers(trailers []Header) {
 	s.thread.do(func() {
-		if s.over || s.replied || !s.request.started || s.request.complete {
+		if s.answered() || !s.request.started || s.request.complete {
 			return
 		}
 		s.request.complete = true
-		s.request.trailers = headersOf(trailers)
+		s.request.trailers = headersOf(trailers, nil)
 		if s.request.state != pausedAtHeaders {
-			s.decodeTrailers()
+			s.decode(s.decodeTrailers)
 		}
 	})
+}
+
+// decode runs f, which shows a part of the request to the filter. A local reply
+// that is made meanwhile waits until f has returned, as in Envoy.
+func (s *Stream) decode(f func()) {
+	s.decoding = true
+	f()
+	s.decoding = false
+	if reply := s.prepared; reply != nil {
+		s.prepared = nil
+		s.perform(*reply)
+	}
 }
 
 // decodeHeaders shows the headers to the filter and passes them on if it
@@ -82,7 +94,7 @@ func (s *Stream) pause(h *half, state halfState) {
 }
 
 func (s *Stream) forwardRequestHeaders(endStream bool) {
-	if s.over || s.replied {
+	if s.answered() {
 		return
 	}
 	s.request.sent, s.request.ended = true, endStream
@@ -163,7 +175,7 @@ func (s *Stream) passRequestData(data []byte, endStream bool) {
 }
 
 func (s *Stream) forwardRequestData(data []byte, endStream bool) {
-	if s.over || s.replied {
+	if s.answered() {
 		return
 	}
 	s.request.ended = endStream
@@ -199,7 +211,7 @@ func (s *Stream) decodeTrailers() {
 }
 
 func (s *Stream) forwardRequestTrailers() {
-	if s.over || s.replied || s.request.ended {
+	if s.answered() || s.request.ended {
 		return
 	}
 	s.request.ended = true
@@ -212,7 +224,7 @@ func (s *Stream) forwardRequestTrailers() {
 // filter gets to see what arrived since; after one on the body it does not.
 func (s *Stream) continueRequest() {
 	h := &s.request
-	if s.over || s.replied || h.state == flowing {
+	if s.answered() || h.state == flowing {
 		return
 	}
 	paused := h.state
@@ -222,12 +234,14 @@ func (s *Stream) continueRequest() {
 		data := h.buffered
 		h.buffered = nil
 		s.forwardRequestHeaders(endAtData && len(data) == 0)
-		if len(data) > 0 {
-			s.decodeData(data, endAtData)
-		}
-		if h.complete && h.trailers != nil {
-			s.decodeTrailers()
-		}
+		s.decode(func() {
+			if len(data) > 0 {
+				s.decodeData(data, endAtData)
+			}
+			if h.complete && h.trailers != nil && s.prepared == nil {
+				s.decodeTrailers()
+			}
+		})
 		return
 	}
 	data := h.buffered

@@ -13,11 +13,10 @@ func (s *Stream) ResponseHeaders(headers []Header, endStream bool) {
 		if s.over || s.response.started {
 			return
 		}
-		s.response.headers = headersOf(headers)
+		s.response.headers = headersOf(headers, responseInline)
 		s.info.setStatus(s.response.headers)
-		if s.info.details == "" {
-			s.info.details = "via_upstream"
-		}
+		s.info.upstreamSeen = true
+		s.info.setDetails("via_upstream")
 		s.encodeHeaders(endStream)
 	})
 }
@@ -45,7 +44,7 @@ func (s *Stream) ResponseTrailers(trailers []Header) {
 			return
 		}
 		s.response.complete = true
-		s.response.trailers = headersOf(trailers)
+		s.response.trailers = headersOf(trailers, nil)
 		if s.response.state != pausedAtHeaders {
 			s.encodeTrailers()
 		}
@@ -245,7 +244,7 @@ func (s *Stream) reset(details string) {
 	if s.over {
 		return
 	}
-	s.info.details = details
+	s.info.setDetails(details)
 	s.end(true)
 }
 
@@ -271,6 +270,9 @@ func (s *Stream) end(reset bool) {
 		sink.Over(reset)
 	}
 }
+
+// setDetails notes the response code details, which may be empty.
+func (i *streamInfo) setDetails(details string) { i.details, i.hasDetails = details, true }
 
 // setStatus takes the response code from :status.
 func (i *streamInfo) setStatus(h *Headers) {

@@ -15,6 +15,7 @@ type streamInfo struct {
 	source, destination string
 	connectionID        uint64
 	routeName, cluster  string
+	upstream            string
 	virtualHost         string
 	metadata            map[string]map[string]any
 	filterState         map[string][]byte
@@ -26,6 +27,8 @@ type streamInfo struct {
 
 	code                      int
 	details                   string
+	hasDetails                bool
+	upstreamSeen              bool // the response came from an upstream
 	requestSize, responseSize int
 }
 
@@ -37,6 +40,7 @@ func (i *streamInfo) init(h *Host, req *Request) {
 		connectionID: req.ConnectionID,
 		routeName:    req.RouteName,
 		cluster:      req.ClusterName,
+		upstream:     req.UpstreamAddress,
 		virtualHost:  req.VirtualHost,
 		metadata:     req.Metadata,
 		filterState:  map[string][]byte{},
@@ -64,12 +68,12 @@ func or(s, def string) string {
 
 // requestHeaders builds the header map that the filter sees.
 func requestHeaders(h *Host, req *Request) *Headers {
-	hs := H(
-		":authority", or(req.Authority, "localhost"),
-		":path", or(req.Path, "/"),
-		":method", or(req.Method, "GET"),
-		":scheme", or(req.Scheme, "http"),
-	)
+	hs := headersOf([]Header{
+		{Name: ":authority", Value: or(req.Authority, "localhost")},
+		{Name: ":path", Value: or(req.Path, "/")},
+		{Name: ":method", Value: or(req.Method, "GET")},
+		{Name: ":scheme", Value: or(req.Scheme, "http")},
+	}, requestInline)
 	for _, f := range req.Headers {
 		hs.Add(f.Name, f.Value)
 	}

@@ -226,7 +226,7 @@ func (v *vm) fail(where string, err error) {
 	if v.current != nil && v.current.plugin != nil {
 		plugin = v.current.plugin.Name
 	}
-	v.host.log(v.thread.number, plugin, abi.LogCritical, "Function: "+where+" failed: "+err.Error())
+	v.host.log(v.thread.number, plugin, abi.LogError, "Function: "+where+" failed: "+err.Error())
 	if v.thread.vms[v.key] == v {
 		delete(v.thread.vms, v.key)
 	}

@@ -39,6 +39,8 @@ func scenario(name string) steps {
 	switch name {
 	case "headers":
 		return steps{onRequestHeaders: requestHeaderCalls, onResponseHeaders: responseHeaderCalls, onLog: logHeaders}
+	case "inline":
+		return steps{onRequestHeaders: inlineRequest, onResponseHeaders: inlineResponse, onRequestBody: inlineTrailers}
 	case "setpairs":
 		return steps{onRequestHeaders: setAllPairs}
 	case "body":
@@ -85,9 +87,9 @@ func scenario(name string) steps {
 		return steps{onResponseHeaders: closeResponse}
 	case "continue-in-callback":
 		return steps{onRequestHeaders: continueInCallback}
-	case "call", "call-unknown", "call-headers", "call-dead", "call-empty", "call-timeout", "call-trailers":
+	case "call", "call-unknown", "call-headers", "call-dead", "call-nohosts", "call-timeout", "call-trailers":
 		return steps{onRequestHeaders: func(id, _, _ uint32) uint32 { return call(id, name) }}
-	case "grpc", "grpc-unknown", "grpc-unknown-message", "grpc-dead", "grpc-empty", "grpc-error", "grpc-stream", "grpc-ids":
+	case "grpc", "grpc-unknown", "grpc-unknown-message", "grpc-dead", "grpc-nohosts", "grpc-error", "grpc-stream", "grpc-ids":
 		return steps{onRequestHeaders: func(id, _, _ uint32) uint32 { return callGRPC(id, name) }}
 	case "trap":
 		return steps{onRequestHeaders: func(uint32, uint32, uint32) uint32 { panic("probe trap") }}
@@ -104,18 +106,10 @@ func requestHeaderCalls(uint32, uint32, uint32) uint32 {
 	}
 	say("headers add", addHeader(requestHeaders, "x-a", "added"))
 	say("headers add upper", addHeader(requestHeaders, "X-Upper", "u"))
-	for _, name := range []string{"authorization", "cookie", "content-type", "accept", "x-forwarded-for", "te", "via",
-		"user-agent", "referer", "origin", "cache-control", "x-request-id", "range", "if-none-match", "accept-encoding",
-		"x-forwarded-host", "grpc-timeout", "connection", "upgrade", "content-encoding", "pragma", "vary", "host"} {
-		say("headers add", name, addHeader(requestHeaders, name, "1"), addHeader(requestHeaders, name, "2"))
-	}
 	pairs, _ = getPairs(requestHeaders)
 	say("headers after adds", pairs)
 	say("headers replace", replaceHeader(requestHeaders, "x-a", "replaced"), replaceHeader(requestHeaders, "x-b", "new"))
 	say("headers remove", removeHeader(requestHeaders, "x-upper"), removeHeader(requestHeaders, "x-missing"))
-	for _, name := range []string{"connection", "upgrade", "te", "grpc-timeout", "host", "content-encoding"} {
-		removeHeader(requestHeaders, name)
-	}
 	pairs, _ = getPairs(requestHeaders)
 	say("headers after", pairs)
 	_, status = mapSize(requestHeaders)
@@ -138,12 +132,65 @@ func responseHeaderCalls(uint32, uint32, uint32) uint32 {
 	pairs, status := getPairs(responseHeaders)
 	say("headers response", pairs, status)
 	say("headers response add", addHeader(responseHeaders, "x-out", "1"), addHeader(responseHeaders, "x-out", "2"))
-	for _, name := range []string{"content-type", "set-cookie", "vary", "cache-control", "www-authenticate", "server", "retry-after", "location", "etag", "access-control-allow-origin"} {
-		say("headers response add", name, addHeader(responseHeaders, name, "1"), addHeader(responseHeaders, name, "2"))
-	}
 	say("headers response replace", replaceHeader(responseHeaders, "x-up", "replaced"))
 	pairs, _ = getPairs(responseHeaders)
 	say("headers response after", pairs)
+	return 0
+}
+
+// joined says whether two values of a name become one, and puts back what was
+// there.
+func joined(m uint32, name string) {
+	was, status := getHeader(m, name)
+	removeHeader(m, name)
+	addHeader(m, name, "1")
+	addHeader(m, name, "2")
+	v, _ := getHeader(m, name)
+	say("inline", m, name, []byte(v))
+	removeHeader(m, name)
+	if status == 0 {
+		addHeader(m, name, was)
+	}
+}
+
+var fieldNames = []string{
+	":authority", ":method", ":path", ":protocol", ":scheme", ":status", "accept", "accept-charset", "accept-encoding", "accept-language",
+	"access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
+	"access-control-allow-private-network", "access-control-expose-headers", "access-control-max-age", "access-control-request-headers",
+	"access-control-request-method", "access-control-request-private-network", "age", "authorization", "baggage", "cache-control",
+	"connection", "content-disposition", "content-encoding", "content-language", "content-length", "content-type", "cookie", "date",
+	"dnt", "etag", "expect", "expires", "forwarded", "from", "grpc-accept-encoding", "grpc-message", "grpc-status", "grpc-timeout",
+	"host", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "last-modified", "link",
+	"location", "origin", "pragma", "proxy-authenticate", "proxy-authorization", "proxy-connection", "proxy-status", "range", "referer",
+	"retry-after", "sec-fetch-mode", "server", "set-cookie", "te", "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade",
+	"user-agent", "vary", "via", "www-authenticate", "x-api-key", "x-b3-traceid", "x-client-trace-id", "x-envoy-attempt-count",
+	"x-envoy-decorator-operation", "x-envoy-degraded", "x-envoy-downstream-service-cluster", "x-envoy-expected-rq-timeout-ms",
+	"x-envoy-external-address", "x-envoy-immediate-health-check-fail", "x-envoy-internal", "x-envoy-max-retries", "x-envoy-original-path",
+	"x-envoy-overloaded", "x-envoy-ratelimited", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-service-time",
+	"x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-ot-span-context",
+	"x-ratelimit-limit", "x-real-ip", "x-request-id", "x-token",
+}
+
+func inlineRequest(uint32, uint32, uint32) uint32 {
+	for _, name := range fieldNames {
+		joined(requestHeaders, name)
+	}
+	return 0
+}
+
+func inlineResponse(uint32, uint32, uint32) uint32 {
+	for _, name := range fieldNames {
+		joined(responseHeaders, name)
+	}
+	return 0
+}
+
+func inlineTrailers(_, _, end uint32) uint32 {
+	if end != 0 {
+		for _, name := range []string{"grpc-status", "grpc-message", "authorization", "content-type", "x-a"} {
+			joined(requestTrailers, name)
+		}
+	}
 	return 0
 }
 
@@ -164,7 +211,7 @@ func setAllPairs(uint32, uint32, uint32) uint32 {
 	say("setpairs malformed", setPairs(requestHeaders, "\x01\x00\x00\x00"))
 	pairs, _ := getPairs(requestHeaders)
 	say("setpairs after malformed", pairs)
-	say("setpairs", setPairs(requestHeaders, packPairs("x-one", "1", ":method", "GET", ":path", "/setpairs", ":authority", "a", ":scheme", "http", "X-Two", "2", "x-one", "3")))
+	say("setpairs", setPairs(requestHeaders, packPairs("x-one", "1", "x-forwarded-proto", "http", ":method", "GET", ":path", "/setpairs", ":authority", "a", ":scheme", "http", "X-Two", "2", "x-one", "3")))
 	pairs, _ = getPairs(requestHeaders)
 	say("setpairs after", pairs)
 	return 0
@@ -432,7 +479,7 @@ func misc(id, _, _ uint32) uint32 {
 	say("misc done", proxyDone())
 	code, msg, status := getStatus()
 	say("misc status", code, []byte(msg), status)
-	say("misc continue", proxyContinueStream(1), proxyContinueStream(2), proxyContinueStream(3), proxyContinueStream(4))
+	say("misc continue", proxyContinueStream(2), proxyContinueStream(3), proxyContinueStream(4))
 	say("misc close", proxyCloseStream(2), proxyCloseStream(4))
 	say("misc env", os.Getenv("PROBE"))
 	return 0
@@ -527,8 +574,8 @@ func call(id uint32, name string) uint32 {
 		_, status = httpCall("upstream", headers, "", "", 1<<31)
 	case "call-dead":
 		token, status = httpCall("dead", headers, "", "", 5000)
-	case "call-empty":
-		token, status = httpCall("empty", headers, "", "", 5000)
+	case "call-nohosts":
+		token, status = httpCall("nohosts", headers, "", "", 5000)
 	case "call-timeout":
 		token, status = httpCall("upstream", packPairs(":method", "GET", ":path", "/slow", ":authority", "a"), "", "", 100)
 	case "call-trailers":
@@ -557,8 +604,8 @@ func callGRPC(id uint32, name string) uint32 {
 		token, status = grpcCall("\x0a\x09\x0a\x07unknown", service, "Echo", md, "hello", 5000)
 	case "grpc-dead":
 		token, status = grpcCall("dead", service, "Echo", md, "hello", 5000)
-	case "grpc-empty":
-		token, status = grpcCall("empty", service, "Echo", md, "hello", 5000)
+	case "grpc-nohosts":
+		token, status = grpcCall("nohosts", service, "Echo", md, "hello", 5000)
 	case "grpc-ids":
 		say(name, "cancel", proxyGRPCCancel(4), proxyGRPCCancel(4001), proxyGRPCCancel(4002))
 		say(name, "close", proxyGRPCClose(4), proxyGRPCClose(4001), proxyGRPCClose(4002))
