@@ -124,7 +124,7 @@ func (w *window) appendLogWithdrawn(dst []byte, s *state, at int64, cost uint64)
 		case n == 0: // it was the newest
 			s.newest = found.before
 		case len(head) == 0: // it was the oldest
-			s.oldest = at + int64(since)
+			s.oldest += int64(min(since, uint64(s.newest-s.oldest)))
 		default:
 			dst = appendCharge(dst, found.since+since, c)
 			tail = tail[n:]
@@ -146,39 +146,54 @@ type place struct {
 }
 
 func (s *state) find(at int64, cost uint64) place {
-	moment, before := s.oldest, s.oldest
-	for i, off := 0, 0; i < s.count; i++ {
-		since, c, n := readCharge(s.body[off:])
-		if n == 0 {
-			break
+	before := s.oldest
+	for c := s.walk(); c.next(); before = c.moment {
+		if c.moment == at && c.cost == cost && cost <= s.total {
+			return place{from: c.from, to: c.to, since: c.since, before: before}
 		}
-		if i > 0 {
-			before, moment = moment, moment+int64(since)
-		}
-		if moment == at && c == cost && cost <= s.total {
-			return place{from: off, to: off + n, since: since, before: before}
-		}
-		off += n
 	}
 	return place{}
 }
 
 // logRelease is when at least excess of s has expired.
 func (w *window) logRelease(s *state, excess uint64) int64 {
-	moment := s.oldest
-	for i, b := 0, s.body; i < s.count; i++ {
-		since, cost, n := readCharge(b)
-		if n == 0 {
-			break
+	for c := s.walk(); c.next(); excess -= c.cost {
+		if c.cost >= excess {
+			return c.moment + w.length
 		}
-		b = b[n:]
-		if i > 0 {
-			moment += int64(since)
-		}
-		if cost >= excess {
-			return moment + w.length
-		}
-		excess -= cost
 	}
 	return s.newest + w.length
+}
+
+// cursor goes through a log's charges, the oldest first.
+type cursor struct {
+	s    *state
+	done int // charges
+
+	// the current charge
+	from, to int // s.body[from:to]
+	since    uint64
+	moment   int64
+	cost     uint64
+}
+
+func (s *state) walk() cursor { return cursor{s: s, moment: s.oldest} }
+
+// next goes on to the next charge. It reports false after the last one, and where the log is damaged; then done is less than s.count.
+func (c *cursor) next() bool {
+	if c.done == c.s.count {
+		return false
+	}
+	since, cost, n := readCharge(c.s.body[c.to:])
+	if c.done == 0 {
+		since = 0 // without meaning
+	}
+	if n == 0 || since > uint64(c.s.newest-c.moment) {
+		return false
+	}
+	c.from, c.to = c.to, c.to+n
+	c.since, c.cost = since, cost
+	c.moment += int64(since)
+	c.done++
+	return true
 }

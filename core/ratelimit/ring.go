@@ -104,17 +104,12 @@ func (w *window) appendConverted(dst []byte, s *state, now int64, cost uint64) (
 		slot := w.slot(moment)
 		w.setCounter(ring.body, slot, w.counter(ring.body, slot)+cost)
 	}
-	moment := s.oldest
-	for i, b := 0, s.body; i < s.count; i++ {
-		since, c, n := readCharge(b)
-		if n == 0 || i > 0 && since > uint64(s.newest-moment) {
-			return dst, false
-		}
-		b = b[n:]
-		if i > 0 {
-			moment += int64(since)
-		}
-		add(moment, c)
+	c := s.walk()
+	for c.next() {
+		add(c.moment, c.cost)
+	}
+	if c.done < s.count {
+		return dst, false
 	}
 	add(now, cost)
 	*s = ring
