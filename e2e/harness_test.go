@@ -1,0 +1,139 @@
+// Package e2e_test asks the filter in real Envoy.
+package e2e_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+	"gatehouse/e2e/toy"
+)
+
+// shippedIssuer is the issuer that envoy.yaml names, wherever the toy one listens.
+const shippedIssuer = "http://127.0.0.1:10080"
+
+// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+const patience = 60 * time.Second
+
+// options are for the repository's envoy.yaml with the filter as it is in the working tree.
+func options(t *testing.T, edits ...envoy.Edit) envoy.Options {
+	t.Helper()
+	binary := envoy.ForTest(t)
+	wasm, err := envoy.BuildFilter(t.Context())
+	require.NoError(t, err)
+	root, err := envoy.RepoRoot()
+	require.NoError(t, err)
+	return envoy.Options{
+		Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm, Concurrency: 2, Edits: edits,
+	}
+}
+
+// startEnvoy starts Envoy and ends it with the test. A VM that has died is a failure, whatever the test is about.
+func startEnvoy(t *testing.T, o envoy.Options) *envoy.Process {
+	t.Helper()
+	p, err := envoy.Start(context.Background(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		noVMDied(t, p)
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			lines := slices.DeleteFunc(p.Log.Lines(), func(line string) bool { return strings.Contains(line, "][info][main]") })
+			t.Logf("the end of Envoy's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		}
+	})
+	return p
+}
+
+// noVMDied looks for what Envoy logs when a VM traps, and what the filter logs when it has recovered from a panic.
+func noVMDied(t *testing.T, p *envoy.Process) {
+	t.Helper()
+	for _, line := range p.Log.Lines() {
+		if strings.Contains(line, "panic") || strings.Contains(line, "Proxy-Wasm plugin in-VM backtrace") ||
+			strings.Contains(line, "Uncaught RuntimeError") {
+			t.Errorf("a VM is in trouble: %s", line)
+			return
+		}
+	}
+}
+
+func startIssuer(t *testing.T, name string) *toy.Issuer {
+	t.Helper()
+	issuer, err := toy.StartIssuer("", name)
+	require.NoError(t, err)
+	t.Cleanup(issuer.Stop)
+	return issuer
+}
+
+func startUpstream(t *testing.T) *toy.Upstream {
+	t.Helper()
+	upstream, err := toy.StartUpstream("")
+	require.NoError(t, err)
+	t.Cleanup(upstream.Stop)
+	return upstream
+}
+
+// sign mints a token.
+func sign(t *testing.T, issuer *toy.Issuer, claims toy.Claims, options ...toy.SignOption) string {
+	t.Helper()
+	token, err := issuer.Sign(claims, options...)
+	require.NoError(t, err)
+	return token
+}
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	err    error // the exchange's; then the rest is empty
+}
+
+// client keeps no more connections than it needs at once and follows nothing.
+func client() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: (&net.Dialer{}).DialContext, MaxIdleConnsPerHost: 1000, DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// exchange sends a request, its path as it stands. header holds names and values in turn.
+func exchange(c *http.Client, method, address, path string, header ...string) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address, nil)
+	if err != nil {
+		return answer{err: err}
+	}
+	request.URL.Opaque = path
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Add(header[i], header[i+1])
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(body), err}
+}
+
+// get asks for a path with a bearer token; "" for none.
+func get(c *http.Client, address, path, token string) answer {
+	if token == "" {
+		return exchange(c, http.MethodGet, address, path)
+	}
+	return exchange(c, http.MethodGet, address, path, "Authorization", "Bearer "+token)
+}
