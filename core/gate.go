@@ -1,8 +1,6 @@
 package core
 
 import (
-	"strings"
-
 	"gatehouse/core/caller"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
@@ -80,21 +78,6 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 // Namespace begins all of Gatehouse's keys in data that other plugins may share.
 const Namespace = "gatehouse/"
 
-// cacheBytes bounds the memory of verified tokens in each worker: 4,096 tokens of 4 kB each, claims and all.
-const cacheBytes = 16 << 20
-
-// keySource gives the verifier a provider's keys, wherever they come from.
-type keySource struct{ g *Gate }
-
-func (s keySource) Keys(provider int) *jwks.Set {
-	if p := &s.g.cfg.Tokens.Providers[provider]; p.Inline != nil {
-		return p.Inline
-	} else if p.Remote == nil || s.g.host.Remote == nil {
-		return nil
-	}
-	return s.g.host.Remote.Keys(provider)
-}
-
 // Decide judges a request. If d.Verdict is Wait, the request is to be held until the keys of d.WaitFor have
 // arrived or have failed to, and then be given to Resume.
 func (g *Gate) Decide(r *Request, d *Decision) {
@@ -166,107 +149,6 @@ func (g *Gate) passesPreflight(r *Request, route *policy.Route) bool {
 	return route.CORSPass && r.preflight() != ""
 }
 
-// authenticate finds out who is calling.
-func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
-	optional := g.table.Route(d.Route).Auth == policy.Optional
-	found, reason := g.foreign(r, d)
-	if !found && reason == None {
-		found, reason = g.bearer(r, d, mayWait)
-	}
-	if reason == waiting {
-		return waiting
-	}
-	switch {
-	case found || reason != None:
-		g.tokenChecked(r, d, reason)
-		return reason
-	case optional:
-		return None
-	}
-	return MissingToken
-}
-
-// foreign takes claims that another filter has verified.
-func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad Reason) {
-	if r.Foreign == nil {
-		return false, None
-	}
-	for i := range g.cfg.Tokens.Providers {
-		if g.cfg.Tokens.Providers[i].ClaimsFrom == nil {
-			continue
-		}
-		f := r.Foreign(i)
-		switch {
-		case f.Present:
-			res := g.verifier.CheckClaims(i, f.Claims, r.Wall)
-			if res.Reason != jwt.OK {
-				return true, ofToken[res.Reason]
-			}
-			d.Principal = g.newPrincipal(&res)
-			return true, None
-		case f.Failure != None && bad == None:
-			bad = f.Failure
-		}
-	}
-	return bad != None, bad
-}
-
-// bearer verifies the token that the request itself carries.
-func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad Reason) {
-	if !g.verifies() {
-		return false, None
-	}
-	token, bad := findToken(r, g.cfg.Tokens.From)
-	if token == "" || bad != None {
-		return bad != None, bad
-	}
-	keys := keySource{g}
-	if p, ok := g.cache.Get(token, keys); ok {
-		g.count(g.metrics.CacheHit(), 1)
-		if reason := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); reason != jwt.OK {
-			return true, ofToken[reason]
-		}
-		d.Principal = p
-		return true, None
-	}
-	res := g.verifier.Verify(token, r.Wall)
-	switch res.Reason {
-	case jwt.OK:
-		g.count(g.metrics.CacheMiss(), 1)
-		p := g.newPrincipal(&res)
-		d.Principal = p
-		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
-		return true, None
-	case jwt.KeysUnavailable, jwt.UnknownKey:
-		if g.fetching(res.Provider, r.Mono) && mayWait {
-			d.WaitFor = res.Provider
-			return false, waiting
-		}
-	}
-	g.count(g.metrics.CacheMiss(), 1)
-	return true, ofToken[res.Reason]
-}
-
-// verifies reports whether any provider's tokens are verified here rather than by another filter.
-func (g *Gate) verifies() bool {
-	for i := range g.cfg.Tokens.Providers {
-		if g.cfg.Tokens.Providers[i].ClaimsFrom == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// fetching asks for a remote provider's keys, and reports whether they may be on their way.
-func (g *Gate) fetching(provider int, mono int64) bool {
-	return provider >= 0 && g.cfg.Tokens.Providers[provider].Remote != nil && g.host.Remote != nil &&
-		g.host.Remote.Want(provider, mono)
-}
-
-// cacheCost estimates what a cached principal occupies beside its token: the claims twice (raw and indexed), and the strings
-// derived from them.
-func cacheCost(p *Principal) int { return 1024 + 4*len(p.Claims.Raw()) }
-
 // authorize applies the route's requirements to the caller.
 func (g *Gate) authorize(d *Decision, route *policy.Route) Reason {
 	p := d.Principal
@@ -305,88 +187,6 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 		g.admit(r, d)
 	}
 	g.decided(d)
-}
-
-// admit says what the upstream is to see.
-func (g *Gate) admit(r *Request, d *Decision) {
-	g.limitHeaders(d)
-	if id := &g.cfg.Identity; id.Prefix != "" {
-		for i := range r.Headers {
-			if reserved(r.Headers[i].Name, id.Prefix) {
-				d.Remove = append(d.Remove, r.Headers[i].Name)
-			}
-		}
-		if d.Principal != nil {
-			d.Set = append(d.Set, d.Principal.headers...)
-		} else {
-			d.Set = append(d.Set, g.anonymous...)
-		}
-	}
-	if !g.cfg.Tokens.Forward {
-		g.dropToken(r, d)
-	}
-}
-
-// reserved reports whether a header of the client's could pass for one of ours: upstreams commonly read "_" and "-" as the
-// same and ignore case.
-func reserved(name, prefix string) bool {
-	if len(name) < len(prefix) {
-		return false
-	}
-	for i := range len(prefix) {
-		c := name[i]
-		switch {
-		case c == '_':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if c != prefix[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// dropToken takes the token out of what the upstream sees.
-func (g *Gate) dropToken(r *Request, d *Decision) {
-	for i := range g.cfg.Tokens.From {
-		s := &g.cfg.Tokens.From[i]
-		if s.Cookie != "" {
-			dropCookie(r, d, s.Cookie)
-			continue
-		}
-		for j := range r.Headers {
-			if h := &r.Headers[j]; h.Name == s.Header {
-				if _, ok := schemed(h.Value, s.Scheme); ok {
-					d.Remove = append(d.Remove, h.Name)
-					break
-				}
-			}
-		}
-	}
-}
-
-// dropCookie takes a cookie out of the request's Cookie headers, of which HTTP/2 allows several (RFC 9113 §8.2.3).
-func dropCookie(r *Request, d *Decision, name string) {
-	var rest []string
-	found := false
-	for i := range r.Headers {
-		if h := &r.Headers[i]; h.Name == "cookie" {
-			_, has, _ := cookie(h.Value, name)
-			found = found || has
-			if kept := withoutCookie(h.Value, name); kept != "" {
-				rest = append(rest, kept)
-			}
-		}
-	}
-	switch {
-	case !found:
-	case len(rest) == 0:
-		d.Remove = append(d.Remove, "cookie")
-	default:
-		d.Set = append(d.Set, Header{"cookie", strings.Join(rest, "; ")})
-	}
 }
 
 // Fail makes d a refusal for a fault of our own, whatever it was before.
