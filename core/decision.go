@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/ratelimit"
 )
 
 // Verdict is what becomes of a request. The zero Verdict denies.
@@ -86,4 +87,19 @@ func (d *Decision) keep(s string) string {
 func (d *Decision) since(start int) string {
 	b := d.text[start:]
 	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// Met is a limit that a request has met.
+type Met struct {
+	Limit  int // index in the configuration's rate_limits
+	Result ratelimit.Result
+}
+
+// Met are the limits that were looked at, in their order; on a refusal those too that were only asked what they would say.
+func (d *Decision) Met() []Met {
+	out := make([]Met, len(d.charges))
+	for i := range d.charges {
+		out[i] = Met{d.charges[i].rule, d.charges[i].result}
+	}
+	return out
 }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const explained = `
+routes:
+- {path: /health, auth: none}
+- {path: /machines, caller: machine, name: robots}
+- {path: /public/**, auth: optional}
+- {path: /**}
+tokens:
+  providers:
+  - name: envoy
+    claims_from: {envoy_metadata: {filter: envoy.filters.http.jwt_authn, key: payload}, failed_status_key: fail}
+rate_limits:
+- {name: flood, max_requests: 3, window_seconds: 60, identifier: [ip], when: before_auth}
+- {name: mine, max_requests: 10, window_seconds: 60}
+`
+
+func runExplain(t *testing.T, doc, token string, args ...string) (answer map[string]any, stderr string, code int) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "gate.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(doc), 0o600))
+	var out, errOut bytes.Buffer
+	args = append([]string{"explain", "--config", file}, args...)
+	code = run(context.Background(), args, strings.NewReader(token), &out, &errOut)
+	if out.Len() > 0 {
+		require.NoError(t, json.Unmarshal(out.Bytes(), &answer))
+	}
+	return answer, errOut.String(), code
+}
+
+func unsigned(payload string) string {
+	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"
+}
+
+func TestExplainSaysWhatHappensToARequestAndWhy(t *testing.T) {
+	human := unsigned(`{"sub":"alice","email":"a@example.com","exp":2000}`)
+	for _, c := range []struct {
+		token    string
+		args     []string
+		decision string
+		status   any
+		reason   any
+		route    any
+		caller   any
+		limits   int
+	}{
+		{"", []string{"--path", "/health"}, "admitted", nil, nil, "/health", "anonymous", 0},
+		{"", []string{"--path", "/public/x?y"}, "admitted", nil, nil, "/public/**", "anonymous", 2},
+		{"", []string{"--path", "/x"}, "refused", 401.0, "missing_token", "/**", "anonymous", 1},
+		{human, []string{"--path", "/x", "--at", "1999"}, "admitted", nil, nil, "/**", "human", 2},
+		{human, []string{"--path", "/x", "--at", "2000"}, "refused", 401.0, "expired_token", "/**", nil, 1},
+		{human, []string{"--path", "/machines", "--method", "POST", "--at", "1"}, "refused", 403.0, "machine_required", "robots", "human", 1},
+		{"", []string{"--path", "/a/../b"}, "refused", 400.0, "unsafe_path", nil, "anonymous", 0},
+	} {
+		answer, stderr, code := runExplain(t, explained, c.token, c.args...)
+		require.Equal(t, 0, code, stderr)
+		assert.Equal(t, c.decision, answer["decision"], c.args)
+		assert.Equal(t, c.status, answer["status"], c.args)
+		assert.Equal(t, c.reason, answer["reason"], c.args)
+		assert.NotEmpty(t, answer["why"])
+		assert.Len(t, answer["limits"], c.limits, c.args)
+		route, _ := answer["route"].(map[string]any)
+		assert.Equal(t, c.route, route["name"], c.args)
+		who, _ := answer["caller"].(map[string]any)
+		assert.Equal(t, c.caller, who["kind"], c.args)
+	}
+}
+
+func TestExplainRefusesWhatItCantRead(t *testing.T) {
+	for _, c := range []struct {
+		doc, token string
+		args       []string
+		stderr     string
+	}{
+		{explained, "nonsense", []string{"--path", "/x"}, "want a JWS"},
+		{explained, "", nil, `"path" not set`},
+		{explained, "", []string{"--path", "/x", "--header", "nocolon"}, `want "name: value"`},
+		{explained, "", []string{"--path", "/x", "--at", "-1"}, "--at"},
+		{"routes: []", "", []string{"--path", "/x"}, "routes"},
+		{explained, "", []string{"--path", "/x", "--jwks", "/nowhere"}, "JWK Set /nowhere"},
+	} {
+		_, stderr, code := runExplain(t, c.doc, c.token, c.args...)
+		assert.Equal(t, exitError, code)
+		assert.Contains(t, stderr, c.stderr)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), "one line")
+	}
+}
