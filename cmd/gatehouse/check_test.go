@@ -1,0 +1,71 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+const (
+	good = `{"routes": [{"path": "/**", "auth": "none"}]}`
+	bad  = `{"routes": [{"path": "/**", "auth": "nein"}], "rate_limits": [{"name": "l", "max_requests": 1, "window_seconds": 0}]}`
+)
+
+func TestAGoodConfigurationIsOK(t *testing.T) {
+	path := file(t, "config.json", good)
+	assert.Equal(t, result{0, path + ": ok\n", ""}, gatehouse(t, "", "check", path))
+	assert.Equal(t, result{0, "-: ok\n", ""}, gatehouse(t, good, "check", "-"))
+	assert.Equal(t, result{0, "-: ok\n", ""}, gatehouse(t, "routes:\n- path: /**\n  auth: none\n", "check", "-"))
+	assert.Equal(t, result{0, "../../envoy.yaml: ok\n", ""}, gatehouse(t, "", "check", "../../envoy.yaml"))
+}
+
+func TestEveryErrorIsALineWithItsFileAndPath(t *testing.T) {
+	path := file(t, "config.json", bad)
+	assert.Equal(t, result{1, "-: ok\n", path + `: routes[0].auth: want "required", "optional" or "none", got "nein"` + "\n" +
+		path + ": rate_limits[0].window_seconds: want 1..86400, got 0\n"}, gatehouse(t, good, "check", path, "-"))
+
+	assert.Equal(t, result{1, "", "-: line 1, column 13: not JSON: unexpected end\n"}, gatehouse(t, `{"routes": [`, "check", "-"))
+	assert.Equal(t, result{1, "", "-: line 2: duplicate key \"routes\"\n"}, gatehouse(t, "routes: []\nroutes: []\n", "check", "-"))
+	assert.Equal(t, result{1, "", "-: routes: duplicate key\n"}, gatehouse(t, good[:len(good)-1]+`, "routes": []}`, "check", "-"))
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	assert.Equal(t, result{1, "", missing + ": no such file or directory\n"}, gatehouse(t, "", "check", missing))
+}
+
+func TestWarningsAreNoErrors(t *testing.T) {
+	r := gatehouse(t, `{"routes": [{"path": "/**", "auth": "none"}, {"path": "/late", "auth": "none"}]}`, "check", "-")
+	assert.Equal(t, result{0, "-: ok\n", "-: routes[1]: warning: never reached: routes[0] takes every request\n"}, r)
+}
+
+func TestPluginsOfOneFileAreToldApart(t *testing.T) {
+	const two = `
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+spec:
+  wasm:
+  - {name: a, failOpen: true, config: {routes: [{path: /**, auth: none}]}}
+  - {name: b, config: {routes: []}}
+`
+	assert.Equal(t, result{1, "", "-: a: spec.wasm[0].failOpen: a plugin that fails open lets everyone in, unchecked, when it crashes\n" +
+		"-: b: routes: want a list of 1..1000, got 0\n"}, gatehouse(t, two, "check", "-"))
+}
+
+func TestSecretsComeFromWhereTheVMWouldSeeThem(t *testing.T) {
+	const config = `{"tokens":{"providers":[{"name":"m","issuer":"i","audiences":["a"],"algorithms":["HS512"],` +
+		`"jwks":{"inline":{"keys":[{"kty":"oct","k":{"env":"GATEHOUSE_TEST_KEY"}}]}}}]},"routes":[{"path":"/**"}]}`
+	plugin := func(env string) string {
+		return `{"apiVersion":"extensions.istio.io/v1alpha1","kind":"WasmPlugin","metadata":{"name":"gate"},"spec":{"vmConfig":{"env":[` + env + `]},"pluginConfig":` + config + `}}`
+	}
+	const (
+		unknown = "-: environment variable GATEHOUSE_TEST_KEY: warning: not set here, so its value was not checked\n"
+		unset   = "-: tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set\n"
+		short   = "-: tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: secret below 32 bytes\n"
+	)
+	assert.Equal(t, result{0, "-: ok\n", unknown}, gatehouse(t, config, "check", "-"))
+	assert.Equal(t, result{0, "-: ok\n", unknown}, gatehouse(t, plugin(`{"name":"GATEHOUSE_TEST_KEY","valueFrom":"HOST"}`), "check", "-"))
+	assert.Equal(t, result{1, "", unset}, gatehouse(t, plugin(``), "check", "-"))
+	assert.Equal(t, result{1, "", short}, gatehouse(t, plugin(`{"name":"GATEHOUSE_TEST_KEY","value":"c2hvcnQ"}`), "check", "-"))
+	t.Setenv("GATEHOUSE_TEST_KEY", "c2hvcnQ")
+	assert.Equal(t, result{1, "", short}, gatehouse(t, config, "check", "-"))
+	assert.Equal(t, result{1, "", unset}, gatehouse(t, plugin(``), "check", "-"), "the VM doesn't see this program's environment")
+}
