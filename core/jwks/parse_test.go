@@ -94,11 +94,12 @@ func TestKeysOfEveryTypeAreRead(t *testing.T) {
 		curve jwks.Curve
 		pub   *ecdsa.PublicKey
 	}{1: {jwks.EC, jwks.P256, &testEC().PublicKey}, 2: {jwks.EC, jwks.P384, &p384.PublicKey}, 3: {jwks.EC, jwks.P521, &p521.PublicKey}} {
-		k, size := s.Keys[i], (want.pub.Params().BitSize+7)/8
+		k := s.Keys[i]
 		assert.Equal(t, want.typ, k.Type)
 		assert.Equal(t, want.curve, k.Curve)
-		assert.Equal(t, want.pub.X.FillBytes(make([]byte, size)), k.X)
-		assert.Equal(t, want.pub.Y.FillBytes(make([]byte, size)), k.Y)
+		point, err := want.pub.Bytes()
+		require.NoError(t, err)
+		assert.Equal(t, point, append(append([]byte{4}, k.X...), k.Y...))
 	}
 	assert.Equal(t, []byte(ed), s.Keys[4].X)
 	assert.Equal(t, jwks.Ed25519, s.Keys[4].Curve)

@@ -133,19 +133,19 @@ func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, r
 }
 
 // judge goes through algorithm, key and signature.
-func (v checker) judge(c *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
-	alg, known := ParseAlg(c.alg)
+func (c checker) judge(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
+	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {
 		return nil, UnsupportedAlgorithm
 	}
 	if set == nil {
 		return nil, KeysUnavailable
 	}
-	key := alg.pick(set, c.kid)
+	key := alg.pick(set, t.kid)
 	if key == nil {
 		return nil, UnknownKey
 	}
-	if !v.check(alg, key, c.signed, c.signature) {
+	if !c.check(alg, key, t.signed, t.signature) {
 		return nil, InvalidSignature
 	}
 	return key, OK

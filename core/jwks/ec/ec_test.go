@@ -36,12 +36,20 @@ func (p pair) wide(v *big.Int) []byte {
 	return new(big.Int).Mod(v, new(big.Int).Lsh(big.NewInt(1), uint(8*p.ours.Size()))).FillBytes(make([]byte, p.ours.Size()))
 }
 
+// generate makes a key pair and gives the public key's coordinates too.
+func (p pair) generate(t require.TestingT) (key *ecdsa.PrivateKey, x, y *big.Int) {
+	key, err := ecdsa.GenerateKey(p.std, rand.Reader)
+	require.NoError(t, err)
+	point, err := key.PublicKey.Bytes()
+	require.NoError(t, err)
+	size := p.ours.Size()
+	return key, new(big.Int).SetBytes(point[1 : 1+size]), new(big.Int).SetBytes(point[1+size:])
+}
+
 // agree checks one input against crypto/ecdsa and gives the verdict.
 func (p pair) agree(t assert.TestingT, x, y *big.Int, hash []byte, r, s *big.Int) bool {
-	want := false
-	if p.std.IsOnCurve(x, y) { //nolint:staticcheck // the oracle takes coordinates
-		want = ecdsa.Verify(&ecdsa.PublicKey{Curve: p.std, X: x, Y: y}, hash, r, s)
-	}
+	pub, err := ecdsa.ParseUncompressedPublicKey(p.std, append(append([]byte{4}, p.wide(x)...), p.wide(y)...))
+	want := err == nil && ecdsa.Verify(pub, hash, r, s)
 	got := p.ours.Verify(p.wide(x), p.wide(y), hash, p.wide(r), p.wide(s))
 	assert.Equal(t, want, got, "%s x=%x y=%x hash=%x r=%x s=%x", p.name, x, y, hash, r, s)
 	return got
@@ -54,17 +62,15 @@ func TestSignaturesVerifyAsInCryptoECDSA(t *testing.T) {
 	}
 	for _, p := range pairs() {
 		t.Run(p.name, func(t *testing.T) {
-			key, err := ecdsa.GenerateKey(p.std, rand.Reader)
-			require.NoError(t, err)
+			key, kx, ky := p.generate(t)
 			for i := range n {
 				if i%50 == 0 {
-					key, err = ecdsa.GenerateKey(p.std, rand.Reader)
-					require.NoError(t, err)
+					key, kx, ky = p.generate(t)
 				}
 				hash := p.hash([]byte{byte(i), byte(i >> 8)})
 				r, s, err := ecdsa.Sign(rand.Reader, key, hash)
 				require.NoError(t, err)
-				require.True(t, p.agree(t, key.X, key.Y, hash, r, s))
+				require.True(t, p.agree(t, kx, ky, hash, r, s))
 			}
 		})
 	}
@@ -73,8 +79,7 @@ func TestSignaturesVerifyAsInCryptoECDSA(t *testing.T) {
 func TestMutatedSignaturesVerifyAsInCryptoECDSA(t *testing.T) {
 	for _, p := range pairs() {
 		t.Run(p.name, func(t *testing.T) {
-			key, err := ecdsa.GenerateKey(p.std, rand.Reader)
-			require.NoError(t, err)
+			key, kx, ky := p.generate(t)
 			hash := p.hash([]byte("a message"))
 			r, s, err := ecdsa.Sign(rand.Reader, key, hash)
 			require.NoError(t, err)
@@ -82,7 +87,7 @@ func TestMutatedSignaturesVerifyAsInCryptoECDSA(t *testing.T) {
 				return new(big.Int).SetBit(v, bit, v.Bit(bit)^1)
 			}
 			rapid.Check(t, func(rt *rapid.T) {
-				x, y, r, s, h := key.X, key.Y, r, s, append([]byte(nil), hash...)
+				x, y, r, s, h := kx, ky, r, s, append([]byte(nil), hash...)
 				bit := rapid.IntRange(0, p.std.Params().BitSize-1).Draw(rt, "bit")
 				switch rapid.SampledFrom([]string{"x", "y", "r", "s", "h", "none"}).Draw(rt, "what") {
 				case "x":
@@ -167,8 +172,7 @@ func TestValuesAtTheEdgesVerifyAsInCryptoECDSA(t *testing.T) {
 	for _, p := range pairs() {
 		t.Run(p.name, func(t *testing.T) {
 			c := p.std.Params()
-			key, err := ecdsa.GenerateKey(p.std, rand.Reader)
-			require.NoError(t, err)
+			key, kx, ky := p.generate(t)
 			hash := p.hash([]byte("edges"))
 			r, s, err := ecdsa.Sign(rand.Reader, key, hash)
 			require.NoError(t, err)
@@ -179,21 +183,24 @@ func TestValuesAtTheEdgesVerifyAsInCryptoECDSA(t *testing.T) {
 			for _, a := range edges {
 				for _, b := range edges {
 					if a != r || b != s {
-						require.False(t, p.agree(t, key.X, key.Y, hash, a, b))
+						require.False(t, p.agree(t, kx, ky, hash, a, b))
 					}
 				}
 				require.Equal(t, a.Sign() > 0 && a.Cmp(c.N) < 0, p.ours.Scalar(p.wide(a)), "%x", a)
 			}
-			for _, h := range [][]byte{make([]byte, len(hash)), []byte{1}, {}, hash[1:], bytes(0xff, len(hash))} {
+			for _, h := range [][]byte{make([]byte, len(hash)), {1}, {}, hash[1:], bytes(0xff, len(hash))} {
 				// The zero hash leaves only u2·Q; hashes at or above the order are reduced.
 				r, s, err := ecdsa.Sign(rand.Reader, key, h)
 				require.NoError(t, err)
-				require.True(t, p.agree(t, key.X, key.Y, h, r, s), "%x", h)
+				require.True(t, p.agree(t, kx, ky, h, r, s), "%x", h)
 			}
 			// u1·G + u2·Q is the point at infinity if r = -e/d, whatever s.
-			infinite := new(big.Int).Mul(new(big.Int).SetBytes(hash), new(big.Int).ModInverse(key.D, c.N))
+			scalar, err := key.Bytes()
+			require.NoError(t, err)
+			d := new(big.Int).SetBytes(scalar)
+			infinite := new(big.Int).Mul(new(big.Int).SetBytes(hash), new(big.Int).ModInverse(d, c.N))
 			infinite.Neg(infinite).Mod(infinite, c.N)
-			require.False(t, p.agree(t, key.X, key.Y, hash, infinite, s))
+			require.False(t, p.agree(t, kx, ky, hash, infinite, s))
 		})
 	}
 }
@@ -208,12 +215,11 @@ func bytes(b byte, n int) []byte {
 
 func TestWrongWidthsVerifyNothing(t *testing.T) {
 	for _, p := range pairs() {
-		key, err := ecdsa.GenerateKey(p.std, rand.Reader)
-		require.NoError(t, err)
+		key, kx, ky := p.generate(t)
 		hash := p.hash(nil)
 		r, s, err := ecdsa.Sign(rand.Reader, key, hash)
 		require.NoError(t, err)
-		x, y, rb, sb := p.wide(key.X), p.wide(key.Y), p.wide(r), p.wide(s)
+		x, y, rb, sb := p.wide(kx), p.wide(ky), p.wide(r), p.wide(s)
 		require.True(t, p.ours.Verify(x, y, hash, rb, sb))
 		zero := []byte{0}
 		assert.False(t, p.ours.Verify(append(zero, x...), y, hash, rb, sb))
@@ -257,10 +263,10 @@ func TestPointsOffTheCurveAreRefused(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	for _, p := range pairs() {
-		key, _ := ecdsa.GenerateKey(p.std, rand.Reader)
+		key, kx, ky := p.generate(b)
 		hash := p.hash(nil)
 		r, s, _ := ecdsa.Sign(rand.Reader, key, hash)
-		x, y, rb, sb := p.wide(key.X), p.wide(key.Y), p.wide(r), p.wide(s)
+		x, y, rb, sb := p.wide(kx), p.wide(ky), p.wide(r), p.wide(s)
 		b.Run(p.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

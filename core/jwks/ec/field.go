@@ -120,7 +120,7 @@ func (f *modulus) mul(z, a, b *element) {
 			t[j-1], cc = bits.Add64(lo, c, 0)
 			c = hi + cc
 		}
-		t[n-1], cc = bits.Add64(high, c, 0)
+		t[n-1], cc = bits.Add64(high, c, 0) //nolint:gosec // n is 4, 6 or 9
 		top = over + cc
 	}
 	f.reduce(&t, top)
