@@ -126,7 +126,7 @@ func (r *rule) appendOthers(dst []byte, k *bucket, tag uint64, skip *entry) []by
 	return dst
 }
 
-// stale reports whether nothing of e can count any more, whatever form its windows have.
+// stale reports whether nothing of e has to count any more; in a ring it still may, for the rest of its slot.
 func (r *rule) stale(e *entry, clock int64) bool { return clock-e.last >= r.lifetime }
 
 // appendEntry appends an entry's header for windows that follow; finishEntry counts it in.

@@ -28,8 +28,6 @@ func store64(b []byte, v uint64) {
 	b[4], b[5], b[6], b[7] = byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56)
 }
 
-func append16(dst []byte, v uint16) []byte { return append(dst, byte(v), byte(v>>8)) }
-
 func append32(dst []byte, v uint32) []byte {
 	return append(dst, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
 }

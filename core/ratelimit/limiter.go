@@ -15,7 +15,7 @@ type rule struct {
 	windows     []window
 	fingerprint uint64
 	buckets     uint64
-	lifetime    int64  // nanoseconds after which a charge counts in no window, in either form
+	lifetime    int64  // the longest window's nanoseconds: a charge of that age need not count any more
 	prefix      []byte // of its buckets' keys
 }
 
@@ -44,7 +44,7 @@ func newRule(config *Rule, namespace string) rule {
 	for _, c := range config.Windows {
 		w := newWindow(c)
 		r.windows = append(r.windows, w)
-		r.lifetime = max(r.lifetime, w.longest())
+		r.lifetime = max(r.lifetime, w.length)
 		text = append64(text, w.max)
 		text = append64(text, uint64(w.length))
 	}

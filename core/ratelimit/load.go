@@ -55,8 +55,7 @@ func (l *Limiter) loadBucket(r *rule, gen uint64, now int64, f *found) error {
 		case !ok:
 			f.damaged = 1
 			return nil
-		case k.gen < gen: // all was cleared since; the clock still doesn't go back
-			f.bucket.clock = k.clock
+		case k.gen < gen: // all was cleared since; a charge from before can still be withdrawn, so births go on
 			f.bucket.births = k.births
 			return nil
 		case k.gen == gen:

@@ -21,14 +21,6 @@ func newWindow(w Window) window {
 	return window{max: w.Max, length: w.Length, grid: w.Length / LogEntries, width: width}
 }
 
-// longest is how long a charge can count: only a window that has more charges than a log holds becomes a ring.
-func (w *window) longest() int64 {
-	if w.max <= LogEntries {
-		return w.length
-	}
-	return w.length + w.grid
-}
-
 // The two forms a window is stored in: the first byte of each.
 const (
 	formLog  = 1
