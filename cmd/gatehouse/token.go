@@ -82,7 +82,11 @@ func loadConfig(file string) (*config.Config, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", file, err)
 	case len(plugins) > 1:
-		return nil, fmt.Errorf("%s: want one configuration, got %d", file, len(plugins))
+		var names []string
+		for _, p := range plugins {
+			names = append(names, p.Name)
+		}
+		return nil, fmt.Errorf("%s: want one configuration, got those of %s", file, strings.Join(names, ", "))
 	case plugins[0].Config == nil:
 		return nil, fmt.Errorf("%s: %s", file, plugins[0].Problems[0])
 	}

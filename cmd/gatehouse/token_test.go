@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -112,7 +113,7 @@ func TestWhatCannotBeVerifiedIsAnErrorAndNoAnswer(t *testing.T) {
 	for config, want := range map[string]string{
 		file(t, "open.json", good):               "the configuration has no providers",
 		file(t, "bad.json", `{"routes": []}`):    "bad.json: routes: want a list of 1..1000, got 0",
-		"../../envoy.yaml":                       "../../envoy.yaml: want one configuration, got 2",
+		"../../envoy.yaml":                       "../../envoy.yaml: want one configuration, got those of gate, gate_envoy_jwt",
 		file(t, "none.yaml", "apiVersion: v1\n"): "none.yaml: no configuration of Gatehouse in it",
 		file(t, "claims.json", `{"tokens":{"providers":[{"name":"envoys","issuer":"https://idp.example","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}}]},"routes":[{"path":"/**"}]}`): "provider envoys takes claims that Envoy has verified: there is nothing to verify here",
 	} {
@@ -130,6 +131,21 @@ func TestWhatCannotBeVerifiedIsAnErrorAndNoAnswer(t *testing.T) {
 	}
 	assert.Equal(t, result{2, "", "gatehouse: token: want one on the standard input\n"}, gatehouse(t, "\n", "token", "verify", "--config", config))
 	assert.Equal(t, result{2, "", "gatehouse: token: more than 1048576 bytes\n"}, gatehouse(t, strings.Repeat("a", maxInput+1), "token", "verify", "--config", config))
+}
+
+func TestASymmetricKeyComesFromTheEnvironment(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	token, err := jws.Sign([]byte(payload), jws.WithKey(jwa.HS256(), []byte(secret)))
+	require.NoError(t, err)
+	config := file(t, "config.json", `{"tokens":{"providers":[{"name":"main","issuer":"https://idp.example","audiences":["orders"],"algorithms":["HS256"],`+
+		`"jwks":{"inline":{"keys":[{"kty":"oct","k":{"env":"GATEHOUSE_TEST_KEY"}}]}}}]},"routes":[{"path":"/**"}]}`)
+
+	r := gatehouse(t, string(token), "token", "verify", "--config", config, "--at", "1999")
+	assert.Equal(t, result{2, "", "gatehouse: " + config + ": tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set\n"}, r)
+
+	t.Setenv("GATEHOUSE_TEST_KEY", base64.RawURLEncoding.EncodeToString([]byte(secret)))
+	r = gatehouse(t, string(token), "token", "verify", "--config", config, "--at", "1999")
+	assert.Equal(t, result{0, `{"valid":true,"provider":"main","reason":null,"claims":` + payload + "}\n", ""}, r)
 }
 
 func TestASignatureIsVerifiedAlone(t *testing.T) {

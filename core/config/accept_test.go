@@ -197,7 +197,7 @@ func TestIdentityHeadersCanBeSwitchedOff(t *testing.T) {
 
 func TestARouteThatChecksNothingNeedsNoTokens(t *testing.T) {
 	c := parse(t, `{`+open+`}`)
-	assert.Empty(t, c.Tokens.Providers)
+	assert.Equal(t, config.Tokens{Forward: true}, c.Tokens)
 }
 
 func TestWhatKeysALimitIsSpelledOut(t *testing.T) {

@@ -38,6 +38,26 @@ func (p *parser) limits(root *node) {
 		}
 		p.config.Limits = append(p.config.Limits, l)
 	}
+	p.policyNames(root.list("rate_limits"))
+}
+
+// policyNames makes sure that the fields RateLimit and RateLimit-Policy name each window differently: a limit with several
+// windows calls them NAME-SECONDS.
+func (p *parser) policyNames(limits []*node) {
+	byName := map[string]*node{}
+	for i, l := range p.config.Limits {
+		if len(l.Windows) == 1 {
+			byName[l.Name] = limits[i]
+		}
+	}
+	for i, l := range p.config.Limits {
+		for _, w := range l.Windows {
+			name := l.Name + "-" + itoa(w.Length/second)
+			if other := byName[name]; len(l.Windows) > 1 && l.Name != "" && other != nil {
+				p.problem(limits[i].get("name"), "the response headers call one of its windows "+quote(name)+", which is "+other.path())
+			}
+		}
+	}
 }
 
 // limitCallers has its values copied out of it only.

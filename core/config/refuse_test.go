@@ -235,6 +235,7 @@ var refused = []struct {
 		`rate_limits[1].name: "a.b" is "a_b" in metrics, and so is rate_limits[0].name`,
 		`rate_limits[2].name: the same as rate_limits[0].name`,
 	}},
+	{withLimits(`{"name":"a","windows":[{"max_requests":1,"window_seconds":1},{"max_requests":2,"window_seconds":60}]},{"name":"a-60","max_requests":1,"window_seconds":1}`), []string{`rate_limits[0].name: the response headers call one of its windows "a-60", which is rate_limits[1]`}},
 	{withLimit(`"max_requests":1,"window_seconds":1,"identifier":["user","claim:","header:a b","ip|user_id","user_id||ip",""]`), []string{
 		`rate_limits[0].identifier[0]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got "user"`,
 		`rate_limits[0].identifier[1]: want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got "claim:"`,

@@ -10,6 +10,7 @@ import (
 func (p *parser) tokens(root *node) {
 	n := root.get("tokens")
 	if n == nil {
+		p.config.Tokens.Forward = true
 		for _, r := range root.list("routes") {
 			if auth := r.str("auth"); auth == "required" || auth == "optional" {
 				p.missing(root, "tokens", `required, unless every route is "auth": "none"`)
