@@ -1,0 +1,62 @@
+package real
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/e2e/scenario"
+)
+
+// lag is how long counters may lag (product contract, metrics), with something for a busy machine.
+const lag = 1500 * time.Millisecond
+
+// moved returns by how much counters moved since the last scenario.
+func (p *Proxy) moved(ctx context.Context, want map[string]uint64) (map[string]uint64, error) {
+	for end := time.Now().Add(lag); ; {
+		now, err := p.readCounters(ctx)
+		if err != nil {
+			return nil, err
+		}
+		moved := map[string]uint64{}
+		for name, n := range now {
+			if n != p.counters[name] {
+				moved[name] = n - p.counters[name]
+			}
+		}
+		if want != nil && maps.Equal(moved, want) || time.Now().After(end) {
+			p.counters = now
+			return moved, nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Rest returns the counters that moved after the last scenario had ended: there must be none.
+func (p *Proxy) Rest(ctx context.Context) (map[string]uint64, error) { return p.moved(ctx, nil) }
+
+// readCounters reads what Prometheus would.
+func (p *Proxy) readCounters(ctx context.Context) (map[string]uint64, error) {
+	text, err := p.process.PrometheusText(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]uint64{}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "gatehouse_") {
+			continue
+		}
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		name = scenario.ParseMetric(name)
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil || !scenario.Compared(name) || strings.Contains(name, "_bucket") || strings.HasSuffix(name, "_sum") {
+			continue
+		}
+		out[name] = n
+	}
+	return out, nil
+}

@@ -1,0 +1,219 @@
+// Package e2e_test runs Gatehouse from end to end.
+package e2e_test
+
+import (
+	"context"
+	"flag"
+	"maps"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+	"gatehouse/e2e/scenario"
+	"gatehouse/e2e/scenario/native"
+	"gatehouse/e2e/scenario/real"
+	"gatehouse/e2e/scenario/sim"
+	"gatehouse/e2e/toy"
+	"gatehouse/hostsim"
+	"gatehouse/hostsim/hostsimtest"
+)
+
+const directory = "testdata/scenarios"
+
+// For work on scenarios; without them all runners execute all.
+var (
+	only    = flag.String("scenario", "", "run the scenarios whose file or name match this `expression`")
+	runners = flag.String("runners", strings.Join(scenario.Runners, ","), "run these `runners` alone")
+)
+
+// envoys is how many Envoys share the scenarios, at the same time: most of their time is waiting for counters.
+const envoys = 2
+
+// run is one execution of scenarios by all runners.
+type run struct {
+	issuer *toy.Issuer
+	wasm   string
+	rows   []*scenario.Row
+
+	mu   sync.Mutex
+	errs map[*scenario.Row]map[string]error
+}
+
+func (r *run) add(row *scenario.Row, runner string, o *scenario.Observation, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		if r.errs[row] == nil {
+			r.errs[row] = map[string]error{}
+		}
+		r.errs[row][runner] = err
+		return
+	}
+	row.Seen[runner] = o
+}
+
+// seen is what a runner saw, if it has run.
+func (r *run) seen(row *scenario.Row, runner string) *scenario.Observation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return row.Seen[runner]
+}
+
+// TestScenariosAreTheSameInCoreHostsimAndEnvoy is the table of three columns.
+func TestScenariosAreTheSameInCoreHostsimAndEnvoy(t *testing.T) {
+	r := &run{errs: map[*scenario.Row]map[string]error{}}
+	all, err := scenario.Load(directory)
+	require.NoError(t, err)
+	wanted, err := regexp.Compile(*only)
+	require.NoError(t, err)
+	for _, s := range all {
+		if wanted.MatchString(s.File + ": " + s.Name) {
+			r.rows = append(r.rows, &scenario.Row{Scenario: s, Seen: map[string]*scenario.Observation{}, Failed: map[string]bool{}})
+		}
+	}
+	r.issuer, err = toy.StartIssuer("", scenario.IssuerName)
+	require.NoError(t, err)
+	t.Cleanup(r.issuer.Stop)
+	active := map[string]bool{}
+	for _, name := range strings.Split(*runners, ",") {
+		active[name] = true
+	}
+
+	if active[scenario.Core] {
+		for _, row := range r.rows {
+			if ok, _ := row.Scenario.RunsIn(scenario.Core); ok {
+				o, err := native.Run(row.Scenario, r.issuer)
+				r.add(row, scenario.Core, o, err)
+			}
+		}
+	}
+	if active[scenario.Hostsim] || active[scenario.Envoy] {
+		r.wasm, err = envoy.BuildFilter(t.Context())
+		require.NoError(t, err)
+	}
+	var running sync.WaitGroup
+	if active[scenario.Envoy] && os.Getenv("GATEHOUSE_E2E") != "off" {
+		binary := envoy.ForTest(t)
+		for i := range envoys {
+			running.Go(func() { r.inEnvoy(t, binary, i) })
+		}
+	}
+	if active[scenario.Hostsim] {
+		r.inHostsim(t)
+	}
+	running.Wait()
+
+	for _, row := range r.rows {
+		t.Run(row.Scenario.File+"/"+row.Scenario.Name, func(t *testing.T) { r.judge(t, row, active) })
+	}
+	t.Log("\n" + scenario.Table(r.rows))
+}
+
+func (r *run) inHostsim(t *testing.T) {
+	wasm, err := os.ReadFile(r.wasm)
+	if !assert.NoError(t, err) {
+		return
+	}
+	ctx := context.WithoutCancel(t.Context())
+	module, err := hostsim.Compile(ctx, wasm, hostsimtest.CacheDir())
+	if !assert.NoError(t, err) {
+		return
+	}
+	defer func() { assert.NoError(t, module.Close(ctx)) }()
+	for _, row := range r.rows {
+		if ok, _ := row.Scenario.RunsIn(scenario.Hostsim); ok {
+			o, err := sim.Run(ctx, module, row.Scenario, r.issuer)
+			r.add(row, scenario.Hostsim, o, err)
+		}
+	}
+}
+
+// inEnvoy runs the part-th of envoys parts.
+func (r *run) inEnvoy(t *testing.T, binary envoy.Binary, part int) {
+	var mine []*scenario.Row
+	var scenarios []*scenario.Scenario
+	for _, row := range r.rows {
+		if ok, _ := row.Scenario.RunsIn(scenario.Envoy); ok {
+			mine = append(mine, row)
+		}
+	}
+	rows := mine
+	mine = nil
+	for i, row := range rows {
+		if i%envoys == part {
+			mine, scenarios = append(mine, row), append(scenarios, row.Scenario)
+		}
+	}
+	if len(mine) == 0 {
+		return
+	}
+	p, err := real.Start(t.Context(), binary, r.wasm, r.issuer, scenarios)
+	if !assert.NoError(t, err) {
+		return
+	}
+	defer p.Stop()
+	for _, row := range mine {
+		var want map[string]uint64
+		if o := r.seen(row, scenario.Core); o != nil {
+			want = o.Metrics
+		}
+		o, err := p.Run(t.Context(), row.Scenario, want)
+		r.add(row, scenario.Envoy, o, err)
+	}
+	rest, err := p.Rest(t.Context())
+	assert.NoError(t, err)
+	assert.Empty(t, rest, "counters that moved when all was over")
+}
+
+// judge holds what the runners saw against the file, and against each other.
+func (r *run) judge(t *testing.T, row *scenario.Row, active map[string]bool) {
+	for runner, err := range r.errs[row] {
+		row.Failed[runner] = true
+		t.Errorf("%s: %v", runner, err)
+	}
+	for i, runner := range scenario.Runners {
+		o := row.Seen[runner]
+		if o == nil {
+			continue
+		}
+		for _, problem := range row.Scenario.Check(runner, o) {
+			row.Failed[runner] = true
+			t.Errorf("%s: %s", runner, problem)
+		}
+		for _, other := range scenario.Runners[:i] {
+			if row.Seen[other] == nil {
+				continue
+			}
+			for _, difference := range scenario.Compare(row.Seen[other], o) {
+				row.Failed[runner] = true
+				t.Errorf("%s and %s differ: %s", other, runner, difference)
+			}
+		}
+	}
+	if len(row.Seen) == 0 && len(r.errs[row]) == 0 && len(active) == len(scenario.Runners) {
+		t.Error("no runner executes it")
+	}
+}
+
+// TestNoTwoScenariosShareALimit keeps scenarios apart in Envoy, where all live in one VM: the state of a limit is found by
+// its name, windows and identifier.
+func TestNoTwoScenariosShareALimit(t *testing.T) {
+	all, err := scenario.Load(directory)
+	require.NoError(t, err)
+	owners := map[string]string{}
+	for _, s := range all {
+		names := map[string]string{}
+		for _, name := range s.Limits() {
+			assert.Empty(t, owners[name], "%s and this one have a limit %q: %s", owners[name], name, s.Name)
+			names[name] = s.Name
+		}
+		maps.Copy(owners, names)
+	}
+	assert.NotEmpty(t, owners)
+}
