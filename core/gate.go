@@ -196,3 +196,13 @@ func (g *Gate) Fail(d *Decision) {
 	g.refuse(nil, d)
 	g.decided(d)
 }
+
+// HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the rest.
+func (g *Gate) HostAlgorithms() (names []string) {
+	for a := jwt.RS256; a.String() != ""; a++ {
+		if g.verifier.HostAlgorithms().Has(a) {
+			names = append(names, a.String())
+		}
+	}
+	return names
+}

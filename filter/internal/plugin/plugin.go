@@ -53,7 +53,15 @@ func (p *plugin) Start(doc []byte) bool {
 		host.Log(host.Warn, "gatehouse: configuration: "+w)
 	}
 	host.SetTick(tickMilliseconds)
+	host.Log(host.Info, "gatehouse: started; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+", Go's own crypto the others")
 	return true
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "no algorithm"
+	}
+	return strings.Join(names, ", ")
 }
 
 // open makes the gate.
