@@ -70,6 +70,34 @@ func TestExpiredEntriesGoFirstAndAreNoEvictions(t *testing.T) {
 	}
 }
 
+// A withdrawal may leave an entry that looks younger than what it has left.
+func TestWhoHasNothingLeftAfterAWithdrawalIsNoEviction(t *testing.T) {
+	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
+	charge(l, caller(0), 99, start)
+	withdrawn := charge(l, caller(0), 1, start+50*second)
+	require.True(t, l.Withdraw(0, caller(0), 1, &withdrawn, start+50*second))
+	for i := 1; i < roomPerBucket; i++ {
+		charge(l, caller(i), 1, start+50*second)
+	}
+	assert.Zero(t, charge(l, caller(100), 1, start+60*second).Evicted)
+	for i := 1; i < roomPerBucket; i++ {
+		assert.Equal(t, uint64(99), peek(t, l, caller(i), start+60*second).Windows[0].Remaining)
+	}
+}
+
+func TestWhatHasExpiredLeavesTheBucketWithTheNextWrite(t *testing.T) {
+	shared := ratelimittest.NewShared()
+	l := limiter(t, shared.Worker(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
+	charge(l, caller(0), 1, start)
+	_, one := shared.Size()
+	for i := range 20 {
+		charge(l, caller(i), 1, start)
+	}
+	charge(l, caller(20), 1, start+60*second)
+	_, bytes := shared.Size()
+	assert.Equal(t, one, bytes)
+}
+
 func TestTheTightestWindowSaysHowMuchIsUsedUp(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(
 		ratelimit.Window{Max: 2, Length: 10 * second}, ratelimit.Window{Max: 1000, Length: 3600 * second}))
