@@ -2,8 +2,7 @@ package jwks
 
 import (
 	"bytes"
-	"crypto/rsa"
-	"math/big"
+	"math/bits"
 
 	"gatehouse/core/jwks/ec"
 
@@ -116,13 +115,12 @@ func (k *Key) setRSA(j jwk) string {
 		return "n or e is not base64url"
 	}
 	n, e = bytes.TrimLeft(n, "\x00"), bytes.TrimLeft(e, "\x00")
-	mod := new(big.Int).SetBytes(n)
-	switch bits := mod.BitLen(); {
-	case bits < minRSABits:
+	switch {
+	case bitLen(n) < minRSABits:
 		return "RSA key below 2048 bits"
-	case bits > maxRSABits:
+	case bitLen(n) > maxRSABits:
 		return "RSA key above 8192 bits"
-	case mod.Bit(0) == 0:
+	case n[len(n)-1]&1 == 0:
 		return "RSA modulus is even"
 	}
 	exp := 0
@@ -135,9 +133,17 @@ func (k *Key) setRSA(j jwk) string {
 	if exp < 3 || exp > 1<<31-1 || exp&1 == 0 {
 		return "RSA exponent is even, below 3 or above 31 bits"
 	}
-	k.Type, k.RSA = RSA, &rsa.PublicKey{N: mod, E: exp}
+	k.Type, k.N, k.E = RSA, n, exp
 	k.SPKI = spkiRSA(n, e)
 	return ""
+}
+
+// bitLen is the length of a big-endian number without leading zeros.
+func bitLen(n []byte) int {
+	if len(n) == 0 {
+		return 0
+	}
+	return 8*len(n) - bits.LeadingZeros8(n[0])
 }
 
 // setEC reads RFC 7518 §6.2.1: coordinates have the field's full width.

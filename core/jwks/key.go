@@ -4,7 +4,6 @@ package jwks
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"crypto/subtle"
 )
 
@@ -37,9 +36,13 @@ type Key struct {
 	Curve Curve
 	Alg   string // "alg", "" when absent; always one that fits Type and Curve
 
-	RSA    *rsa.PublicKey // RSA: 2048 to 8192 bits
-	X, Y   []byte         // EC: coordinates, big-endian, as wide as the field; OKP: X is the public key, 32 bytes
-	Secret []byte         // oct: at least MinSecret bytes
+	// N is the modulus of 2048 to 8192 bits, big-endian without leading zeros, E the odd exponent. They are not kept as an
+	// rsa.PublicKey: a type that ends up in an interface would bring big.Int's methods along, 140 kB of module.
+	N []byte
+	E int
+
+	X, Y   []byte // EC: coordinates, big-endian, as wide as the field; OKP: X is the public key, 32 bytes
+	Secret []byte // oct: at least MinSecret bytes
 
 	SPKI []byte // RSA and EC: the DER SubjectPublicKeyInfo (RFC 5280 §4.1), for a verifier outside the module
 }
@@ -47,13 +50,8 @@ type Key struct {
 // Equal reports whether both are the same key: same material, same identifier, same restriction to an algorithm. Secrets
 // are compared in constant time.
 func (k *Key) Equal(o *Key) bool {
-	if k.ID != o.ID || k.Type != o.Type || k.Curve != o.Curve || k.Alg != o.Alg {
-		return false
-	}
-	if k.Type == RSA {
-		return k.RSA.Equal(o.RSA)
-	}
-	return bytes.Equal(k.X, o.X) && bytes.Equal(k.Y, o.Y) && subtle.ConstantTimeCompare(k.Secret, o.Secret) == 1
+	return k.ID == o.ID && k.Type == o.Type && k.Curve == o.Curve && k.Alg == o.Alg &&
+		bytes.Equal(k.SPKI, o.SPKI) && bytes.Equal(k.X, o.X) && subtle.ConstantTimeCompare(k.Secret, o.Secret) == 1
 }
 
 // Skipped says why a member of a set's "keys" is not used. Why never holds key material; ID is the key's "kid" where it

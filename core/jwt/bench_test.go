@@ -1,0 +1,35 @@
+package jwt_test
+
+import (
+	"testing"
+
+	"gatehouse/core/jwt"
+)
+
+func BenchmarkVerify(b *testing.B) {
+	v := verifier(testRules())
+	for _, a := range []jwt.Alg{jwt.RS256, jwt.PS256, jwt.ES256, jwt.EdDSA, jwt.HS256} {
+		token := mint(a, header(a, `,"typ":"JWT"`), goodPayload)
+		b.Run(a.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if v.Verify(token, testNow).Reason != jwt.OK {
+					b.Fatal("refused")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkCacheHit(b *testing.B) {
+	var keys jwt.Keys = fixedKeys{ourSet()}
+	cache := jwt.NewCache[*int](4096, 16<<20)
+	token := mint(jwt.RS256, header(jwt.RS256, ""), goodPayload)
+	cache.Put(token, 0, ourSet().Keys[0], ourSet(), 0, new(int))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, hit := cache.Get(token, keys); !hit {
+			b.Fatal("missed")
+		}
+	}
+}
