@@ -22,9 +22,10 @@ import (
 
 // question is what `explain` is asked.
 type question struct {
-	config, method, path, host, ip, keys string
-	headers                              []string
-	at                                   int64
+	config                       configFlags
+	method, path, host, ip, keys string
+	headers                      []string
+	at                           int64
 }
 
 func explainCommand() *cobra.Command {
@@ -34,13 +35,12 @@ func explainCommand() *cobra.Command {
 		Short: "Say what the filter would do with a request, and why",
 		Long: `Say what the filter would do with a request, and why: which route, which decision, which limits.
 
-A token, if the request has one, is on the standard input. FILE is what "gatehouse check" takes, with one configuration in it.
-Keys come from the provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise. Limits are as for the
+A token, if the request has one, is on the standard input. FILE is what "gatehouse check" takes. Keys come from the provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise. Limits are as for the
 first request. Where a provider takes claims that Envoy has verified, the token's are taken as if it had. The exit code
 is 0 whatever the decision is.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(q.config)
+			cfg, err := q.config.load()
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ is 0 whatever the decision is.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&q.config, "config", "", "the configuration")
+	q.config.register(c)
 	flags.StringVar(&q.method, "method", "GET", "the request's method")
 	flags.StringVar(&q.path, "path", "", "the request's path, as sent")
 	flags.StringVar(&q.host, "host", "", "the request's host")
@@ -67,7 +67,6 @@ is 0 whatever the decision is.`,
 	flags.StringArrayVar(&q.headers, "header", nil, `a header, "name: value"; may be given again`)
 	flags.StringVar(&q.keys, "jwks", "", "a JWK Set to use instead of the provider's")
 	flags.Int64Var(&q.at, "at", 0, "the moment of the request, in Unix seconds (default: now)")
-	_ = c.MarkFlagRequired("config")
 	_ = c.MarkFlagRequired("path")
 	return c
 }

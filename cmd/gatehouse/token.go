@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gatehouse/cmd/gatehouse/internal/manifest"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
@@ -33,19 +32,20 @@ func tokenCommand() *cobra.Command {
 }
 
 func verifyCommand() *cobra.Command {
-	var file, keys string
+	var from configFlags
+	var keys string
 	var at int64
 	c := &cobra.Command{
 		Use:   "verify --config FILE [--jwks FILE|URL] [--at UNIX]",
 		Short: "Verify a token as the filter would",
 		Long: `Verify a token as the filter would, and print {"valid","provider","reason","claims"}.
 
-The token is on the standard input. FILE is what "gatehouse check" takes, with one configuration in it. Keys come from the
+The token is on the standard input. FILE is what "gatehouse check" takes. Keys come from the
 provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise. The exit code is 0 if the token is valid,
 1 if not. The claims are those of a token whose signature holds.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(file)
+			cfg, err := from.load()
 			if err != nil {
 				return err
 			}
@@ -64,40 +64,10 @@ provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&file, "config", "", "the configuration")
+	from.register(c)
 	flags.StringVar(&keys, "jwks", "", "a JWK Set to use instead of the provider's")
 	flags.Int64Var(&at, "at", 0, "judge the token as of this moment, in Unix seconds (default: now)")
-	_ = c.MarkFlagRequired("config")
 	return c
-}
-
-// loadConfig reads the one configuration in a file.
-func loadConfig(file string) (*config.Config, error) {
-	text, err := readFile(file, nil, manifest.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	plugins, err := manifest.Read(text)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", file, err)
-	case len(plugins) > 1:
-		var names []string
-		for _, p := range plugins {
-			names = append(names, p.Name)
-		}
-		return nil, fmt.Errorf("%s: want one configuration, got those of %s", file, strings.Join(names, ", "))
-	case plugins[0].Config == nil:
-		return nil, fmt.Errorf("%s: %s", file, plugins[0].Problems[0])
-	}
-	cfg, err := config.Parse(plugins[0].Config, func(name string) (string, bool) {
-		value, known, ok := lookup(plugins[0].Environment, name)
-		return value, known && ok
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return cfg, nil
 }
 
 // readToken reads a token, which may end in a line break.

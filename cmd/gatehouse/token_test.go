@@ -113,7 +113,7 @@ func TestWhatCannotBeVerifiedIsAnErrorAndNoAnswer(t *testing.T) {
 	for config, want := range map[string]string{
 		file(t, "open.json", good):               "the configuration has no providers",
 		file(t, "bad.json", `{"routes": []}`):    "bad.json: routes: want a list of 1..1000, got 0",
-		"../../envoy.yaml":                       "../../envoy.yaml: want one configuration, got those of gate, gate_envoy_jwt",
+		"../../envoy.yaml":                       "../../envoy.yaml: several plugins: say which by --plugin, one of gate, gate_envoy_jwt",
 		file(t, "none.yaml", "apiVersion: v1\n"): "none.yaml: no configuration of Gatehouse in it",
 		file(t, "claims.json", `{"tokens":{"providers":[{"name":"envoys","issuer":"https://idp.example","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}}]},"routes":[{"path":"/**"}]}`): "provider envoys takes claims that Envoy has verified: there is nothing to verify here",
 	} {

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/cmd/gatehouse/internal/manifest"
+	"gatehouse/core/config"
+)
+
+// configFlags choose one configuration out of a file that "gatehouse check" takes.
+type configFlags struct{ file, plugin string }
+
+func (f *configFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "config", "", "the configuration, a `file`")
+	c.Flags().StringVar(&f.plugin, "plugin", "", "the plugin's `name`, where the file has several")
+	_ = c.MarkFlagRequired("config")
+}
+
+// plugin finds the one that is meant.
+func (f *configFlags) find() (*manifest.Plugin, error) {
+	text, err := readFile(f.file, nil, manifest.MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.file, err)
+	}
+	plugins, err := manifest.Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.file, err)
+	}
+	var names []string
+	var found []*manifest.Plugin
+	for i := range plugins {
+		names = append(names, plugins[i].Name)
+		if f.plugin == "" || plugins[i].Name == f.plugin {
+			found = append(found, &plugins[i])
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return nil, fmt.Errorf("%s: no plugin is named %s: want one of %s", f.file, f.plugin, strings.Join(names, ", "))
+	case len(found) > 1:
+		return nil, fmt.Errorf("%s: several plugins: say which by --plugin, one of %s", f.file, strings.Join(names, ", "))
+	case found[0].Config == nil:
+		return nil, fmt.Errorf("%s: %s", f.file, found[0].Problems[0])
+	}
+	return found[0], nil
+}
+
+// load reads the configuration as the filter would.
+func (f *configFlags) load() (*config.Config, error) {
+	plugin, err := f.find()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Parse(plugin.Config, func(name string) (string, bool) {
+		value, known, ok := lookup(plugin.Environment, name)
+		return value, known && ok
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.file, err)
+	}
+	return cfg, nil
+}
