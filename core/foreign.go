@@ -41,18 +41,31 @@ func (g *Gate) ClaimNames(provider int) []string {
 	return names
 }
 
-// JWTStatus translates the failure code of Envoy's JWT filter (google::jwt_verify::Status). The one for no token at all
-// is no failure; one that isn't known here is a bad token all the same.
+// JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, which Envoy 1.33 to 1.40
+// carry unchanged. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's
+// fault. A code that isn't known here is a bad token all the same.
 func JWTStatus(code float64) Reason {
 	switch code {
-	case 0, 1:
+	case 0, 1: // Ok, JwtMissed
 		return None
-	case 2:
+	case 2: // JwtNotYetValid
 		return NotYetValid
-	case 3:
+	case 3: // JwtExpired
 		return ExpiredToken
-	case 26:
+	case 8: // JwtHeaderNotImplementedAlg
+		return UnsupportedAlgorithm
+	case 24: // JwtUnknownIssuer
+		return InvalidIssuer
+	case 25: // JwtAudienceNotAllowed
+		return InvalidAudience
+	case 23, 26: // JwtEd25519SignatureWrongLength, JwtVerificationFail
 		return InvalidSignature
+	case 32: // JwksKidAlgMismatch
+		return UnknownKey
+	}
+	// JwksParseError to JwksBioAllocError: no usable set, JwksFetchFail (40) among them.
+	if code >= 28 && code <= 72 {
+		return KeysUnavailable
 	}
 	return MalformedToken
 }
