@@ -13,6 +13,18 @@ import (
 type GRPCStatus struct {
 	Code    int
 	Message string
+	// Details are Envoy's response code details, which it adds to the message;
+	// empty means "via_upstream".
+	Details string
+}
+
+// text is the message as the guest reads it.
+func (s GRPCStatus) text() string {
+	details := or(s.Details, "via_upstream")
+	if s.Message == "" {
+		return details
+	}
+	return s.Message + "{" + details + "}"
 }
 
 // GRPCCall is a gRPC call or stream of a guest's as the upstream sees it. Its
@@ -28,23 +40,38 @@ type GRPCCall struct {
 	Plugin  string
 
 	callout *grpcCallout
+	answer  []byte // what a call's upstream sent
 }
 
 // Recv returns the next message of the guest's, and io.EOF after its last one.
 // It waits for a message of a stream, until that is cancelled.
 func (c *GRPCCall) Recv() ([]byte, error) { return c.callout.inbox.next() }
 
+// Streaming reports whether this is a stream. The guest sees of a call only its
+// one message, if the status is OK, or else the status; of a stream it sees all.
+func (c *GRPCCall) Streaming() bool { return c.callout.isStream() }
+
 // SendHeader sends initial metadata.
 func (c *GRPCCall) SendHeader(h *Headers) {
-	c.callout.deliver(func() { c.callout.onMetadata(h, true) })
+	if c.Streaming() {
+		c.callout.deliver(func() { c.callout.onMetadata(h, true) })
+	}
 }
 
-// Send sends a message to the guest.
-func (c *GRPCCall) Send(msg []byte) { c.callout.deliver(func() { c.callout.onMessage(msg) }) }
+// Send sends a message to the guest. That of a call waits for the status.
+func (c *GRPCCall) Send(msg []byte) {
+	if c.Streaming() {
+		c.callout.deliver(func() { c.callout.onMessage(msg) })
+		return
+	}
+	c.answer = append([]byte{}, msg...)
+}
 
 // SendTrailer sends trailing metadata.
 func (c *GRPCCall) SendTrailer(h *Headers) {
-	c.callout.deliver(func() { c.callout.onMetadata(h, false) })
+	if c.Streaming() {
+		c.callout.deliver(func() { c.callout.onMetadata(h, false) })
+	}
 }
 
 // inbox holds a guest's messages until the upstream reads them.
@@ -208,11 +235,11 @@ func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
 	if handler == nil {
 		// As in Envoy the call fails, and a close with a token that the guest
 		// never got comes right after the callback.
-		status := GRPCStatus{Code: GRPCUnavailable, Message: "Cluster not available"}
+		message := "Cluster not available"
 		if known {
-			status.Message = "no healthy upstream{no_healthy_upstream}"
+			message = "no healthy upstream{no_healthy_upstream}"
 		}
-		o.root.vm.afterCall(func() { o.onClose(status) })
+		o.root.vm.afterCall(func() { o.onClose(GRPCUnavailable, message) })
 		return abi.InternalFailure
 	}
 	if status := o.root.vm.put32(uint64(tokenAt), o.token); status != abi.OK {
@@ -221,14 +248,20 @@ func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
 	}
 	if o.call.Timeout > 0 {
 		o.stopTimeout = h.clock.AfterFunc(o.call.Timeout, func() {
-			o.deliver(func() { o.onClose(GRPCStatus{Code: 4, Message: "upstream request timeout"}) })
+			o.deliver(func() { o.onClose(GRPCUnavailable, "upstream request timeout{response_timeout}") })
 		})
 	}
 	h.running.Add(1)
 	run := func() {
 		defer h.running.Done()
 		status := handler(ctx, o.call)
-		o.deliver(func() { o.onClose(status) })
+		o.deliver(func() {
+			if !o.isStream() && status.Code == 0 {
+				o.onMessage(o.call.answer)
+				return
+			}
+			o.onClose(status.Code, status.text())
+		})
 		o.inbox.finish()
 	}
 	if h.opts.Callouts == CalloutsInline {
@@ -279,16 +312,16 @@ func (o *grpcCallout) onMessage(msg []byte) {
 	}
 }
 
-func (o *grpcCallout) onClose(status GRPCStatus) {
+func (o *grpcCallout) onClose(code int, message string) {
 	c := o.root
 	o.remoteClosed = true
 	if !o.isStream() || o.localClosed {
 		o.release()
 	}
 	if f := c.vm.guest.grpcClose; f != nil {
-		c.statusCode, c.statusMessage = uint32(status.Code), status.Message
+		c.statusCode, c.statusMessage = uint32(code), message
 		c.vm.afterCall(func() { c.statusMessage = "" })
-		c.vm.callback(c, "proxy_on_grpc_close", f, uint64(c.id), uint64(o.token), uint64(status.Code))
+		c.vm.callback(c, "proxy_on_grpc_close", f, uint64(c.id), uint64(o.token), uint64(code))
 	}
 }
 

@@ -2,6 +2,7 @@ package hostsim
 
 import (
 	"strings"
+	"unicode"
 
 	"gatehouse/hostsim/abi"
 )
@@ -276,6 +277,14 @@ func proxyCloseStream(v *vm, c *guestContext, args []uint64) abi.Status {
 	return abi.OK
 }
 
+// noSpace makes response code details one word, for the sake of access logs.
+func noSpace(r rune) rune {
+	if unicode.IsSpace(r) {
+		return '_'
+	}
+	return r
+}
+
 // proxySendLocalResponse answers the request in place of the upstream. The
 // answer leaves after the callback, which is over for the stream: its action is
 // a pause.
@@ -288,7 +297,7 @@ func proxySendLocalResponse(v *vm, c *guestContext, args []uint64) abi.Status {
 	}
 	reply := LocalReply{
 		Status:     int(uint32(args[0])),
-		Details:    strings.Join(strings.Fields(string(details)), "_"),
+		Details:    strings.Map(noSpace, string(details)),
 		Body:       append([]byte(nil), body...),
 		Headers:    headers,
 		GRPCStatus: grpcStatusOf(uint32(args[7])),

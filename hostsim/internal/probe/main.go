@@ -181,6 +181,12 @@ func onTick(id uint32) {
 	say(last, "tick without effective context", first(getPairs(requestHeaders)))
 	say(last, "effective", proxySetEffectiveContext(paused))
 	say(last, "tick with effective context", first(getPairs(requestHeaders)))
+	if last == "reply-from-tick" {
+		say(last, "reply", localResponse(403, "from_tick", "no", "", noGRPCStatus))
+		say(last, "reply again", localResponse(404, "again", "never", "", noGRPCStatus))
+		paused = 0
+		return
+	}
 	say(last, "add header", addHeader(requestHeaders, "x-resumed", "yes"))
 	say(last, "continue", proxyContinueStream(0))
 	say(last, "add header after continue", addHeader(requestHeaders, "x-late", "yes"))

@@ -44,8 +44,8 @@ func scenario(name string) steps {
 	case "setpairs":
 		return steps{onRequestHeaders: setAllPairs}
 	case "body":
-		return steps{onRequestBody: bufferAll, onResponseBody: bufferAllResponse}
-	case "trailers":
+		return steps{onRequestBody: bufferAll, onResponseHeaders: anyLength, onResponseBody: bufferAllResponse}
+	case "trailers", "trailers-sent":
 		return steps{onRequestBody: addTrailers, onResponseBody: addResponseTrailers}
 	case "nobuffer":
 		return steps{onRequestBody: keepAll}
@@ -63,6 +63,10 @@ func scenario(name string) steps {
 		return steps{onResponseBody: replyInResponse}
 	case "reply-in-request-body":
 		return steps{onRequestBody: reply}
+	case "reply-spaces":
+		return steps{onRequestHeaders: replySpaces}
+	case "reply-from-tick":
+		return steps{onRequestHeaders: waitForTick, onResponseHeaders: addToReply}
 	case "reply-empty":
 		return steps{onRequestHeaders: replyEmpty}
 	case "reply-grpc", "reply-grpc-status":
@@ -89,7 +93,7 @@ func scenario(name string) steps {
 		return steps{onRequestHeaders: continueInCallback}
 	case "call", "call-unknown", "call-headers", "call-dead", "call-nohosts", "call-timeout", "call-trailers":
 		return steps{onRequestHeaders: func(id, _, _ uint32) uint32 { return call(id, name) }}
-	case "grpc", "grpc-unknown", "grpc-unknown-message", "grpc-dead", "grpc-nohosts", "grpc-error", "grpc-stream", "grpc-ids":
+	case "grpc", "grpc-unknown", "grpc-unknown-message", "grpc-dead", "grpc-nohosts", "grpc-error", "grpc-timeout", "grpc-stream", "grpc-ids":
 		return steps{onRequestHeaders: func(id, _, _ uint32) uint32 { return callGRPC(id, name) }}
 	case "trap":
 		return steps{onRequestHeaders: func(uint32, uint32, uint32) uint32 { panic("probe trap") }}
@@ -254,6 +258,11 @@ func bufferAll(_, size, end uint32) uint32 {
 	return 0
 }
 
+func anyLength(uint32, uint32, uint32) uint32 {
+	removeHeader(responseHeaders, "content-length")
+	return 0
+}
+
 func bufferAllResponse(_, size, end uint32) uint32 {
 	if end == 0 {
 		return 1
@@ -308,11 +317,11 @@ func properties(uint32, uint32, uint32) uint32 {
 		{"metadata", "filter_metadata", "probe", "list"}, {"metadata", "filter_metadata", "probe", "list", "0"},
 		{"metadata", "filter_metadata", "probe", "list", "7"}, {"metadata", "filter_metadata", "probe", "list", "x"},
 		{"metadata", "filter_metadata", "probe", "mixed"}, {"metadata", "filter_metadata", "probe", "nested"},
-		{"metadata", "filter_metadata", "probe", "emptylist"}, {"metadata", "filter_metadata", "probe", "emptyobject"},
+		{"metadata", "filter_metadata", "probe", "deeper"}, {"metadata", "filter_metadata", "probe", "emptylist"}, {"metadata", "filter_metadata", "probe", "emptyobject"},
 		{"metadata", "filter_metadata", "probe", "nested", "in.ner/x"}, {"metadata", "filter_metadata", "probe", "missing"},
 		{"metadata", "filter_metadata", "probe", "string", "x"},
 		{"metadata", "filter_metadata", "probe"}, {"metadata", "filter_metadata", "missing"}, {"metadata", "filter_metadata", "missing", "x"},
-		{"metadata"}, {"probe_state"}, {"missing"}, {},
+		{"probe_state"}, {"missing"}, {},
 	} {
 		v, status := getProperty(path...)
 		words := []any{"props"}
@@ -366,6 +375,11 @@ func replyTwice(id, _, _ uint32) uint32 {
 
 func replyInResponse(id, _, _ uint32) uint32 {
 	say(names[id], "reply", localResponse(502, "in_response", "replaced", packPairs("x-reply", "1"), noGRPCStatus))
+	return 0
+}
+
+func replySpaces(uint32, uint32, uint32) uint32 {
+	say("reply-spaces", localResponse(403, "  two  spaces\tand a tab ", "", "", noGRPCStatus))
 	return 0
 }
 
@@ -598,6 +612,8 @@ func callGRPC(id uint32, name string) uint32 {
 		token, status = grpcCall("grpc", service, "Echo", md, "hello", 5000)
 	case "grpc-error":
 		token, status = grpcCall("grpc", service, "Fail", md, "hello", 5000)
+	case "grpc-timeout":
+		token, status = grpcCall("grpc", service, "Slow", md, "hello", 100)
 	case "grpc-unknown":
 		token, status = grpcCall("unknown", service, "Echo", md, "hello", 5000)
 	case "grpc-unknown-message":

@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"gatehouse/hostsim"
+)
+
+// chunk is how much of a body is read at a time.
+const chunk = 32 << 10
+
+// ServeHTTP implements http.Handler: it plays the downstream and the upstream of
+// one stream.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at, ok := r.Context().Value(connKey{}).(place)
+	if !ok {
+		at = p.newPlace()
+	}
+	e := newExchange()
+	req := p.request(r, at)
+	req.Sink = e
+	s := p.host.Stream(at.worker, req)
+
+	ctx, cancel := context.WithCancel(r.Context())
+	stopWatch := context.AfterFunc(r.Context(), func() { s.Reset("downstream_remote_disconnect") })
+	var running sync.WaitGroup
+	defer func() {
+		stopWatch()
+		cancel()
+		running.Wait()
+		p.logStream(s)
+	}()
+
+	control := http.NewResponseController(w)
+	// Only HTTP/1 knows the question; the answer for others is an error.
+	_ = control.EnableFullDuplex()
+	hasBody := r.Body != http.NoBody && r.ContentLength != 0
+	read := make(chan struct{}) // closed when the request has been read
+	s.RequestHeaders(!hasBody)
+	if hasBody {
+		running.Go(func() {
+			defer close(read)
+			readRequest(s, e, r)
+		})
+	} else {
+		close(read)
+	}
+	running.Go(func() { p.forward(ctx, s, e) })
+
+	whole := writeResponse(w, control, r, s, e, read)
+	cancel()
+	select {
+	case <-read:
+	default:
+		// The reader may be waiting for a client that has had its answer.
+		_ = control.SetReadDeadline(time.Unix(1, 0))
+	}
+	if !whole {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// readRequest reads the request's body and lets it arrive.
+func readRequest(s *hostsim.Stream, e *exchange, r *http.Request) {
+	buf := make([]byte, chunk)
+	for {
+		n, err := r.Body.Read(buf)
+		end := errors.Is(err, io.EOF)
+		trailers := fields(r.Trailer)
+		if n > 0 || end && len(trailers) == 0 {
+			s.RequestBody(buf[:n], end && len(trailers) == 0)
+		}
+		switch {
+		case end && len(trailers) > 0:
+			s.RequestTrailers(trailers)
+			return
+		case end:
+			return
+		case err != nil:
+			s.Reset("downstream_remote_disconnect")
+			return
+		}
+		e.waitForRoom(&e.request)
+	}
+}
+
+// writeResponse sends to the client what comes through the filter. It reports
+// whether that was a whole response.
+func writeResponse(w http.ResponseWriter, control *http.ResponseController, r *http.Request, s *hostsim.Stream, e *exchange, read chan struct{}) bool {
+	for {
+		part, ok := e.next(&e.response)
+		if !ok {
+			return !e.wasReset()
+		}
+		switch {
+		case part.headers != nil:
+			copyFields(w.Header(), part.headers)
+			if r.ProtoMajor == 1 && s.State().Replied {
+				select {
+				case <-read:
+				default:
+					// What is left of the request would be taken for the next one.
+					w.Header().Set("Connection", "close")
+				}
+			}
+			status, err := strconv.Atoi(part.headers.Get(":status"))
+			if err != nil || status < 200 || status > 999 {
+				status = http.StatusBadGateway
+			}
+			w.WriteHeader(status)
+		case part.trailers != nil:
+			for _, f := range part.trailers.All() {
+				w.Header().Add(http.TrailerPrefix+f.Name, f.Value)
+			}
+		default:
+			if _, err := w.Write(part.data); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+				s.Reset("downstream_remote_disconnect")
+				return false
+			}
+		}
+		if !part.end {
+			if err := control.Flush(); err != nil {
+				s.Reset("downstream_remote_disconnect")
+				return false
+			}
+		}
+	}
+}

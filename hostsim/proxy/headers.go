@@ -1,0 +1,118 @@
+package proxy
+
+import (
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gatehouse/hostsim"
+)
+
+// hopByHop are the fields that belong to one connection (RFC 9110, 7.6.1).
+var hopByHop = map[string]bool{
+	"connection": true, "keep-alive": true, "proxy-connection": true, "transfer-encoding": true, "upgrade": true,
+}
+
+// fields lists h by name, in lower case and without what belongs to a
+// connection. net/http keeps no order between names, so they are sorted.
+func fields(h http.Header) []hostsim.Header {
+	var list []hostsim.Header
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		lower := strings.ToLower(name)
+		if hopByHop[lower] {
+			continue
+		}
+		for _, v := range h[name] {
+			if lower == "te" && v != "trailers" {
+				continue
+			}
+			list = append(list, hostsim.Header{Name: lower, Value: v})
+		}
+	}
+	return list
+}
+
+// responseFields lists a response's headers, with those that net/http has taken
+// away as the transport's business but which Envoy shows.
+func responseFields(resp *http.Response) []hostsim.Header {
+	h := resp.Header
+	if len(resp.Trailer) > 0 {
+		h = h.Clone()
+		h.Set("Trailer", strings.Join(slices.Sorted(maps.Keys(resp.Trailer)), ", "))
+	}
+	list := fields(h)
+	for _, coding := range resp.TransferEncoding {
+		list = append(list, hostsim.Header{Name: "transfer-encoding", Value: coding})
+	}
+	return list
+}
+
+// copyFields adds the fields of h, without pseudo-headers, to dst.
+func copyFields(dst http.Header, h *hostsim.Headers) {
+	for _, f := range h.All() {
+		if !strings.HasPrefix(f.Name, ":") && !hopByHop[f.Name] {
+			dst.Add(f.Name, f.Value)
+		}
+	}
+}
+
+// request describes r to the host.
+func (p *Proxy) request(r *http.Request, at place) hostsim.Request {
+	req := hostsim.Request{
+		Method:             r.Method,
+		Scheme:             "http",
+		Authority:          r.Host,
+		Path:               target(r),
+		Plugin:             p.opts.Plugin,
+		Protocol:           protocol(r),
+		SourceAddress:      r.RemoteAddr,
+		DestinationAddress: localAddr(r),
+		ConnectionID:       at.id,
+		RouteName:          p.opts.RouteName,
+		ClusterName:        p.opts.ClusterName,
+		VirtualHost:        p.opts.VirtualHost,
+		Metadata:           p.opts.Metadata,
+		NoRecord:           true,
+	}
+	if p.opts.Upstream != nil {
+		req.UpstreamAddress = p.opts.Upstream.Host
+	}
+	h := r.Header.Clone()
+	if r.ContentLength > 0 && h.Get("Content-Length") == "" {
+		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	}
+	if p.opts.UseRemoteAddress {
+		if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+			h.Add("X-Forwarded-For", ip)
+		}
+		h.Set("X-Forwarded-Proto", "http")
+	}
+	req.Headers = fields(h)
+	return req
+}
+
+// target returns the path and query as the client sent them.
+func target(r *http.Request) string {
+	t := r.RequestURI
+	if !strings.HasPrefix(t, "/") && t != "*" { // absolute form
+		return r.URL.RequestURI()
+	}
+	return t
+}
+
+func protocol(r *http.Request) string {
+	if r.ProtoMajor == 2 {
+		return "HTTP/2"
+	}
+	return r.Proto
+}
+
+func localAddr(r *http.Request) string {
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		return a.String()
+	}
+	return ""
+}

@@ -1,0 +1,146 @@
+// Package proxy puts a hostsim.Host behind net/http: a reverse proxy whose
+// requests and responses go through a Proxy-Wasm filter, as they would in Envoy
+// with one route. It speaks HTTP/1.1 and HTTP/2 without TLS (h2c), streams
+// bodies both ways, and spreads connections over the host's workers.
+//
+// It is made for local runs, demos and tests. What it lacks is what net/http
+// decides before a handler runs: a request that net/http refuses (a malformed
+// target, a second Host) never reaches the filter. Upgrades and CONNECT are not
+// supported.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/hostsim"
+)
+
+// Options configure a Proxy. The zero value filters with the host's first plugin
+// and answers 404 to what the filter lets through.
+type Options struct {
+	// Plugin names the plugin that filters; empty means the host's first.
+	Plugin string
+	// Upstream is where requests go, as a base URL without a path. Its scheme is
+	// http, https, or h2c for HTTP/2 without TLS.
+	Upstream *url.URL
+	// Timeout is how long an upstream may take from the end of the request to
+	// the end of the response; 0 means 15 s, Envoy's default, and a negative one
+	// none at all.
+	Timeout time.Duration
+	// ConnectTimeout is how long connecting may take; 0 means 5 s.
+	ConnectTimeout time.Duration
+	// DrainTimeout is how long Serve waits for open requests once it is told to
+	// end; 0 means 10 s.
+	DrainTimeout time.Duration
+	// UseRemoteAddress says that the proxy is the first that a client meets: the
+	// peer's address is appended to x-forwarded-for, and x-forwarded-proto is
+	// set whatever the client sent.
+	UseRemoteAddress bool
+	// RouteName, ClusterName and VirtualHost are what the filter reads as xds
+	// properties.
+	RouteName, ClusterName, VirtualHost string
+	// Metadata is the dynamic metadata of every request.
+	Metadata map[string]map[string]any
+	// AccessLog gets a line for each stream that ended: the filter state object
+	// AccessLogState, for example "wasm.gatehouse_audit". Streams without it
+	// have no line, as with Envoy's omit_empty_values.
+	AccessLog      io.Writer
+	AccessLogState string
+}
+
+// Proxy is an http.Handler that filters and forwards requests.
+type Proxy struct {
+	host       *hostsim.Host
+	opts       Options
+	transports *transports
+	next       atomic.Uint64
+	logMu      sync.Mutex
+}
+
+// New returns a proxy in front of the host. Several proxies may share a host,
+// each with another plugin.
+func New(host *hostsim.Host, opts Options) *Proxy {
+	if opts.Timeout == 0 {
+		opts.Timeout = 15 * time.Second
+	}
+	if opts.ConnectTimeout == 0 {
+		opts.ConnectTimeout = 5 * time.Second
+	}
+	if opts.DrainTimeout == 0 {
+		opts.DrainTimeout = 10 * time.Second
+	}
+	return &Proxy{host: host, opts: opts, transports: newTransports(opts.ConnectTimeout)}
+}
+
+// connKey is the key of a connection's place in its context.
+type connKey struct{}
+
+// place is the worker of a connection.
+type place struct {
+	worker int
+	id     uint64
+}
+
+// Serve serves connections of l until ctx is done, then stops accepting and
+// waits for open requests, at most for DrainTimeout. It returns nil after such
+// an end, an error wrapping context.DeadlineExceeded if requests had to be cut
+// off, and any other error of the listener's.
+func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{
+		Handler:           p,
+		Protocols:         protocols,
+		ReadHeaderTimeout: time.Minute,
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, p.newPlace())
+		},
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("proxy: serve: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.opts.DrainTimeout)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("proxy: drain: %w", err), server.Close())
+	}
+	<-failed
+	p.transports.closeIdle()
+	return err
+}
+
+// newPlace gives a connection its worker.
+func (p *Proxy) newPlace() place {
+	n := p.next.Add(1)
+	return place{worker: int(n % uint64(p.host.Workers())), id: n}
+}
+
+// logStream writes the access log's line of a stream that ended.
+func (p *Proxy) logStream(s *hostsim.Stream) {
+	if p.opts.AccessLog == nil {
+		return
+	}
+	line, ok := s.FilterState(p.opts.AccessLogState)
+	if !ok {
+		return
+	}
+	p.logMu.Lock()
+	defer p.logMu.Unlock()
+	// A log that can't be written must not take the traffic down.
+	_, _ = p.opts.AccessLog.Write(append(line, '\n'))
+}
