@@ -1,0 +1,50 @@
+package ratelimit_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// skewOf returns by how much the wall clock and the monotonic one have run apart while f ran, at most. The limiter lives by the
+// latter, Envoy's log by the former. They are the kernel's, the same for all processes. A wall clock is slewed by some
+// hundred parts in a million (adjtimex(2)), so looking every few milliseconds misses nanoseconds; one that is set shows up whole.
+func skewOf(f func()) time.Duration {
+	ctx, cancel := context.WithCancel(context.Background())
+	var lowest, highest time.Duration
+	start := time.Now()
+	look := func() {
+		before := time.Now()
+		seen := time.Now()
+		if time.Since(before) > precision {
+			return // interrupted in between, maybe between reading one clock and the other
+		}
+		apart := seen.Round(0).Sub(start.Round(0)) - seen.Sub(start)
+		lowest, highest = min(lowest, apart), max(highest, apart)
+	}
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			look()
+			<-tick.C
+		}
+	})
+	f()
+	cancel()
+	watch.Wait()
+	return highest - lowest + 2*precision
+}
+
+// precision is how long the reading of both clocks may take to count.
+const precision = 2 * time.Microsecond
+
+func TestSkewOfClocksThatRunAlikeIsSmall(t *testing.T) {
+	skew := skewOf(func() { time.Sleep(50 * time.Millisecond) })
+	assert.Positive(t, skew)
+	assert.Less(t, skew, time.Millisecond, "the wall clock was set while the test ran")
+}
