@@ -26,6 +26,9 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 					return "", MalformedToken
 				}
 			case h.Name == s.Header:
+				if joined(h.Value, s.Scheme) {
+					return "", MalformedToken
+				}
 				text, ok = schemed(h.Value, s.Scheme)
 			}
 			if !ok {
@@ -50,6 +53,20 @@ func count(r *Request, name string) (n int) {
 		}
 	}
 	return n
+}
+
+// joined reports whether a value is a list that has a token in it: Envoy makes one value of several authorization headers,
+// with commas between them (RFC 9110 §5.3). A token has no comma (RFC 6750 §2.1, RFC 7515 §7.1).
+func joined(value, scheme string) bool {
+	if strings.IndexByte(value, ',') < 0 {
+		return false
+	}
+	for part := range strings.SplitSeq(value, ",") {
+		if _, ok := schemed(part, scheme); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // schemed takes the token from behind its scheme, which is compared without case (RFC 9110 §11.1). A value of another scheme is
