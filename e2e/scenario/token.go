@@ -178,7 +178,7 @@ func (t Token) sign(issuer *toy.Issuer, claims toy.Claims) (string, error) {
 		options = append(options, toy.Key(alg, []byte(t.Key)))
 	}
 	for name, value := range t.Header {
-		options = append(options, toy.Header(name, value))
+		options = append(options, toy.Header(name, texts(value)))
 	}
 	token, err := issuer.Sign(claims, options...)
 	if err != nil || t.Mutate == "" {
@@ -189,6 +189,19 @@ func (t Token) sign(issuer *toy.Issuer, claims toy.Claims) (string, error) {
 		return "", fmt.Errorf("no mutation %q", t.Mutate)
 	}
 	return mutate(token, claims)
+}
+
+// texts makes a list of texts what the library wants for crit.
+func texts(v any) any {
+	list, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = fmt.Sprint(list[i])
+	}
+	return out
 }
 
 // mutations are what may happen to a token after it was signed, beside "unsigned".
