@@ -256,6 +256,7 @@ func TestEqualComparesEverythingThatCounts(t *testing.T) {
 		jwkOf(t, &testRSA().PublicKey), jwkOf(t, &rsa.PublicKey{N: testRSA().N, E: 3}),
 		oct, oct.with("k", b64(make([]byte, 65))), oct.with("alg", "HS256"),
 		members{"kty": "OKP", "crv": "Ed25519", "x": b64(make([]byte, 32))},
+		members{"kty": "OKP", "crv": "Ed25519", "x": b64(append(make([]byte, 31), 1))},
 	}
 	a, err := jwks.Parse(set(t, keys...))
 	require.NoError(t, err)

@@ -1,6 +1,10 @@
 package jwt_test
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"math"
 	"strings"
@@ -410,6 +414,17 @@ func TestAPublicKeyIsNoHMACSecret(t *testing.T) {
 	}
 }
 
+func TestPSSWantsTheSaltOfRFC7518(t *testing.T) {
+	key := issuerKeys()["rsa"].(*rsa.PrivateKey)
+	input := b64(header(jwt.PS256, "")) + "." + b64(goodPayload)
+	digest := sha256.Sum256([]byte(input))
+	for salt, want := range map[int]jwt.Reason{32: jwt.OK, 20: jwt.InvalidSignature, 64: jwt.InvalidSignature, rsa.PSSSaltLengthAuto: jwt.InvalidSignature} {
+		sig, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
+		require.NoError(t, err)
+		assert.Equal(t, want, verifier(testRules()).Verify(input+"."+b64(string(sig)), testNow).Reason, "%d", salt)
+	}
+}
+
 func TestProvidersWithTheSameKidNeverCrossOver(t *testing.T) {
 	ours := string(issuerKeys()["secret"].([]byte))
 	theirs := strings.Repeat("t", 64)
@@ -475,6 +490,7 @@ func TestTimesHoldAtTheEndsOfTheClock(t *testing.T) {
 	assert.Equal(t, jwt.OK, v.Times(0, math.MaxInt64, math.MaxInt64, math.MaxInt64-second))
 	assert.Equal(t, jwt.ExpiredToken, v.Times(0, 0, math.MinInt64, math.MinInt64+second))
 	assert.Equal(t, jwt.NotYetValid, v.Times(0, math.MaxInt64, math.MaxInt64, testNow))
+	assert.Equal(t, jwt.OK, v.Times(0, math.MinInt64, 0, math.MinInt64+second))
 }
 
 func TestVerifySignatureSaysWhichHalfIsWrong(t *testing.T) {
