@@ -112,6 +112,16 @@ func (a Alg) fits(k *jwks.Key) bool {
 	return want.scheme != hmacSHA || len(k.Secret) >= want.hash.Size()
 }
 
+// Fits reports whether a key is one for some algorithm of the set.
+func (s AlgSet) Fits(k *jwks.Key) bool {
+	for a := RS256; a < algCount; a++ {
+		if s.Has(a) && a.fits(k) {
+			return true
+		}
+	}
+	return false
+}
+
 // pick gives the one key of the set that fits, nil if there is none or more than one.
 func (a Alg) pick(set *jwks.Set, kid string) *jwks.Key {
 	var found *jwks.Key

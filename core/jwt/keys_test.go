@@ -1,0 +1,124 @@
+package jwt_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// oct writes a set with HMAC keys; each is given as kid, secret, further members.
+func octSet(t *testing.T, keys ...[3]string) *jwks.Set {
+	var docs []string
+	for _, k := range keys {
+		kid := ""
+		if k[0] != "" {
+			kid = `"kid":"` + k[0] + `",`
+		}
+		docs = append(docs, `{"kty":"oct",`+kid+`"k":"`+b64(k[1])+`"`+k[2]+`}`)
+	}
+	set, err := jwks.Parse([]byte(`{"keys":[` + strings.Join(docs, ",") + `]}`))
+	require.NoError(t, err)
+	return set
+}
+
+func TestExactlyOneKeyMustFit(t *testing.T) {
+	secret := string(issuerKeys()["secret"].([]byte))
+	other := strings.Repeat("o", 64)
+	short := strings.Repeat("s", 32) // enough for HS256 alone
+	for name, c := range map[string]struct {
+		want jwt.Reason
+		alg  jwt.Alg
+		kid  string
+		keys [][3]string
+	}{
+		"one":                             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, ""}}},
+		"two, no kid":                     {jwt.UnknownKey, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two, a kid":                      {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two of this kid":                 {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
+		"two, alg tells them":             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, `,"alg":"HS256"`}, {"b", other, `,"alg":"HS512"`}}},
+		"two of this kid, alg tells them": {jwt.OK, jwt.HS256, "a", [][3]string{{"a", other, `,"alg":"HS512"`}, {"a", secret, `,"alg":"HS256"`}}},
+		"alg says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"alg":"HS512"`}}},
+		"use says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"use":"enc"`}}},
+		"key_ops says otherwise":          {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign"]`}}},
+		"key_ops includes it":             {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign","verify"],"use":"sig"`}}},
+		"too short for HS384":             {jwt.UnknownKey, jwt.HS384, "a", [][3]string{{"a", short, ""}}},
+		"too short for HS512":             {jwt.UnknownKey, jwt.HS512, "a", [][3]string{{"a", secret[:63], ""}}},
+		"one is too short":                {jwt.OK, jwt.HS512, "", [][3]string{{"a", secret, ""}, {"b", short, ""}}},
+		"the key has no kid":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"", secret, ""}}},
+		"the key has no kid, nor has it":  {jwt.OK, jwt.HS256, "", [][3]string{{"", secret, ""}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := `{"alg":"` + c.alg.String() + `"}`
+			if c.kid != "" {
+				h = `{"alg":"` + c.alg.String() + `","kid":"` + c.kid + `"}`
+			}
+			v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{octSet(t, c.keys...)}, nil, 16384)
+			res := v.Verify(mint(c.alg, h, goodPayload), testNow)
+			assert.Equal(t, c.want.String(), res.Reason.String())
+			assert.Equal(t, c.kid, res.KeyID)
+		})
+	}
+}
+
+func TestFitsAsksForOneAlgorithmOfTheSet(t *testing.T) {
+	short := octSet(t, [3]string{"a", strings.Repeat("s", 32), ""}).Keys[0]
+	bound := octSet(t, [3]string{"a", strings.Repeat("s", 64), `,"alg":"HS512"`}).Keys[0]
+	for _, c := range []struct {
+		set  jwt.AlgSet
+		key  *jwks.Key
+		want bool
+	}{
+		{0, short, false},
+		{jwt.NewAlgSet(jwt.HS256), short, true},
+		{jwt.NewAlgSet(jwt.HS384, jwt.HS512), short, false},
+		{jwt.NewAlgSet(jwt.RS256, jwt.ES256), short, false},
+		{jwt.NewAlgSet(jwt.HS256, jwt.HS384), bound, false},
+		{everyAlg(), bound, true},
+	} {
+		assert.Equal(t, c.want, c.set.Fits(c.key))
+	}
+}
+
+func TestAPublicKeyIsNoHMACSecret(t *testing.T) {
+	// The attack on verifiers that take the key's bytes as they are: HS256 with the RSA key's own text as secret.
+	for _, kid := range []string{`,"kid":"rsa"`, `,"kid":"p256"`, `,"kid":"ed"`} {
+		token := mint(jwt.HS256, `{"alg":"HS256"`+kid+`}`, goodPayload)
+		assert.Equal(t, jwt.UnknownKey, verifier(testRules()).Verify(token, testNow).Reason)
+	}
+}
+
+func TestPSSWantsTheSaltOfRFC7518(t *testing.T) {
+	key := issuerKeys()["rsa"].(*rsa.PrivateKey)
+	input := b64(header(jwt.PS256, "")) + "." + b64(goodPayload)
+	digest := sha256.Sum256([]byte(input))
+	for salt, want := range map[int]jwt.Reason{32: jwt.OK, 20: jwt.InvalidSignature, 64: jwt.InvalidSignature, rsa.PSSSaltLengthAuto: jwt.InvalidSignature} {
+		sig, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
+		require.NoError(t, err)
+		assert.Equal(t, want, verifier(testRules()).Verify(input+"."+b64(string(sig)), testNow).Reason, "%d", salt)
+	}
+}
+
+func TestProvidersWithTheSameKidNeverCrossOver(t *testing.T) {
+	ours := string(issuerKeys()["secret"].([]byte))
+	theirs := strings.Repeat("t", 64)
+	a, b := testRules(), testRules()
+	b.Name, b.Issuer, b.Audiences = "other", "https://other.example", []string{"else"}
+	v := jwt.New([]jwt.Rules{a, b}, fixedKeys{octSet(t, [3]string{"k", ours, ""}), octSet(t, [3]string{"k", theirs, ""})}, nil, 16384)
+	h := `{"alg":"HS256","kid":"k"}`
+	res := v.Verify(mint(jwt.HS256, h, goodPayload), testNow)
+	assert.Equal(t, jwt.OK, res.Reason)
+	assert.Equal(t, 0, res.Provider)
+	// Signed by the first provider's key in the other's name:
+	res = v.Verify(mint(jwt.HS256, h, strings.Replace(payload(t, "aud", `"else"`), "idp.example", "other.example", 1)), testNow)
+	assert.Equal(t, jwt.InvalidSignature, res.Reason)
+	assert.Equal(t, 1, res.Provider)
+}
