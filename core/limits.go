@@ -71,10 +71,9 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
 
 // withdraw gives back what the charges from the given one on have cost.
 func (g *Gate) withdraw(r *Request, d *Decision, from int) {
-	cost := g.table.Route(d.Route).Cost
-	for i := from; i < len(d.charges); i++ {
+	for i := from; i < len(d.charges); i++ { // only a request with a route has any
 		if c := &d.charges[i]; c.result.Admitted {
-			g.limiter.Withdraw(c.rule, c.id, cost, &c.result, r.Mono)
+			g.limiter.Withdraw(c.rule, c.id, g.table.Route(d.Route).Cost, &c.result, r.Mono)
 		}
 	}
 }
