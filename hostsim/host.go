@@ -51,6 +51,13 @@ func New(ctx context.Context, m *Module, opts Options) (*Host, error) {
 	if len(opts.Plugins) == 0 {
 		return nil, errors.New("hostsim: no plugins")
 	}
+	for i, p := range opts.Plugins {
+		for _, q := range opts.Plugins[:i] {
+			if p.Name == q.Name {
+				return nil, fmt.Errorf("hostsim: two plugins named %q", p.Name)
+			}
+		}
+	}
 	if err := m.checkImports(opts.Faults.MissingHostFunctions); err != nil {
 		return nil, err
 	}

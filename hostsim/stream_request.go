@@ -85,10 +85,13 @@ func (s *Stream) decodeHeaders(endStream bool) {
 // reads 2 (continue and end the stream) as a plain continue.
 func pausesHeaders(a abi.Action) bool { return a != abi.ActionContinue && a != 2 }
 
-// pause notes that a filter paused a half. A half that is paused at its headers
-// stays so.
+// pause notes that a filter paused a half. A request that is answered needs no
+// pause, and a half that is paused at its headers stays so.
 func (s *Stream) pause(h *half, state halfState) {
-	if !s.over && h.state == flowing {
+	if s.over || h == &s.request && s.answered() {
+		return
+	}
+	if h.state == flowing {
 		h.state = state
 	}
 }

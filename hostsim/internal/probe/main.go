@@ -87,6 +87,9 @@ func onConfigure(id, size uint32) uint32 {
 	}
 	say("configure request map", first(getPairs(requestHeaders)))
 	say("configure set_property", setProperty("x", "y"))
+	if string(b) == "tick" {
+		proxySetTickPeriod(1000)
+	}
 	if strings.Contains(string(b), "refuse") {
 		return 0
 	}
@@ -174,6 +177,7 @@ func onDelete(id uint32) {
 func onTick(id uint32) {
 	arena = nil
 	if paused == 0 {
+		say("tick", rank(id))
 		return
 	}
 	proxySetTickPeriod(0)
