@@ -16,9 +16,10 @@ type Store interface {
 	// next call of this Store and must not be changed. An error is a failure of the store, never a missing key.
 	Get(key string) (value []byte, v Version, err error)
 
-	// CompareAndSet writes value if the key's version still is v, and reports whether it did. With Absent it creates the
-	// key, or reports false if the key exists; it never overwrites blindly. A write gives the key a version it never
-	// had before, even if the value stays the same. The value is copied; key and value are valid during the call only.
+	// CompareAndSet writes value if the key's version still is v, and reports whether it did. v is one that Get returned for
+	// the key. With Absent it creates the key, or reports false if the key exists; it never overwrites blindly. A write
+	// gives the key a version it never had before, even if the value stays the same. Keys are never deleted. The value is
+	// copied; key and value are valid during the call only.
 	CompareAndSet(key string, value []byte, v Version) (swapped bool, err error)
 }
 
