@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"filter", []string{"filter/internal/host", "filter/internal/plugin"}},
 	{"filter/internal/host", nil},
 	{"filter/internal/shared", []string{"core", "core/**", "filter/internal/host"}},
+	{"filter/internal/shared/probe", []string{"core/ratelimit", "filter/internal/host", "filter/internal/shared"}},
 	{"filter/internal/keys", []string{"core", "core/**", "filter/internal/host", "filter/internal/shared"}},
 	{"filter/internal/plugin", []string{"core", "core/**", "filter/internal/**"}},
 	{"hostsim/abi", nil},
