@@ -26,7 +26,7 @@ const (
 	UnsupportedAlgorithm
 	// UnknownKey is a token for which not exactly one key of the provider fits. A key fits if it has the token's "kid"
 	// (where the token has one), the algorithm's key type and curve, no "alg" or this one, and for HMAC at least the
-	// hash's length. A "kid" longer than jwks.MaxKeyID fits no key.
+	// hash's length. An empty "kid" counts as none; one longer than jwks.MaxKeyID fits no key.
 	UnknownKey
 	// InvalidSignature is a signature that the one fitting key doesn't verify, an empty one included.
 	InvalidSignature
