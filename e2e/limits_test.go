@@ -19,6 +19,7 @@ import (
 // TestTwoWorkersShareOneLimit has each of 20 callers send 400 requests at once over as many connections, under the 100 per
 // 60 s of envoy.yaml.
 func TestTwoWorkersShareOneLimit(t *testing.T) {
+	t.Parallel()
 	const callers, each, limit = 20, 400, 100
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
 	named := func(b envoy.Bootstrap) error { // by default the statistics go by the port, which isn't known yet
