@@ -29,7 +29,8 @@ type Expect struct {
 	Event string `yaml:"event"`
 	// Route is the route in the event's metadata.
 	Route string `yaml:"route"`
-	// Metadata are more members of the event's metadata, Audit members of the event that aren't what the request says.
+	// Metadata are more members of the event's metadata, null for one that must be absent; Audit are members of the event that
+	// aren't what the request says.
 	Metadata map[string]any `yaml:"metadata"`
 	Audit    map[string]any `yaml:"audit"`
 	// Custom are the upstream's own events: event_type and metadata.
@@ -303,7 +304,9 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	}
 	for _, members := range []map[string]any{want.Metadata, more} {
 		for name, value := range members {
-			metadata[name] = number(value)
+			if metadata[name] = number(value); value == nil {
+				delete(metadata, name)
+			}
 		}
 	}
 	for name, value := range want.Audit {

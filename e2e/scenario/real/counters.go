@@ -56,7 +56,7 @@ func (p *Proxy) readCounters(ctx context.Context) (map[string]uint64, error) {
 		if err != nil || !scenario.Compared(name) || strings.Contains(name, "_bucket") || strings.HasSuffix(name, "_sum") {
 			continue
 		}
-		out[name] = n
+		out[name] += n // two of Envoy's stats, named in both ways, are one metric to Prometheus
 	}
 	return out, nil
 }
