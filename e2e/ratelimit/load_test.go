@@ -107,7 +107,7 @@ func (l *load) converse(ctx context.Context, random *rand.Rand) (statuses map[in
 type answer struct {
 	status     int
 	retryAfter string
-	rateLimit  string // the header of that name
+	remaining  string // X-RateLimit-Remaining
 }
 
 // readAnswer reads an HTTP/1.1 response with a content-length, as Envoy's own are (RFC 9112 §6.3).
@@ -138,8 +138,8 @@ func readAnswer(in *bufio.Reader) (a answer, err error) {
 			}
 		case "retry-after":
 			a.retryAfter = value
-		case "ratelimit":
-			a.rateLimit = value
+		case "x-ratelimit-remaining":
+			a.remaining = value
 		}
 	}
 	_, err = io.CopyN(io.Discard, in, int64(length))
