@@ -45,7 +45,7 @@ var fixed = [...]string{
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	start := len(dst)
-	dst = appendMember(dst, `,"event_id":`, m.EventID, maxField)
+	dst = appendMember(dst, `,"event_id":`, m.EventID, max(maxField, len(m.EventID))) // cut, it would name several events
 	dst = appendMember(dst, `,"reason":`, m.Reason, maxField)
 	dst = appendMember(dst, `,"route":`, m.Route, maxField)
 	dst = appendMember(dst, `,"rule":`, m.Rule, maxField)
