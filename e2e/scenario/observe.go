@@ -15,7 +15,7 @@ type Observation struct {
 	Exchanges [][]Exchange
 	// Metrics are the counters that moved, by [MetricName]; nil from a runner that left out a step, whose counts would differ.
 	Metrics map[string]uint64
-	// Log is how many audit lines went to the proxy's log at which level; nil from core, which has no log.
+	// Log is how many audit lines went to the proxy's log at which level; nil from core, which has no log, and like Metrics.
 	Log map[string]int
 }
 

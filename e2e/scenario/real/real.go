@@ -102,10 +102,10 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 	if err != nil {
 		return nil, err
 	}
-	if whole {
-		o.Metrics = moved
-	}
 	p.log(s, o, ids)
+	if o.Metrics = moved; !whole {
+		o.Metrics, o.Log = nil, nil
+	}
 	return o, nil
 }
 

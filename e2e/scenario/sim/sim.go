@@ -68,13 +68,15 @@ func Run(ctx context.Context, module *hostsim.Module, s *scenario.Scenario, issu
 			o.Exchanges[i] = append(o.Exchanges[i], *e)
 		}
 	}
-	if whole {
-		r.clock.Advance(tick)
-		o.Metrics = map[string]uint64{}
-		for name, n := range r.counters() {
-			if n != before[name] {
-				o.Metrics[name] = n - before[name]
-			}
+	if !whole {
+		o.Log = nil
+		return o, nil
+	}
+	r.clock.Advance(tick)
+	o.Metrics = map[string]uint64{}
+	for name, n := range r.counters() {
+		if n != before[name] {
+			o.Metrics[name] = n - before[name]
 		}
 	}
 	return o, nil
