@@ -81,7 +81,8 @@ func (r *Request) IP() string {
 // IsGRPC reports whether the request is gRPC.
 func (r *Request) IsGRPC() bool {
 	return slices.ContainsFunc(Fields(r.Headers), func(f Field) bool {
-		return strings.EqualFold(f.Name, "content-type") && strings.HasPrefix(f.Value, "application/grpc")
+		return strings.EqualFold(f.Name, "content-type") &&
+			(f.Value == "application/grpc" || strings.HasPrefix(f.Value, "application/grpc+"))
 	})
 }
 

@@ -82,7 +82,7 @@ func (r *runner) host(issuer *toy.Issuer) core.Host {
 	case scenario.FaultContention:
 		h.Store = contended{h.Store}
 	case scenario.FaultPanic:
-		h.Verify = func(string, []byte, []byte, []byte) (ok, handled bool) { panic("a fault, injected") }
+		h.Store = panicking{h.Store}
 	case scenario.FaultNoKeys:
 		h.Remote = remote{}
 	default:
@@ -98,6 +98,11 @@ func (r *runner) host(issuer *toy.Issuer) core.Host {
 type contended struct{ ratelimit.Store }
 
 func (contended) CompareAndSet(string, []byte, ratelimit.Version) (bool, error) { return false, nil }
+
+// panicking is a store with a bug.
+type panicking struct{ ratelimit.Store }
+
+func (panicking) Get(string) ([]byte, ratelimit.Version, error) { panic("a fault, injected") }
 
 // remote has fetched the issuer's keys, or has failed to.
 type remote struct{ set *jwks.Set }
