@@ -7,14 +7,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // skewOf returns by how much the wall clock and the monotonic one have run apart while f ran, at most. The limiter lives by the
 // latter, Envoy's log by the former. They are the kernel's, the same for all processes. A wall clock is slewed by some
 // hundred parts in a million (adjtimex(2)), so looking every few milliseconds misses nanoseconds; one that is set shows up whole.
-func skewOf(f func()) time.Duration {
-	ctx, cancel := context.WithCancel(context.Background())
+func skewOf(t *testing.T, f func()) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	var lowest, highest time.Duration
+	looks := 0
 	start := time.Now()
 	look := func() {
 		before := time.Now()
@@ -24,6 +27,7 @@ func skewOf(f func()) time.Duration {
 		}
 		apart := seen.Round(0).Sub(start.Round(0)) - seen.Sub(start)
 		lowest, highest = min(lowest, apart), max(highest, apart)
+		looks++
 	}
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -37,6 +41,7 @@ func skewOf(f func()) time.Duration {
 	f()
 	cancel()
 	watch.Wait()
+	require.Positive(t, looks)
 	return highest - lowest + 2*precision
 }
 
@@ -44,7 +49,11 @@ func skewOf(f func()) time.Duration {
 const precision = 2 * time.Microsecond
 
 func TestSkewOfClocksThatRunAlikeIsSmall(t *testing.T) {
-	skew := skewOf(func() { time.Sleep(50 * time.Millisecond) })
+	skew := skewOf(t, func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		<-ctx.Done()
+	})
 	assert.Positive(t, skew)
 	assert.Less(t, skew, time.Millisecond, "the wall clock was set while the test ran")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/hostsim"
+	"gatehouse/hostsim/abi"
 	"gatehouse/hostsim/hostsimtest"
 )
 
@@ -130,6 +131,33 @@ func TestSixteenLostWritesAreContention(t *testing.T) {
 				assert.Equal(t, remaining, next.Get("x-ratelimit-remaining"), "contention charges nothing")
 			}
 		})
+	}
+}
+
+// TestSharedDataThatFailsIsContention has the host refuse to read or to write.
+func TestSharedDataThatFailsIsContention(t *testing.T) {
+	for _, call := range []string{"proxy_get_shared_data", "proxy_set_shared_data"} {
+		for _, c := range []struct {
+			choice string
+			status int
+		}{{"deny", http.StatusServiceUnavailable}, {"allow", http.StatusOK}} {
+			t.Run(call+", "+c.choice, func(t *testing.T) {
+				failing := false
+				s := simulate(t, limited(object{
+					"name": "r", "max_requests": 5, "window_seconds": 60, "on_contention": c.choice,
+				}), func(h hostsim.HostCall) (f hostsim.Fault) {
+					if failing && h.Name == call && isBucket(h.Subject) {
+						f.Status = abi.InternalFailure
+					}
+					return f
+				})
+				failing = true
+				assert.Equal(t, c.status, status(t, s.get(0, "/", "k")))
+				failing = false
+				assert.Equal(t, "4", s.get(0, "/", "k").Get("x-ratelimit-remaining"), "nothing was charged")
+				assert.EqualValues(t, 1, s.counter("gatehouse_rate_limit_decisions_total.rule.r.decision.contention"))
+			})
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func TestWithdrawalsNeverOverAdmit(t *testing.T) {
 	}, bracketed(logPath))
 
 	var sent result
-	skew := skewOf(func() {
+	skew := skewOf(t, func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		l := load{address: p.Address("gate"), connections: 64, request: func(dst []byte, random *rand.Rand) []byte {
