@@ -115,7 +115,7 @@ func (c *foreignClaim) appendValue(dst, value []byte) []byte {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return append(dst, "null"...)
 		}
-		return strconv.AppendFloat(dst, f, 'g', -1, 64)
+		return appendNumber(dst, f)
 	case len(value) == 1 && value[0] <= 1:
 		return strconv.AppendBool(dst, value[0] == 1)
 	}
@@ -123,6 +123,16 @@ func (c *foreignClaim) appendValue(dst, value []byte) []byte {
 		return list
 	}
 	return appendText(dst, string(value))
+}
+
+// appendNumber writes a number as issuers do (ECMA-262 §6.1.6.1.20): with an exponent only where it is very large or small. A
+// header or an event that shows a claim is to show the same, whoever verified the token.
+func appendNumber(dst []byte, f float64) []byte {
+	format := byte('f')
+	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
 func number(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
