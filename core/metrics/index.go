@@ -44,6 +44,9 @@ func (t *Table) Evictions(rule int) int { return t.evicted + rule }
 // FetchSuccess counts JWK Sets fetched.
 func (t *Table) FetchSuccess(provider int) int { return t.FetchFailure(provider) + 1 }
 
+// FetchPartial counts JWK Sets fetched that are used, but have keys that can't be.
+func (t *Table) FetchPartial(provider int) int { return t.FetchFailure(provider) + 2 }
+
 // FetchFailure counts fetches that brought no readable JWK Set.
 func (t *Table) FetchFailure(provider int) int { return t.fetches + provider*len(fetchResults) }
 

@@ -69,6 +69,7 @@ func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 	for i, provider := range l.Providers {
 		value := metrics.LabelValue(provider)
 		all["gatehouse_jwks_fetches_total provider="+value+" result=success"] = t.FetchSuccess(i)
+		all["gatehouse_jwks_fetches_total provider="+value+" result=partial"] = t.FetchPartial(i)
 		all["gatehouse_jwks_fetches_total provider="+value+" result=failure"] = t.FetchFailure(i)
 		all["gatehouse_jwks_age_seconds provider="+value] = t.KeysAge(i)
 	}

@@ -69,6 +69,6 @@ var events = [...]string{
 // The values of the other labels, in the order of their metrics' indexes.
 var (
 	cacheResults   = [...]string{"miss", "hit"}
-	fetchResults   = [...]string{"failure", "success"}
+	fetchResults   = [...]string{"failure", "success", "partial"}
 	limitDecisions = [...]string{"admitted", "limited", "shadow_limited", "contention"}
 )

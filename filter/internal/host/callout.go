@@ -19,9 +19,9 @@ type Answer struct {
 // Get sends a GET request through one of the proxy's clusters and calls done with the answer, of whose body at most maxBody
 // bytes are taken: a longer one is an Answer with Status 0. It must be called within a plugin's own context (Start, Tick):
 // the SDK drops answers for streams that have ended.
-func Get(cluster, authority, path string, timeoutMilliseconds uint32, maxBody int, done func(Answer)) error {
+func Get(cluster, scheme, authority, path string, timeoutMilliseconds uint32, maxBody int, done func(Answer)) error {
 	headers := [][2]string{
-		{":method", "GET"}, {":path", path}, {":authority", authority}, {":scheme", "http"},
+		{":method", "GET"}, {":path", path}, {":authority", authority}, {":scheme", scheme},
 		{"accept", "application/jwk-set+json, application/json"}, {"user-agent", "gatehouse"},
 	}
 	_, err := proxywasm.DispatchHttpCall(cluster, headers, nil, nil, timeoutMilliseconds, func(numHeaders, bodySize, _ int) {

@@ -1,11 +1,11 @@
 //go:build wasip1
 
-// Package keys fetches JWK Sets through the proxy's clusters. One worker fetches for all: who wins a lease in the shared data.
-// All others, the fetcher included, take the set from there. In a VM without a vm_id, where other plugins could write the
-// shared data, each VM fetches for itself.
 package keys
 
 import (
+	"bytes"
+
+	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -13,17 +13,20 @@ import (
 	"gatehouse/filter/internal/shared"
 )
 
-// HurryMilliseconds is the tick while requests wait for keys.
-const HurryMilliseconds = 20
+// Outcome is how a fetch ended.
+type Outcome uint8
 
-const second = 1_000_000_000
+// The outcomes. A Partial set is used, but has keys that can't be.
+const (
+	Failure Outcome = iota
+	Success
+	Partial
+)
 
 // Owner is told what happens.
 type Owner interface {
-	// Hurry asks for the next ticks to come every HurryMilliseconds, or as usual again.
-	Hurry(soon bool)
 	// Fetched says how a fetch of this worker's ended.
-	Fetched(provider int, ok bool)
+	Fetched(provider int, how Outcome)
 	// Aged says how old a provider's set is.
 	Aged(provider int, seconds int64)
 }
@@ -36,15 +39,15 @@ type Keys struct {
 }
 
 type provider struct {
-	index   int
-	name    string
-	remote  *config.Remote
-	key     string // in the store
-	rec     record
-	version ratelimit.Version
-	set     *jwks.Set
-	setSeq  uint32
-	wanted  bool // a request asked for a key that the set lacks
+	schedule
+	index  int
+	name   string
+	key    string // in the store
+	rec    record // as last seen, without body
+	set    *jwks.Set
+	setSeq uint32
+	wanted bool   // a request asked for a key that the set lacks
+	warned string // of these keys, which can't be used
 }
 
 // New prepares a configuration's remote providers and takes what sets there already are.
@@ -53,21 +56,17 @@ func New(cfg *config.Config, owner Owner) *Keys {
 	if id, _ := host.Property(host.NewPath("plugin_vm_id")); len(id) == 0 {
 		k.store = ratelimit.NewMemoryStore()
 	}
-	now := host.Monotonic()
-	remote, missing := false, false
 	for i := range cfg.Tokens.Providers {
 		c := &cfg.Tokens.Providers[i]
 		if c.Remote == nil {
 			continue
 		}
-		remote = true
-		p := &provider{index: i, name: c.Name, remote: c.Remote, key: "gatehouse/keys/1/" + c.Remote.Cluster + " " + c.Remote.URI}
+		p := &provider{
+			schedule: schedule{c.Remote}, index: i, name: c.Name,
+			key: core.Namespace + "keys/" + c.Remote.Cluster + " " + c.Remote.URI,
+		}
 		k.providers[i] = p
-		k.look(p, now)
-		missing = missing || p.set == nil
-	}
-	if remote && missing {
-		owner.Hurry(true)
+		k.look(p, host.Monotonic())
 	}
 	return k
 }
@@ -75,37 +74,28 @@ func New(cfg *config.Config, owner Owner) *Keys {
 // Keys implements core.RemoteKeys.
 func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 
-// Want implements core.RemoteKeys.
+// Want implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
+// in vain.
 func (k *Keys) Want(i int, now int64) bool {
 	p := k.providers[i]
 	switch {
-	case p.set == nil, p.underWay(now):
-	case !p.refetchable(now):
-		return false
-	default:
+	case p.set == nil, p.rec.underWay(now):
+		return true
+	case p.refetchable(&p.rec, now):
 		p.wanted = true
+		return true
 	}
-	k.owner.Hurry(true)
-	return true
+	return false
 }
 
 // Pending reports whether waiting for a provider's keys may still help.
 func (k *Keys) Pending(i int, now int64) bool {
 	p := k.providers[i]
-	return p.set == nil || p.wanted || p.underWay(now)
+	return p.set == nil || p.wanted || p.rec.underWay(now)
 }
 
 // Deadline is how long a request that arrived at now waits for a provider's keys at most.
-func (k *Keys) Deadline(i int, now int64) int64 {
-	return now + k.providers[i].remote.TimeoutSeconds*second
-}
-
-func (p *provider) underWay(now int64) bool { return now < p.rec.leaseUntil }
-
-// refetchable bounds the fetches that unknown key ids cause, however many workers or forged tokens ask.
-func (p *provider) refetchable(now int64) bool {
-	return p.rec.lastAttempt == 0 || now-p.rec.lastAttempt >= p.remote.MinRefetchSeconds*second
-}
+func (k *Keys) Deadline(i int, now int64) int64 { return now + k.providers[i].timeout() }
 
 // Tick takes what other workers fetched, and fetches what is due.
 func (k *Keys) Tick(now int64) {
@@ -114,8 +104,7 @@ func (k *Keys) Tick(now int64) {
 			continue
 		}
 		k.look(p, now)
-		due := now >= p.rec.next || p.wanted && p.refetchable(now)
-		if due && !p.underWay(now) {
+		if p.ripe(&p.rec, now) {
 			k.fetch(p, now)
 		}
 		p.wanted = false
@@ -125,38 +114,53 @@ func (k *Keys) Tick(now int64) {
 	}
 }
 
-// look reads the shared record and set.
+// ripe reports whether a fetch should begin.
+func (p *provider) ripe(r *record, now int64) bool {
+	return !r.underWay(now) && (p.due(r, now) || p.wanted && p.refetchable(r, now))
+}
+
+// look takes the shared record, and the set in it if it is new.
 func (k *Keys) look(p *provider, now int64) {
-	value, version, err := k.store.Get(p.key)
-	if err != nil {
-		return
-	}
-	p.version = version
-	p.rec, _ = decode(value)
-	if p.rec.fetchedAt > now || p.rec.leaseUntil > now+2*p.lease() {
-		p.rec = record{} // not this process's clock: not our record
-	}
-	if p.rec.seq != p.setSeq && p.rec.seq != 0 {
-		k.adopt(p)
-	}
-	// The set outlives the moment at which it should have been replaced by max_stale_seconds.
-	if p.set != nil && now-p.rec.fetchedAt > (p.remote.RefreshSeconds+p.remote.MaxStaleSeconds)*second {
-		host.Log(host.Error, "gatehouse: the JWK Set of provider "+p.name+" is too old to be used any longer")
-		p.set = nil
+	if value, _, err := k.store.Get(p.key); err == nil {
+		p.take(decode(value, now), now)
 	}
 }
 
-func (p *provider) lease() int64 { return (p.remote.TimeoutSeconds + 1) * second }
+// update changes the shared record by compare-and-set, unless change says no. It reports whether it has.
+func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
+	for range ratelimit.Tries {
+		value, version, err := k.store.Get(p.key)
+		if err != nil {
+			return false
+		}
+		rec := decode(value, now)
+		if !change(&rec) {
+			p.take(rec, now)
+			return false
+		}
+		ok, err := k.store.CompareAndSet(p.key, rec.encode(), version)
+		switch {
+		case err != nil:
+			return false
+		case ok:
+			p.take(rec, now)
+			return true
+		}
+	}
+	return false
+}
 
-// adopt takes the set that the record speaks of.
-func (k *Keys) adopt(p *provider) {
-	value, _, err := k.store.Get(p.key + " set")
-	if err != nil || len(value) < 4 || le32(value) != p.rec.seq {
-		return // being written; the next tick will see it whole
+// take makes a record the one last seen, and its set the provider's.
+func (p *provider) take(rec record, now int64) {
+	if rec.seq != 0 && rec.seq != p.setSeq {
+		if set, err := jwks.Parse(bytes.Clone(rec.body)); err == nil {
+			p.set, p.setSeq = set, rec.seq
+		}
 	}
-	set, err := jwks.Parse(append([]byte(nil), value[4:]...))
-	if err != nil {
-		return
+	rec.body = nil
+	p.rec = rec
+	if p.set != nil && p.stale(&rec, now) {
+		host.Log(host.Error, "gatehouse: provider "+p.name+": its JWK Set is older than max_stale_seconds and no longer used")
+		p.set = nil
 	}
-	p.set, p.setSeq = set, p.rec.seq
 }

@@ -1,45 +1,60 @@
-//go:build wasip1
-
 package keys
 
 import "encoding/binary"
 
-// record is what all workers know about one provider's JWK Set. Moments are monotonic nanoseconds, the same clock for all
-// workers of a process.
+// record is what all workers know about one provider's JWK Set, as one value in the store: whoever reads it has all of it.
+// Moments are monotonic nanoseconds, by the same clock for all workers of a process.
 type record struct {
 	seq         uint32 // of the set; 0 before the first
 	failures    uint32 // since the last success
+	maxAge      int32  // for how many seconds its answer called the set fresh; unsaid for not at all
 	fetchedAt   int64  // the set's
-	next        int64  // when to fetch again
 	lastAttempt int64  // when a fetch was last begun; 0 for never
 	leaseUntil  int64  // a fetch is under way until then at most; 0 for none
+	body        []byte // the set as fetched; may be the store's memory
 }
 
 const (
-	recordVersion = 1
-	recordBytes   = 1 + 2*4 + 4*8
+	unsaid        = -1
+	recordVersion = 2
+	headerBytes   = 1 + 3*4 + 3*8
 )
 
+// future is by how much a moment may lie ahead: other workers write theirs while this one looks at its clock. What is
+// further ahead was written by something else, and could keep the set from ever being fetched again.
+const future = maxTimeout + 60*second
+
 func (r *record) encode() []byte {
-	b := make([]byte, 0, recordBytes)
+	b := make([]byte, 0, headerBytes+len(r.body))
 	b = append(b, recordVersion)
-	b = binary.LittleEndian.AppendUint32(b, r.seq)
-	b = binary.LittleEndian.AppendUint32(b, r.failures)
-	for _, t := range [...]int64{r.fetchedAt, r.next, r.lastAttempt, r.leaseUntil} {
+	for _, n := range [...]uint32{r.seq, r.failures, uint32(r.maxAge)} {
+		b = binary.LittleEndian.AppendUint32(b, n)
+	}
+	for _, t := range [...]int64{r.fetchedAt, r.lastAttempt, r.leaseUntil} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(t))
 	}
-	return b
+	return append(b, r.body...)
 }
 
-// decode reads a record; what isn't one of this version is as good as none.
-func decode(b []byte) (r record, ok bool) {
-	if len(b) != recordBytes || b[0] != recordVersion {
-		return record{}, false
+// decode reads a record; what isn't one is as good as none. The body is a part of b.
+func decode(b []byte, now int64) record {
+	none := record{maxAge: unsaid}
+	if len(b) < headerBytes || b[0] != recordVersion {
+		return none
 	}
+	var r record
 	r.seq = binary.LittleEndian.Uint32(b[1:])
 	r.failures = binary.LittleEndian.Uint32(b[5:])
-	for i, t := range [...]*int64{&r.fetchedAt, &r.next, &r.lastAttempt, &r.leaseUntil} {
-		*t = int64(binary.LittleEndian.Uint64(b[9+8*i:]))
+	r.maxAge = int32(binary.LittleEndian.Uint32(b[9:]))
+	for i, t := range [...]*int64{&r.fetchedAt, &r.lastAttempt, &r.leaseUntil} {
+		*t = int64(binary.LittleEndian.Uint64(b[13+8*i:]))
+		if *t < 0 || *t > now+future {
+			return none
+		}
 	}
-	return r, true
+	r.body = b[headerBytes:]
+	return r
 }
+
+// underWay reports whether a worker fetches.
+func (r *record) underWay(now int64) bool { return now < r.leaseUntil }

@@ -15,9 +15,6 @@ import (
 	"gatehouse/filter/internal/shared"
 )
 
-// tickMilliseconds is how often counters go to the proxy, which may lag by a second, and keys are looked after.
-const tickMilliseconds = 500
-
 // plugin is one plugin instance in one VM.
 type plugin struct {
 	id      uint32
@@ -26,6 +23,7 @@ type plugin struct {
 	keys    *keys.Keys
 	metrics metrics
 	waiting []*stream
+	tick    uint32 // milliseconds
 	free    []*stream
 	req     core.Request // scratch
 	foreign []foreignClaims
@@ -52,7 +50,7 @@ func (p *plugin) Start(doc []byte) bool {
 	for _, w := range cfg.Warnings {
 		host.Log(host.Warn, "gatehouse: configuration: "+w)
 	}
-	host.SetTick(tickMilliseconds)
+	p.pace(hurryMilliseconds) // the first fetch is due
 	host.Log(host.Info, "gatehouse: started; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+", Go's own crypto the others")
 	return true
 }
@@ -100,33 +98,22 @@ func (p *plugin) Tick() {
 	p.gate.Flush(p.metrics.add, p.metrics.observe)
 }
 
-// Hurry implements keys.Owner: the next tick is to come soon.
-func (p *plugin) Hurry(soon bool) {
-	if soon {
-		host.SetTick(keys.HurryMilliseconds)
-	} else {
-		host.SetTick(tickMilliseconds)
-	}
-}
-
 // Fetched implements keys.Owner.
-func (p *plugin) Fetched(provider int, ok bool) {
-	if p.gate == nil {
-		return
-	}
+func (p *plugin) Fetched(provider int, how keys.Outcome) {
 	table := p.gate.Metrics()
-	if ok {
-		p.gate.Count(table.FetchSuccess(provider), 1)
-	} else {
-		p.gate.Count(table.FetchFailure(provider), 1)
+	metric := table.FetchFailure(provider)
+	switch how {
+	case keys.Success:
+		metric = table.FetchSuccess(provider)
+	case keys.Partial:
+		metric = table.FetchPartial(provider)
 	}
+	p.gate.Count(metric, 1)
 }
 
 // Aged implements keys.Owner.
 func (p *plugin) Aged(provider int, seconds int64) {
-	if p.gate != nil {
-		p.metrics.set(p.gate.Metrics().KeysAge(provider), uint64(max(seconds, 0)))
-	}
+	p.metrics.set(p.gate.Metrics().KeysAge(provider), uint64(max(seconds, 0)))
 }
 
 // NewStream implements host.Plugin.

@@ -7,6 +7,21 @@ import "gatehouse/filter/internal/host"
 // maxWaiting bounds the requests that one worker holds while keys are fetched.
 const maxWaiting = 1024
 
+// Counters go to the proxy, where they may lag by a second, and keys are looked after at every tick. While requests wait for
+// keys, ticks come faster.
+const (
+	tickMilliseconds  = 500
+	hurryMilliseconds = 20
+)
+
+// pace sets the time between ticks.
+func (p *plugin) pace(milliseconds uint32) {
+	if milliseconds != p.tick {
+		p.tick = milliseconds
+		host.SetTick(milliseconds)
+	}
+}
+
 // hold makes a request wait for its provider's keys; false when too many wait already.
 func (p *plugin) hold(s *stream, now int64) bool {
 	if len(p.waiting) >= maxWaiting {
@@ -14,6 +29,7 @@ func (p *plugin) hold(s *stream, now int64) bool {
 	}
 	s.deadline = p.keys.Deadline(s.decision.WaitFor, now)
 	p.waiting = append(p.waiting, s)
+	p.pace(hurryMilliseconds)
 	return true
 }
 
@@ -34,6 +50,7 @@ func (p *plugin) forget(s *stream) {
 // resume goes on with the requests that need not, or may not, wait any longer.
 func (p *plugin) resume(now int64) {
 	if len(p.waiting) == 0 {
+		p.pace(tickMilliseconds)
 		return
 	}
 	kept := p.waiting[:0]
@@ -51,7 +68,7 @@ func (p *plugin) resume(now int64) {
 		s.deadline = 0
 		host.Within(s.id, s.resume)
 	}
-	host.Within(p.id, func() { p.Hurry(len(kept) > 0) })
+	host.Within(p.id, func() {}) // the tick's own context again
 }
 
 // resume is RequestHeaders' second half, when the keys are there or won't come.
