@@ -368,3 +368,11 @@ func shown(v any, there bool) string {
 	}
 	return fmt.Sprintf("%#v", v)
 }
+
+// Kind is a caller's: human, machine, unknown, anonymous, or "" for one who isn't known.
+func (s *Scenario) Kind(who string) string {
+	if who == anonymous {
+		return anonymous
+	}
+	return s.common.Callers[who].Kind
+}

@@ -1,0 +1,141 @@
+package native_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/core"
+	"gatehouse/core/audit"
+	"gatehouse/core/caller"
+	"gatehouse/core/config"
+	"gatehouse/core/metrics"
+	"gatehouse/e2e/scenario"
+)
+
+func load(t *testing.T) []*scenario.Scenario {
+	t.Helper()
+	all, err := scenario.Load("../../testdata/scenarios")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(all), 60)
+	return all
+}
+
+// TestEveryFieldOfTheConfigurationIsInAScenario takes the fields from the table that the parser, the schema and the reference
+// are made from.
+func TestEveryFieldOfTheConfigurationIsInAScenario(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range load(t) {
+		doc, err := s.PluginConfig([]byte(`{"keys":[]}`))
+		require.NoError(t, err)
+		var value any
+		require.NoError(t, json.Unmarshal(doc, &value))
+		collect(config.Fields(), value, "", used)
+	}
+	wanted := map[string]bool{}
+	fields(config.Fields(), "", wanted)
+	require.Greater(t, len(wanted), 60)
+	for field := range wanted {
+		assert.True(t, used[field], "no scenario has %s", field)
+	}
+}
+
+// fields lists the paths of all fields, and after "=" the values of those with a list of allowed values.
+func fields(s *config.Shape, path string, into map[string]bool) {
+	for _, value := range s.Enum {
+		into[path+"="+value] = true
+	}
+	for _, f := range s.Fields {
+		into[path+"."+f.Name] = true
+		fields(f.Shape, path+"."+f.Name, into)
+	}
+	if s.Element != nil {
+		fields(s.Element, path+"[]", into)
+	}
+	for _, either := range s.Either {
+		fields(either, path, into)
+	}
+}
+
+// collect lists what a configuration has of them.
+func collect(s *config.Shape, value any, path string, into map[string]bool) {
+	switch value := value.(type) {
+	case string:
+		into[path+"="+value] = true
+	case []any:
+		for _, element := range value {
+			if s.Element != nil {
+				collect(s.Element, element, path+"[]", into)
+			}
+		}
+	case map[string]any:
+		for _, f := range s.Fields {
+			if member, ok := value[f.Name]; ok {
+				into[path+"."+f.Name] = true
+				collect(f.Shape, member, path+"."+f.Name, into)
+			}
+		}
+		if s.Type == config.Map {
+			for _, member := range value {
+				collect(s.Element, member, path+"[]", into)
+			}
+		}
+	}
+	for _, either := range s.Either {
+		collect(either, value, path, into)
+	}
+}
+
+// seen are the scenarios' expectations.
+type seen struct {
+	reasons, details, events, callers, wouldBe map[string]bool
+}
+
+func expectations(t *testing.T) seen {
+	t.Helper()
+	s := seen{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for _, sc := range load(t) {
+		for i := range sc.Steps {
+			e := sc.Steps[i].Expect
+			s.reasons[e.Reason], s.details[e.Reason+": "+e.Detail], s.events[e.Event] = true, true, true
+			s.callers[sc.Kind(e.Who)] = true
+			if len(e.Custom) > 0 {
+				s.events[audit.TypeCustom.String()] = true
+			}
+			if word, ok := e.Metadata["would_be"].(string); ok {
+				s.wouldBe[word] = true
+			}
+		}
+	}
+	return s
+}
+
+func TestEveryReasonIsInAScenario(t *testing.T) {
+	s := expectations(t)
+	for i := 1; i < metrics.NumDecisions; i++ { // which are None and all reasons
+		r := core.Reason(i)
+		assert.True(t, s.details[r.String()+": "+r.Detail()], "no scenario is refused for %s with %q", r, r.Detail())
+		delete(s.reasons, r.String())
+	}
+	delete(s.reasons, "")
+	assert.Empty(t, s.reasons, "reasons that there are not")
+	assert.Greater(t, len(s.wouldBe), 3)
+}
+
+func TestEveryTypeOfEventIsInAScenario(t *testing.T) {
+	s := expectations(t)
+	for _, kind := range []audit.Type{audit.TypeAuthSuccess, audit.TypeAuthFailure, audit.TypeAccessDenied, audit.TypeRateLimited,
+		audit.TypeRequest, audit.TypeRequestError, audit.TypeCustom} { // admin_action is the admin API's
+		assert.True(t, s.events[kind.String()], "no scenario causes %s", kind)
+	}
+	assert.True(t, s.events["none"], "no scenario causes no event")
+}
+
+func TestEveryKindOfCallerIsInAScenario(t *testing.T) {
+	s := expectations(t)
+	for _, kind := range []caller.Kind{caller.Human, caller.Machine, caller.Unknown, caller.Anonymous} {
+		assert.True(t, s.callers[kind.String()], "no scenario has a caller that is %s", kind)
+	}
+}
