@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"gatehouse/cmd/gatehouse/internal/demo"
 )
 
 func main() {
@@ -41,7 +43,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(checkCommand(), tokenCommand(), explainCommand(), versionCommand())
+	root.AddCommand(demo.Command(), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -2,9 +2,9 @@ package demo
 
 import "github.com/spf13/cobra"
 
-// Command returns the command `demo`, with embedded as the host that runs the filter where no Envoy is asked for.
-func Command(embedded Gate) *cobra.Command {
-	o := Options{Embedded: embedded}
+// Command returns the command `demo`.
+func Command() *cobra.Command {
+	var o Options
 	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the filter between a toy issuer and a toy upstream, with commands to paste",

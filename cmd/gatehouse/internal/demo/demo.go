@@ -28,8 +28,6 @@ const (
 type Options struct {
 	// Envoy runs the filter in real Envoy instead of the embedded host.
 	Envoy bool
-	// Embedded is the embedded host; required unless Envoy is set.
-	Embedded Gate
 	// Dir is the repository's directory; empty for the one around the working directory.
 	Dir string
 	// Wasm is the filter's module; empty for dist/gatehouse.wasm in Dir.
@@ -39,6 +37,8 @@ type Options struct {
 	// Err receives progress lines.
 	Err io.Writer
 
+	// gate, if not nil, is used instead, for tests.
+	gate Gate
 	// freePorts runs everything at free ports instead of those of envoy.yaml, for tests.
 	freePorts bool
 }
@@ -73,9 +73,13 @@ func run(ctx context.Context, o Options) (err error) {
 	defer upstream.Stop()
 	setup.Clusters = map[string]string{"idp": issuer.Address(), "upstream": upstream.Address()}
 
-	gate := o.Embedded
-	if o.Envoy {
+	gate := o.gate
+	switch {
+	case gate != nil:
+	case o.Envoy:
 		gate = &inEnvoy{freePorts: o.freePorts}
+	default:
+		gate = &inProcess{}
 	}
 	defer func() { err = errors.Join(err, gate.Stop()) }()
 	address, err := gate.Start(ctx, setup)
@@ -121,7 +125,7 @@ func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
 		return Setup{}, "", err
 	}
 	setup = Setup{
-		Dir: o.Dir, Wasm: o.Wasm, Config: config, Listen: addresses[gateListener], Clusters: map[string]string{}, Audit: out.print,
+		Dir: o.Dir, Wasm: o.Wasm, Config: config, Listen: addresses[gateListener], Admin: addresses[""], Clusters: map[string]string{}, Audit: out.print,
 		Logf: func(format string, args ...any) { _, _ = fmt.Fprintf(o.Err, format+"\n", args...) },
 	}
 	for _, cluster := range []string{"idp", "upstream"} {
@@ -132,14 +136,14 @@ func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
 	issuer = "http://" + setup.Clusters["idp"]
 	if o.freePorts {
 		const free = "127.0.0.1:0"
-		setup.Listen, setup.Clusters = free, map[string]string{"idp": free, "upstream": free}
+		setup.Listen, setup.Admin, setup.Clusters = free, free, map[string]string{"idp": free, "upstream": free}
 		return setup, issuer, nil
 	}
 	needed := []need{
 		{setup.Clusters["idp"], "the issuer"}, {setup.Clusters["upstream"], "the upstream"}, {setup.Listen, "the gate"},
+		{setup.Admin, "the metrics"},
 	}
 	if o.Envoy {
-		needed = append(needed, need{addresses[""], "Envoy's admin API"})
 		for listener, address := range addresses {
 			if listener != "" && listener != gateListener {
 				needed = append(needed, need{address, "the listener " + listener})

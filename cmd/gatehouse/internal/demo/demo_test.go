@@ -94,7 +94,7 @@ func repository(t *testing.T, held ...string) (dir string, moved map[string]stri
 func TestAnAddressInUseIsNamedInOneLine(t *testing.T) {
 	for port, use := range map[string]string{
 		"10080": "the issuer", "10081": "the upstream", "10000": "the gate",
-		"10001": "the listener gate_envoy_jwt", "9901": "Envoy's admin API",
+		"10001": "the listener gate_envoy_jwt", "9901": "the metrics",
 	} {
 		t.Run(use, func(t *testing.T) {
 			dir, moved := repository(t, port)
@@ -105,13 +105,17 @@ func TestAnAddressInUseIsNamedInOneLine(t *testing.T) {
 }
 
 func TestTheDemoRunsUntilItIsEndedAndLeavesNothingBehind(t *testing.T) {
-	dir, moved := repository(t, "10001", "9901") // which only Envoy needs
+	dir, moved := repository(t, "10001") // which only Envoy needs
 	gate := newFakeGate()
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, progress bytes.Buffer
-	ended := make(chan error)
-	go func() { ended <- Run(ctx, Options{Embedded: gate, Dir: dir, Out: &out, Err: &progress}) }()
-	<-gate.started
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, Options{gate: gate, Dir: dir, Out: &out, Err: &progress}) }()
+	select {
+	case <-gate.started:
+	case err := <-ended:
+		require.FailNow(t, "the demo ended too early", "%v", err)
+	}
 	for _, url := range []string{"http://" + moved["10080"] + "/jwks.json", "http://" + moved["10081"] + "/"} {
 		response, err := http.Get(url)
 		require.NoError(t, err)
@@ -137,7 +141,7 @@ func TestAGateThatEndsByItselfEndsTheDemo(t *testing.T) {
 	dir, _ := repository(t)
 	gate := newFakeGate()
 	go func() { <-gate.started; close(gate.done) }()
-	err := Run(t.Context(), Options{Embedded: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+	err := Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
 	require.EqualError(t, err, "it ended by itself")
 }
 
@@ -145,7 +149,7 @@ func TestAGateThatDoesNotStartIsTheError(t *testing.T) {
 	dir, moved := repository(t)
 	gate := newFakeGate()
 	gate.refuse = errors.New("refused")
-	err := Run(t.Context(), Options{Embedded: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+	err := Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
 	require.EqualError(t, err, "refused")
 	assert.Equal(t, 1, gate.stopped)
 	require.NoError(t, inUse([]need{{moved["10080"], "the issuer"}, {moved["10081"], "the upstream"}}))
@@ -154,13 +158,13 @@ func TestAGateThatDoesNotStartIsTheError(t *testing.T) {
 func TestAMissingFilterIsNamedWithTheRemedy(t *testing.T) {
 	dir, _ := repository(t)
 	require.NoError(t, os.Remove(filepath.Join(dir, "dist", "gatehouse.wasm")))
-	err := Run(t.Context(), Options{Embedded: newFakeGate(), Dir: dir, Out: io.Discard, Err: io.Discard})
+	err := Run(t.Context(), Options{gate: newFakeGate(), Dir: dir, Out: io.Discard, Err: io.Discard})
 	require.ErrorContains(t, err, "`make build` makes it")
 	require.ErrorContains(t, err, filepath.Join(dir, "dist", "gatehouse.wasm"))
 }
 
 func TestOutsideTheRepositoryTheDirectoryMustBeNamed(t *testing.T) {
 	t.Chdir(t.TempDir())
-	err := Run(t.Context(), Options{Embedded: newFakeGate(), Out: io.Discard, Err: io.Discard})
+	err := Run(t.Context(), Options{gate: newFakeGate(), Out: io.Discard, Err: io.Discard})
 	require.ErrorContains(t, err, "name its directory by --dir")
 }

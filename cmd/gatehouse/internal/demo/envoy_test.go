@@ -22,12 +22,17 @@ import (
 	"gatehouse/e2e/envoy"
 )
 
-// asDemo tells this test binary to be the demo in Envoy, with the filter at the path that it holds.
-const asDemo = "GATEHOUSE_TEST_DEMO"
+// asDemo tells this test binary to be the demo, with the filter at the path that it holds; in Envoy if inRealEnvoy is set.
+const (
+	asDemo      = "GATEHOUSE_TEST_DEMO"
+	inRealEnvoy = "GATEHOUSE_TEST_DEMO_ENVOY"
+)
 
 func TestMain(m *testing.M) {
 	if wasm := os.Getenv(asDemo); wasm != "" {
-		err := Run(context.Background(), Options{Envoy: true, Wasm: wasm, Out: os.Stdout, Err: os.Stderr, freePorts: true})
+		err := Run(context.Background(), Options{
+			Envoy: os.Getenv(inRealEnvoy) != "", Wasm: wasm, Out: os.Stdout, Err: os.Stderr, freePorts: true,
+		})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -47,13 +52,16 @@ type demo struct {
 }
 
 // startDemo starts the demo as a process of its own and returns once it has printed its text.
-func startDemo(t *testing.T) *demo {
+func startDemo(t *testing.T, inEnvoy bool) *demo {
 	t.Helper()
-	envoy.ForTest(t)
 	wasm, err := filter()
 	require.NoError(t, err)
 	d := &demo{Cmd: exec.Command(os.Args[0]), stdout: envoy.NewLog(), stderr: envoy.NewLog()}
 	d.Env = append(os.Environ(), asDemo+"="+wasm)
+	if inEnvoy {
+		envoy.ForTest(t)
+		d.Env = append(d.Env, inRealEnvoy+"=1")
+	}
 	d.Stdout, d.Stderr = d.stdout, d.stderr
 	require.NoError(t, d.Start())
 	t.Cleanup(func() { // the error of either says that it has ended already
@@ -73,7 +81,12 @@ var statusLine = regexp.MustCompile(`(?m)^HTTP/1\.1 (\d{3}) `)
 // TestEachPrintedLineShowsWhatItPromises pastes what the demo prints into a shell, line by line, and reads the audit lines that come
 // of it.
 func TestEachPrintedLineShowsWhatItPromises(t *testing.T) {
-	d := startDemo(t)
+	t.Run("embedded", func(t *testing.T) { eachPrintedLine(t, false) })
+	t.Run("envoy", func(t *testing.T) { eachPrintedLine(t, true) })
+}
+
+func eachPrintedLine(t *testing.T, inEnvoy bool) {
+	d := startDemo(t, inEnvoy)
 	printed := d.stdout.Lines()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -140,7 +153,7 @@ func paste(t *testing.T, text string) string {
 func TestSignalsEndTheDemoAndAllItStarted(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			d := startDemo(t)
+			d := startDemo(t, true)
 			children := childrenOf(t, d.Process.Pid)
 			require.Len(t, children, 1, "Envoy")
 			require.NoError(t, d.Process.Signal(signal))

@@ -18,6 +18,8 @@ type Setup struct {
 	Config string
 	// Listen is where the gate listens, "host:port"; port 0 for a free one.
 	Listen string
+	// Admin is where the metrics are served, "host:port": Envoy's admin API, or what stands for it.
+	Admin string
 	// Clusters are the addresses, "host:port", behind the names idp and upstream.
 	Clusters map[string]string
 	// Audit receives the line of each audit event, without its newline, as soon as it is written. Calls do not overlap.
