@@ -66,16 +66,16 @@ func compareHeaders(what string, a, b http.Header, late time.Duration) (differ [
 	names := maps.Clone(a)
 	maps.Copy(names, b)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !slices.EqualFunc(a[name], b[name], func(x, y string) bool { return same(name, x, y, late) || same(name, y, x, late) }) {
+		if !slices.EqualFunc(a[name], b[name], func(x, y string) bool { return same(name, x, y, late) }) {
 			differ = append(differ, fmt.Sprintf("%s%s: %q, %q", what, name, a[name], b[name]))
 		}
 	}
 	return differ
 }
 
-// onTime is how late a request may be without its countdowns being allowed to differ. Scenarios keep their times half seconds
-// apart, so that a countdown, which is rounded up to whole seconds, is the same for all that are less late than that.
-const onTime = 500 * time.Millisecond
+// OnTime is how late a request may be without its countdowns being allowed to differ. Scenarios keep what counts down a
+// quarter of a second away from whole seconds, to which it is rounded up, so that it is the same for all that are less late.
+const OnTime = 200 * time.Millisecond
 
 // seconds finds what counts down: all of retry-after and x-ratelimit-reset, and t in ratelimit.
 var seconds = map[string]*regexp.Regexp{
@@ -84,10 +84,11 @@ var seconds = map[string]*regexp.Regexp{
 	"ratelimit":         regexp.MustCompile(`(;t=)(\d+)(,|$)`),
 }
 
-// same compares a header's value with what was planned. What counts down may be lower, by no more than the request was late.
+// same compares a header's value with what was planned. Where a request of the scenario was late, what counts down may be lower
+// (this one was) or higher (an earlier one was), by no more than that.
 func same(name, want, got string, late time.Duration) bool {
 	re := seconds[name]
-	if want == got || re == nil || late < onTime {
+	if want == got || re == nil || late < OnTime {
 		return want == got
 	}
 	if re.ReplaceAllString(want, "$1$3") != re.ReplaceAllString(got, "$1$3") {
@@ -97,7 +98,7 @@ func same(name, want, got string, late time.Duration) bool {
 	for i := range w {
 		planned, _ := strconv.Atoi(w[i][2])
 		saw, _ := strconv.Atoi(g[i][2])
-		if saw > planned || planned-saw > int(math.Ceil(late.Seconds())) {
+		if math.Abs(float64(planned-saw)) > math.Ceil(late.Seconds()) {
 			return false
 		}
 	}

@@ -27,7 +27,7 @@ type Exchange struct {
 	Upstream *Seen // nil if the request didn't reach it
 	Audit    []string
 	Details  string // Envoy's response code details
-	// Late is by how much the request was later than planned.
+	// Late is by how much this request, or one before it in the scenario, was later than planned.
 	Late time.Duration
 }
 
@@ -163,4 +163,11 @@ func ParseMetric(text string) string {
 func Compared(metric string) bool {
 	return strings.HasPrefix(metric, "gatehouse_") && !strings.HasPrefix(metric, "gatehouse_jwks_") &&
 		metric != "gatehouse_audit_queue_events"
+}
+
+// Late reports whether requests were so late that other answers than the planned ones may be right.
+func (o *Observation) Late() bool {
+	return slices.ContainsFunc(o.Exchanges, func(of []Exchange) bool {
+		return slices.ContainsFunc(of, func(e Exchange) bool { return e.Late >= OnTime })
+	})
 }

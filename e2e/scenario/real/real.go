@@ -71,7 +71,7 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		return nil, err
 	}
 	o := &scenario.Observation{Exchanges: make([][]scenario.Exchange, len(s.Steps))}
-	whole := true
+	whole, late := true, time.Duration(0)
 	var exchanges []*scenario.Exchange
 	for i := range s.Steps {
 		step := &s.Steps[i]
@@ -86,7 +86,8 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		o.Exchanges[i] = make([]scenario.Exchange, step.Times)
 		for j := range o.Exchanges[i] {
 			e := &o.Exchanges[i][j]
-			e.Late = time.Since(planned)
+			late = max(late, time.Since(planned))
+			e.Late = late
 			if err := p.exchange(ctx, s, step, minted, e); err != nil {
 				return nil, fmt.Errorf("step %d: %w", i+1, err)
 			}
