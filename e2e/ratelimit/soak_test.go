@@ -22,7 +22,7 @@ import (
 // The soak's limits: an exact one for many callers, and for a few one that is above 512 and gets compacted.
 const (
 	lightCallers, heavyCallers = 1000, 2
-	heavyShare                 = 5 // one request in so many is a heavy caller's
+	heavyShare                 = 8 // one request in so many is a heavy caller's
 )
 
 var (
@@ -30,8 +30,8 @@ var (
 		object{"max_requests": 2, "window_seconds": 1},
 		object{"max_requests": 6, "window_seconds": 4},
 	}
-	heavyWindows = []any{object{"max_requests": 600, "window_seconds": 2}}
-	checkedFor   = []string{"-limit", "light=2/1s,6/4s", "-limit", "heavy=600/2s"}
+	heavyWindows = []any{object{"max_requests": 550, "window_seconds": 4}}
+	checkedFor   = []string{"-limit", "light=2/1s,6/4s", "-limit", "heavy=550/4s"}
 )
 
 // TestSoakNeverOverAdmits drives the gate at full speed with callers beyond their limits. What it did is proven from Envoy's
@@ -92,24 +92,28 @@ func soak(t *testing.T, workers int, duration time.Duration) {
 
 	proven := windowcheck(t, logPath, skew)
 	require.Len(t, proven, 2)
-	decisions := 0
+	decisions, needless, needlessAtMost := 0, 0, 0
 	for _, g := range proven {
 		t.Logf("%s", toJSON(t, g))
 		decisions += g.Decisions
+		needless += g.NeedlessCertain
+		needlessAtMost += g.NeedlessAtMost
 		for _, w := range g.Windows {
 			assert.Zero(t, w.Over, "%s: windows of %v s that held more than %d", g.Group, w.Seconds, w.Max)
 			assert.LessOrEqual(t, w.Shortfall, 2*g.LongestBracket, "what stays undecided is the brackets' doing")
 			assert.Positive(t, w.Full, "%s: no window of %v s was full: the limit didn't bite", g.Group, w.Seconds)
 		}
-		assert.LessOrEqual(t, float64(g.NeedlessCertain), 0.001*float64(g.Decisions), "%s: needless refusals", g.Group)
 	}
-	// The heavy callers' admissions follow each other so closely that the log can't tell what came first, and how often it can't is
-	// the machine's doing. For the others it can, as long as Envoy's threads aren't interrupted all the time.
+	// Where an admission and a refusal of one caller fall together, the log can't tell what came first. How often it can't is the
+	// machine's doing, whose threads are interrupted in their brackets; on a free one it is rare.
 	undecided := 0.01
 	if long() {
 		undecided = 0.001
 	}
-	assert.LessOrEqual(t, float64(proven[1].NeedlessAtMost), undecided*float64(proven[1].Decisions), "needless refusals at most")
+	t.Logf("needless refusals: %d for sure, %d at most, %.4f %% of all decisions",
+		needless, needlessAtMost, 100*float64(needlessAtMost)/float64(decisions))
+	assert.LessOrEqual(t, float64(needless), 0.001*float64(decisions))
+	assert.LessOrEqual(t, float64(needlessAtMost), undecided*float64(decisions))
 	assert.Equal(t, sent.total(), decisions, "every answer has its line")
 	assert.Equal(t, lightCallers, proven[1].Callers)
 
@@ -119,8 +123,8 @@ func soak(t *testing.T, workers int, duration time.Duration) {
 // noticesLittle shows that the proof is worth something: one request more, or a twentieth of the time less, and it would have failed.
 func noticesLittle(t *testing.T, logPath string, skew time.Duration) {
 	for _, stricter := range [][]string{
-		{"-limit", "light=1/1s,5/4s", "-limit", "heavy=599/2s"},
-		{"-limit", "light=2/1.05s,6/4.2s", "-limit", "heavy=600/2.1s"},
+		{"-limit", "light=1/1s,5/4s", "-limit", "heavy=549/4s"},
+		{"-limit", "light=2/1.05s,6/4.2s", "-limit", "heavy=550/4.2s"},
 	} {
 		for _, g := range windowcheck(t, logPath, skew, stricter...) {
 			for _, w := range g.Windows {
@@ -129,8 +133,8 @@ func noticesLittle(t *testing.T, logPath string, skew time.Duration) {
 		}
 	}
 	for _, laxer := range [][]string{
-		{"-limit", "light=3/1s,7/4s", "-limit", "heavy=601/2s"},
-		{"-limit", "light=2/0.95s,6/3.8s", "-limit", "heavy=600/1.9s"},
+		{"-limit", "light=3/1s,7/4s", "-limit", "heavy=551/4s"},
+		{"-limit", "light=2/0.95s,6/3.8s", "-limit", "heavy=550/3.8s"},
 	} {
 		for _, g := range windowcheck(t, logPath, skew, laxer...) {
 			assert.Positive(t, g.NeedlessCertain, "%s under %v", g.Group, laxer)
