@@ -134,6 +134,37 @@ func TestSixteenLostWritesAreContention(t *testing.T) {
 	}
 }
 
+// TestAWithdrawalThatIsLostStaysCharged has a second limit refuse, and another worker in the way of taking the first one's charge
+// back: what can't be taken back weighs on, which may cause a refusal but never an admission.
+func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
+	for lost, remaining := range map[int]string{0: "8", 15: "8", 16: "7"} {
+		t.Run(strconv.Itoa(lost)+" lost", func(t *testing.T) {
+			writes := 0
+			var s sim
+			s = simulate(t, object{
+				"routes": []any{open("/both", 1, "first", "second"), open("/look", 1, "first")},
+				"rate_limits": []any{
+					object{"name": "first", "max_requests": 10, "window_seconds": 60, "identifier": []any{"header:x-key"}},
+					object{"name": "second", "max_requests": 1, "window_seconds": 60, "identifier": []any{"header:x-key"}},
+				},
+				"audit": object{"log": "none"},
+			}, func(call hostsim.HostCall) (f hostsim.Fault) {
+				// The first two are the first request's charges, the third is the second one's, then comes the withdrawal.
+				if call.Name == "proxy_set_shared_data" && isBucket(call.Subject) {
+					if writes++; writes > 3 && writes <= 3+lost {
+						value, _, _ := s.data.Get(vmID, call.Subject)
+						s.data.Set(vmID, call.Subject, value, 0)
+					}
+				}
+				return f
+			})
+			require.Equal(t, http.StatusOK, status(t, s.get(0, "/both", "k")))
+			require.Equal(t, http.StatusTooManyRequests, status(t, s.get(1, "/both", "k")))
+			assert.Equal(t, remaining, s.get(0, "/look", "k").Get("x-ratelimit-remaining"))
+		})
+	}
+}
+
 // TestSharedDataThatFailsIsContention has the host refuse to read or to write.
 func TestSharedDataThatFailsIsContention(t *testing.T) {
 	for _, call := range []string{"proxy_get_shared_data", "proxy_set_shared_data"} {
