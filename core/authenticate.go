@@ -33,7 +33,7 @@ func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
 	}
 	switch {
 	case found || reason != None:
-		g.tokenChecked(r, d, reason)
+		g.tokenChecked(r, reason)
 		return reason
 	case optional:
 		return None

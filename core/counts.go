@@ -64,7 +64,7 @@ func (g *Gate) Flush(add func(metric int, n uint64), observe func(metric int, va
 }
 
 // tokenChecked counts the verdict on a token and how long it took.
-func (g *Gate) tokenChecked(r *Request, d *Decision, reason Reason) {
+func (g *Gate) tokenChecked(r *Request, reason Reason) {
 	switch m := metrics.Decision(reason); {
 	case reason == None:
 		g.count(g.metrics.TokensValidated(), 1)

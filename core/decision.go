@@ -37,13 +37,13 @@ type Decision struct {
 	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
 	Response []Header
 
-	arrival, mono int64
-	begun         bool // path, route and limits before authentication are done
-	identified    bool // a token was looked for and the principal, if any, is known
-	event         audit.Event
-	extra         []audit.Field
-	charges       []charge
-	text          []byte // backs strings above
+	mono       int64 // arrival
+	begun      bool  // path, route and limits before authentication are done
+	identified bool  // a token was looked for and the principal, if any, is known
+	event      audit.Event
+	extra      []audit.Field
+	charges    []charge
+	text       []byte // backs strings above
 }
 
 // reset makes d ready for another request, keeping its memory.

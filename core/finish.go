@@ -48,7 +48,7 @@ func (g *Gate) remember(r *Request, d *Decision) {
 // decides nothing.
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.reset()
-	d.arrival, d.mono = r.Wall, r.Mono
+	d.mono = r.Mono
 	g.remember(r, d)
 	if path, safe := policy.NormalizePath(r.Path); safe {
 		d.Route = g.table.Match(policy.NormalizeHost(r.Host), r.Method, path)

@@ -82,7 +82,7 @@ const Namespace = "gatehouse/"
 // arrived or have failed to, and then be given to Resume.
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.reset()
-	d.arrival, d.mono = r.Wall, r.Mono
+	d.mono = r.Mono
 	g.remember(r, d)
 	g.conclude(r, d, g.judge(r, d, true))
 }
@@ -181,7 +181,7 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 	}
 	if d.Reason != None {
 		d.Verdict = Deny
-		g.refuse(r, d)
+		g.refuse(d)
 	} else {
 		d.Verdict = Admit
 		g.admit(r, d)
@@ -193,7 +193,7 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 func (g *Gate) Fail(d *Decision) {
 	d.Verdict, d.Reason, d.WouldBe = Deny, Internal, None
 	d.Remove, d.Set, d.Response, d.charges = d.Remove[:0], d.Set[:0], d.Response[:0], d.charges[:0]
-	g.refuse(nil, d)
+	g.refuse(d)
 	g.decided(d)
 }
 

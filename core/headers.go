@@ -17,7 +17,7 @@ func ceil(ns int64) uint64 {
 }
 
 // refuse builds the reply's headers.
-func (g *Gate) refuse(r *Request, d *Decision) {
+func (g *Gate) refuse(d *Decision) {
 	g.limitHeaders(d)
 	d.Response = append(d.Response,
 		Header{"content-type", "application/json"},

@@ -1,10 +1,6 @@
 package core
 
-import (
-	"strings"
-
-	"gatehouse/core/claims"
-)
+import "gatehouse/core/claims"
 
 // Header is one header field; the name is in lower case, as HTTP/2 has it and Envoy delivers it.
 type Header struct{ Name, Value string }
@@ -39,13 +35,6 @@ func (r *Request) header(name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// isGRPC tells a gRPC request by its content type (application/grpc, +proto and the like; not application/grpc-web).
-func (r *Request) isGRPC() bool {
-	ct, _ := r.header("content-type")
-	const grpc = "application/grpc"
-	return strings.HasPrefix(ct, grpc) && (len(ct) == len(grpc) || ct[len(grpc)] == '+' || ct[len(grpc)] == ';')
 }
 
 // preflight is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.

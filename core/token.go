@@ -112,7 +112,7 @@ func withoutCookie(header, name string) string {
 	var kept []string
 	for _, pair := range strings.Split(header, ";") {
 		pair = strings.Trim(pair, " \t")
-		if pair != "" && !(strings.HasPrefix(pair, name) && strings.HasPrefix(pair[len(name):], "=")) {
+		if own, _, ok := strings.Cut(pair, "="); pair != "" && (!ok || own != name) {
 			kept = append(kept, pair)
 		}
 	}
