@@ -32,7 +32,8 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 	@exec dist/gatehouse demo $(if $(ENVOY),--envoy)
 
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -timeout 20m -p 1 -v ./e2e/...
 
 check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run 'make fmt'"; exit 1; }
@@ -51,6 +52,7 @@ generate: ## rewrite the generated files
 
 bench: build ## the benchmarks, side by side
 	$(GO) test -run '^$$' -bench . -benchmem ./core/...
+	cd core/ratelimit/bench && $(GO) test -bench . -benchmem
 
 clean: ## what was built, and what was downloaded
 	rm -rf dist .cache
