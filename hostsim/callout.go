@@ -216,10 +216,24 @@ type HeldCallout struct {
 // HeldCallouts returns the callouts that wait for an answer, oldest first.
 // Those that have timed out or whose VM failed are no longer among them.
 func (h *Host) HeldCallouts() []*HeldCallout {
+	// A thread that dispatches takes the list's lock while it holds its own, so
+	// the threads can't be asked under the list's.
 	h.held.mu.Lock()
-	defer h.held.mu.Unlock()
-	h.held.list = slices.DeleteFunc(h.held.list, func(c *HeldCallout) bool { return !c.waiting() })
-	return slices.Clone(h.held.list)
+	list := slices.Clone(h.held.list)
+	h.held.mu.Unlock()
+	var waiting []*HeldCallout
+	gone := map[*HeldCallout]bool{}
+	for _, c := range list {
+		if c.waiting() {
+			waiting = append(waiting, c)
+		} else {
+			gone[c] = true
+		}
+	}
+	h.held.mu.Lock()
+	h.held.list = slices.DeleteFunc(h.held.list, func(c *HeldCallout) bool { return gone[c] })
+	h.held.mu.Unlock()
+	return waiting
 }
 
 func (c *HeldCallout) waiting() bool {

@@ -18,11 +18,7 @@ func (h *Host) post(f func()) {
 
 // postTo queues f to run on t.
 func (h *Host) postTo(t *thread, f func()) {
-	h.post(func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		f()
-	})
+	h.post(func() { t.only(f) })
 }
 
 // drain runs the queued events, and those that they queue. It must be called

@@ -278,7 +278,13 @@ func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
 // deliver runs f on the callout's thread, if it is still under way.
 func (o *grpcCallout) deliver(f func()) {
 	t := o.root.vm.thread
-	t.do(func() {
+	enter := t.do
+	if t.host.opts.Callouts == CalloutsInline {
+		// Whoever waits in settle runs what f makes due; it must not be done here,
+		// where it might be to wait for this very goroutine.
+		enter = t.only
+	}
+	enter(func() {
 		if o.root.grpc[o.token] == o && !o.remoteClosed && !o.root.vm.failed && !o.root.deleted {
 			f()
 		}

@@ -50,10 +50,15 @@ func (t *thread) String() string {
 
 // do runs f on the thread and then whatever f made due, here and elsewhere.
 func (t *thread) do(f func()) {
-	t.mu.Lock()
-	f()
-	t.mu.Unlock()
+	t.only(f)
 	t.host.drain()
+}
+
+// only runs f on the thread.
+func (t *thread) only(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
 }
 
 // handle returns the plugin of that name; "" means the first one.
