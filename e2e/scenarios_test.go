@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -164,11 +165,13 @@ func (r *run) inEnvoy(t *testing.T, binary envoy.Binary, rows []*scenario.Row) {
 	for i, row := range rows {
 		scenarios[i] = row.Scenario
 	}
+	begin := time.Now()
 	p, err := real.Start(t.Context(), binary, r.wasm, r.issuer, scenarios)
 	if !assert.NoError(t, err) {
 		return
 	}
 	defer p.Stop()
+	t.Logf("an Envoy for %d scenarios serves after %.1f s", len(rows), time.Since(begin).Seconds())
 	for _, row := range rows {
 		var want map[string]uint64
 		if o := r.seen(row, scenario.Core); o != nil {
@@ -177,6 +180,7 @@ func (r *run) inEnvoy(t *testing.T, binary envoy.Binary, rows []*scenario.Row) {
 		o, err := p.Run(t.Context(), row.Scenario, want)
 		r.add(row, scenario.Envoy, o, err)
 	}
+	t.Logf("and has run them after %.1f s", time.Since(begin).Seconds())
 	rest, err := p.Rest(t.Context())
 	assert.NoError(t, err)
 	assert.Empty(t, rest, "counters that moved when all was over")

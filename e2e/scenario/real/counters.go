@@ -3,6 +3,7 @@ package real
 import (
 	"context"
 	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func (p *Proxy) moved(ctx context.Context, want map[string]uint64) (map[string]u
 			p.counters = now
 			return moved, nil
 		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+		if err := sleep(ctx, 40*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -41,12 +42,12 @@ func (p *Proxy) Rest(ctx context.Context) (map[string]uint64, error) { return p.
 
 // readCounters reads what Prometheus would.
 func (p *Proxy) readCounters(ctx context.Context) (map[string]uint64, error) {
-	text, err := p.process.PrometheusText(ctx)
+	text, err := p.process.Admin(ctx, http.MethodGet, "/stats/prometheus?filter=gatehouse")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]uint64{}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "gatehouse_") {
 			continue
 		}
