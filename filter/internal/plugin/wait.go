@@ -7,11 +7,16 @@ import "gatehouse/filter/internal/host"
 // maxWaiting bounds the requests that one worker holds while keys are fetched.
 const maxWaiting = 1024
 
+// maxResumed bounds the requests that one tick lets go. The proxy goes on with them when the tick's callback has returned, but
+// with each of them inside the one before: a thousand are too deep for Envoy's stack, and the VM dies.
+const maxResumed = 32
+
 // Counters go to the proxy, where they may lag by a second, and keys are looked after at every tick. While requests wait for
-// keys, ticks come faster.
+// keys, ticks come faster, and faster still while there are more to let go than one tick may.
 const (
 	tickMilliseconds  = 500
 	hurryMilliseconds = 20
+	drainMilliseconds = 2
 )
 
 // pace sets the time between ticks.
@@ -47,16 +52,13 @@ func (p *plugin) forget(s *stream) {
 	}
 }
 
-// resume goes on with the requests that need not, or may not, wait any longer.
+// resume goes on with the requests that need not, or may not, wait any longer: those that came first, and the others at the
+// next ticks.
 func (p *plugin) resume(now int64) {
-	if len(p.waiting) == 0 {
-		p.pace(tickMilliseconds)
-		return
-	}
 	kept := p.waiting[:0]
 	var ready []*stream
 	for _, s := range p.waiting {
-		if now < s.deadline && p.keys.Pending(s.decision.WaitFor, now) {
+		if len(ready) == maxResumed || now < s.deadline && p.keys.Pending(s.decision.WaitFor, now) {
 			kept = append(kept, s)
 		} else {
 			ready = append(ready, s)
@@ -68,7 +70,16 @@ func (p *plugin) resume(now int64) {
 		s.deadline = 0
 		host.Within(s.id, s.resume)
 	}
-	host.Within(p.id, func() {}) // the tick's own context again
+	host.Within(p.id, func() {
+		switch {
+		case len(ready) == maxResumed:
+			p.pace(drainMilliseconds)
+		case len(p.waiting) > 0:
+			p.pace(hurryMilliseconds)
+		default:
+			p.pace(tickMilliseconds)
+		}
+	})
 }
 
 // resume is RequestHeaders' second half, when the keys are there or won't come.
