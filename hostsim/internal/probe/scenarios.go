@@ -77,6 +77,8 @@ func scenario(name string) steps {
 		return steps{onRequestHeaders: queues}
 	case "metrics":
 		return steps{onRequestHeaders: metrics}
+	case "labels":
+		return steps{onRequestHeaders: labels}
 	case "misc":
 		return steps{onRequestHeaders: misc}
 	case "memory":
@@ -477,6 +479,14 @@ func metrics(uint32, uint32, uint32) uint32 {
 	for _, id := range []uint32{4000, 4001, 4002, 4003} {
 		_, status = getMetric(id)
 		say("metrics unknown", id, proxyIncrementMetric(id, 1), proxyRecordMetric(id, 1), status)
+	}
+	return 0
+}
+
+func labels(uint32, uint32, uint32) uint32 {
+	for i, name := range []string{"probe_total.reason.expired.rule.a", "probe_total.reason.missing"} {
+		id, _ := defineMetric(0, name)
+		say("labels", proxyIncrementMetric(id, int64(i+1)))
 	}
 	return 0
 }
