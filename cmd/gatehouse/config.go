@@ -19,7 +19,7 @@ func (f *configFlags) register(c *cobra.Command) {
 	_ = c.MarkFlagRequired("config")
 }
 
-// plugin finds the one that is meant.
+// find finds the one that is meant.
 func (f *configFlags) find() (*manifest.Plugin, error) {
 	text, err := readFile(f.file, nil, manifest.MaxBytes)
 	if err != nil {
@@ -54,8 +54,16 @@ func (f *configFlags) load() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.parse(plugin, func(string, string) {})
+}
+
+// parse reads a plugin's configuration as the filter would. used hears of each secret that it takes from the environment.
+func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value string)) (*config.Config, error) {
 	cfg, err := config.Parse(plugin.Config, func(name string) (string, bool) {
 		value, known, ok := lookup(plugin.Environment, name)
+		if known && ok {
+			used(name, value)
+		}
 		return value, known && ok
 	})
 	if err != nil {
