@@ -14,8 +14,11 @@ import (
 func (f *fleet) survivesRedis(t *testing.T) {
 	f.redis.kill()
 	t.Run("gone", func(t *testing.T) {
+		start := time.Now()
 		f.awaitHealthy(t, 0)
-		start, allowed := time.Now(), f.stat(t, "cluster.upstream.ratelimit.failure_mode_allowed")
+		t.Logf("Envoy knew after %s", time.Since(start).Round(100*time.Millisecond))
+		start = time.Now()
+		allowed, failed := f.stat(t, "cluster.upstream.ratelimit.failure_mode_allowed"), f.stat(t, "cluster.upstream.ratelimit.error")
 		assert.Equal(t, 2*limit, f.alternate(t, limit+5, gate, "/", f.human(t, "frank")), "each window still holds")
 		assert.Equal(t, allowed+2*limit, f.stat(t, "cluster.upstream.ratelimit.failure_mode_allowed"))
 		assert.Less(t, time.Since(start), patience, "nobody waits")
@@ -24,6 +27,7 @@ func (f *fleet) survivesRedis(t *testing.T) {
 		assert.Equal(t, http.StatusServiceUnavailable, denied.status)
 		assert.JSONEq(t, `{"detail": "Service unavailable"}`, denied.body)
 		assert.Equal(t, "no-store", denied.header.Get("Cache-Control"))
+		assert.Equal(t, failed+2*limit+1, f.stat(t, "cluster.upstream.ratelimit.error"), "either way")
 		e := f.events(t, "grace", 1)[0]
 		assert.Equal(t, "request_error", e.Type)
 		assert.Equal(t, "rate_limiter_error", e.Metadata.Origin)
@@ -31,7 +35,9 @@ func (f *fleet) survivesRedis(t *testing.T) {
 
 	f.redis.start(t)
 	t.Run("back", func(t *testing.T) {
+		start := time.Now()
 		f.awaitHealthy(t, len(f.proxies))
+		t.Logf("Envoy knew after %s", time.Since(start).Round(100*time.Millisecond))
 		awaitWindow(t, time.Minute, spare)
 		assert.Equal(t, limit, f.alternate(t, limit, gate, "/", f.human(t, "heidi")), "without a restart of anything else")
 	})

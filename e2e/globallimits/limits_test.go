@@ -69,6 +69,7 @@ func (f *fleet) holdsTheLimit(t *testing.T) {
 
 	require.EventuallyWithT(t, func(c *assert.CollectT) { // counters may lag by a second
 		assert.Equal(c, limited+ada+byService+byWindow, f.stat(c, "wasmcustom.gatehouse_audit_events_total.event_type.rate_limited"))
+		assert.Equal(c, limit+byService, f.stat(c, "wasmcustom.gatehouse_requests_total.route.rest.decision.admitted")-2*limit, "Gatehouse had admitted these")
 		text, err := f.proxies[0].PrometheusText(t.Context())
 		require.NoError(c, err)
 		assert.Regexp(c, `(?m)^gatehouse_audit_events_total\{event_type="rate_limited"\} [1-9]`, text)
