@@ -32,6 +32,8 @@ type Fault struct {
 	Delay time.Duration
 	// Reset closes the connection instead of answering.
 	Reset bool
+	// CacheControl is the answer's header of that name, which is no fault; empty for none.
+	CacheControl string
 }
 
 // StartIssuer starts an issuer with fresh keys (RSA 2048, P-256, P-384, P-521, Ed25519) at an address; empty for a free port of
@@ -115,6 +117,9 @@ func (i *Issuer) serveSet(w http.ResponseWriter, r *http.Request) {
 		body = fault.Body
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
+	if fault.CacheControl != "" {
+		w.Header().Set("Cache-Control", fault.CacheControl)
+	}
 	if fault.Status != 0 {
 		w.WriteHeader(fault.Status)
 	}

@@ -1,0 +1,492 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+	"gatehouse/e2e/toy"
+)
+
+// keyGate is a gate of its own, with an issuer of its own, in an Envoy that several share.
+type keyGate struct {
+	name   string
+	issuer *toy.Issuer
+	p      *envoy.Process
+}
+
+func (g *keyGate) address() string { return g.p.Address(g.name) }
+
+// token is a good one.
+func (g *keyGate) token(t *testing.T, options ...toy.SignOption) string {
+	t.Helper()
+	return sign(t, g.issuer, g.issuer.Human("alice", "orders", time.Hour), options...)
+}
+
+// fetches reads the counter of one result, which may lag by a second.
+func (g *keyGate) fetches(t *testing.T, result string) int {
+	t.Helper()
+	stats, err := g.p.Stats(t.Context(), `gatehouse_jwks_fetches_total\.provider\.`+g.name+`\.result\.`+result)
+	require.NoError(t, err)
+	return int(stats["wasmcustom.gatehouse_jwks_fetches_total.provider."+g.name+".result."+result])
+}
+
+// keySetup is how a keyGate begins.
+type keySetup struct {
+	settings string // members of "jwks", beside cluster and uri
+	cluster  string // in YAML, with NAME and PORT filled in; "" for one that leads to the issuer, "none" for none
+	server   string // "host:port" that stands in for the issuer; "" for the issuer itself
+	prepare  func(*toy.Issuer)
+	edit     func(listener map[string]any) // of the listener; nil for none
+}
+
+const staticCluster = `{name: NAME, load_assignment: {cluster_name: NAME, endpoints: [{lb_endpoints: [{endpoint:
+  {address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}}]}]}}`
+
+// startKeyGates starts one Envoy with a gate for each setup.
+func startKeyGates(t *testing.T, setups map[string]keySetup) map[string]*keyGate {
+	t.Helper()
+	upstream := startUpstream(t)
+	gates := map[string]*keyGate{}
+	edits := []envoy.Edit{envoy.Endpoint("upstream", upstream.Address())}
+	for name, setup := range setups {
+		issuer := startIssuer(t, shippedIssuer)
+		if setup.prepare != nil {
+			setup.prepare(issuer)
+		}
+		gates[name] = &keyGate{name: name, issuer: issuer}
+		config := fmt.Sprintf(`{
+			"tokens": {"providers": [{"name": %q, "issuer": %q, "audiences": ["orders"], "algorithms": ["RS256", "ES256"],
+				"jwks": {"cluster": %q, "uri": "http://idp.example/jwks.json"%s}}]},
+			"routes": [{"path": "/**"}], "rate_limits": null}`, name, shippedIssuer, name, setup.settings)
+		edits = append(edits, envoy.CopyListener("gate", name), envoy.MergePluginConfig(name, config), statPrefix(name))
+		if setup.edit != nil {
+			edits = append(edits, func(b envoy.Bootstrap) error {
+				listener, err := b.Listener(name)
+				if err == nil {
+					setup.edit(listener)
+				}
+				return err
+			})
+		}
+		if setup.cluster == "none" {
+			continue
+		}
+		address := setup.server
+		if address == "" {
+			address = issuer.Address()
+		}
+		_, port, err := net.SplitHostPort(address)
+		require.NoError(t, err)
+		cluster := setup.cluster
+		if cluster == "" {
+			cluster = staticCluster
+		}
+		edits = append(edits, envoy.AddCluster(strings.NewReplacer("NAME", name, "PORT", port).Replace(cluster)))
+	}
+	// The shipped gates only serve as patterns.
+	edits = append(edits, envoy.RemoveListener("gate"), envoy.RemoveListener("gate_envoy_jwt"))
+	p := startEnvoy(t, options(t, edits...))
+	for _, gate := range gates {
+		gate.p = p
+	}
+	return gates
+}
+
+// statPrefix names the statistics of a listener's connection manager after the listener.
+func statPrefix(listener string) envoy.Edit {
+	return func(b envoy.Bootstrap) error {
+		manager, err := b.ConnectionManager(listener)
+		if err == nil {
+			manager["stat_prefix"] = listener
+		}
+		return err
+	}
+}
+
+// onBothWorkers asks over so many connections, one after the other, that no worker is left out.
+func onBothWorkers(address, token string) (statuses map[int]int) {
+	statuses = map[int]int{}
+	for range 16 {
+		c := client()
+		statuses[get(c, address, "/", token).status]++
+		c.CloseIdleConnections()
+	}
+	return statuses
+}
+
+// deadAddress is a port where nobody listens.
+func deadAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	return listener.Addr().String()
+}
+
+// keyServer serves an issuer's JWK Set in its stead, but not before it is opened, and notes when it was asked.
+type keyServer struct {
+	*httptest.Server
+	opened chan struct{}
+	body   func() []byte
+
+	mu sync.Mutex
+	at []time.Time
+}
+
+func startKeyServer(t *testing.T, cacheControl string) *keyServer {
+	t.Helper()
+	k := &keyServer{opened: make(chan struct{})}
+	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k.mu.Lock()
+		k.at = append(k.at, time.Now())
+		k.mu.Unlock()
+		select {
+		case <-k.opened:
+			w.Header().Set("Cache-Control", cacheControl)
+			_, _ = w.Write(k.body())
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(k.Close)
+	return k
+}
+
+// open lets the server answer with an issuer's set.
+func (k *keyServer) open(issuer *toy.Issuer) {
+	k.body = issuer.JWKS
+	close(k.opened)
+}
+
+func (k *keyServer) fetches() []time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.at)
+}
+
+// outage is for how long an issuer is down during traffic.
+func outage() time.Duration {
+	if os.Getenv("GATEHOUSE_LONG") != "" {
+		return 30 * time.Second
+	}
+	return 6 * time.Second
+}
+
+func TestRemoteKeysInEnvoy(t *testing.T) {
+	t.Parallel()
+	fresh := func(i *toy.Issuer) { i.Misbehave(toy.Fault{CacheControl: "max-age=1"}) }
+	held, noting := startKeyServer(t, ""), startKeyServer(t, "public, max-age=2")
+	quick := `, "timeout_seconds": 1`
+	gates := startKeyGates(t, map[string]keySetup{
+		"held":     {server: held.Listener.Addr().String(), settings: `, "timeout_seconds": 30`},
+		"late":     {settings: quick, prepare: (*toy.Issuer).Stop},
+		"rotation": {settings: `, "min_refetch_seconds": 1`},
+		"flood":    {settings: `, "min_refetch_seconds": 10`},
+		"outage":   {settings: `, "min_refetch_seconds": 1`, prepare: fresh},
+		"stale":    {settings: `, "min_refetch_seconds": 1, "refresh_seconds": 10, "max_stale_seconds": 10` + quick, prepare: fresh},
+		"elected":  {server: noting.Listener.Addr().String(), settings: `, "min_refetch_seconds": 1, "refresh_seconds": 86400`},
+		"broken":   {settings: `, "min_refetch_seconds": 1`, prepare: fresh},
+		"partial": {prepare: func(i *toy.Issuer) {
+			i.Misbehave(toy.Fault{Body: []byte(strings.Replace(string(i.JWKS()), `"keys":[`, `"keys":[{"kty":"RSA","kid":"weak","n":"AQAB","e":"AQAB"},`, 1))})
+		}},
+		"alone": {settings: `, "min_refetch_seconds": 1`, edit: withoutVMID},
+
+		// Where no request can be sent at all, or only to nobody.
+		"unknown": {settings: quick, cluster: "none"},
+		"refused": {settings: quick, server: deadAddress(t)},
+		"empty":   {settings: quick, cluster: `{name: NAME, load_assignment: {cluster_name: NAME}}`},
+		"unhealthy": {settings: quick, server: deadAddress(t), cluster: strings.Replace(staticCluster, "{name", `{common_lb_config:
+			{healthy_panic_threshold: {value: 0}}, health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1,
+			healthy_threshold: 1, tcp_health_check: {}}], name`, 1)},
+		"breaker": {settings: quick, cluster: strings.Replace(staticCluster, "{name", `{circuit_breakers:
+			{thresholds: [{max_pending_requests: 0, max_requests: 0, max_connections: 0}]}, name`, 1)},
+	})
+	noting.open(gates["elected"].issuer)
+
+	// Most of these wait for something most of the time, so they run all at once, whatever -parallel says.
+	var all sync.WaitGroup
+	for name, test := range map[string]func(*testing.T, *keyGate){
+		"late": keysThatComeLate, "rotation": keysThatRotate, "flood": keysThatAreForged, "outage": keysDuringAnOutage, "stale": keysThatGetStale,
+		"broken": setsThatAreBroken, "partial": aSetWithOneBadKey, "alone": keysWithoutVMID,
+		"held":    func(t *testing.T, g *keyGate) { requestsBeforeTheFirstSet(t, g, held) },
+		"elected": func(t *testing.T, g *keyGate) { fetchesOfOneWorker(t, g, noting) },
+		"unknown": noKeys, "refused": noKeys, "empty": noKeys, "unhealthy": noKeys, "breaker": noKeys,
+	} {
+		all.Go(func() { t.Run(name, func(t *testing.T) { test(t, gates[name]) }) })
+	}
+	all.Wait()
+}
+
+// requestsBeforeTheFirstSet has more requests than a worker may hold wait for the first set.
+func requestsBeforeTheFirstSet(t *testing.T, g *keyGate, server *keyServer) {
+	const requests, mayWait = 2300, 2 * 1024
+	token := g.token(t)
+	answers := make(chan answer, requests)
+	for i := range requests {
+		go func() {
+			c := client()
+			defer c.CloseIdleConnections()
+			answers <- exchangeBody(c, g.address(), fmt.Sprintf("body %d", i), token)
+		}()
+	}
+	// Those for whom there is no room are told so at once.
+	active := func() int {
+		stats, err := g.p.Stats(t.Context(), `^http\.held\.downstream_rq_(active|total)$`)
+		require.NoError(t, err)
+		require.LessOrEqual(t, stats["http.held.downstream_rq_active"], uint64(requests))
+		if stats["http.held.downstream_rq_total"] < requests {
+			return requests
+		}
+		return int(stats["http.held.downstream_rq_active"])
+	}
+	require.Eventually(t, func() bool { return active() <= mayWait }, patience, 50*time.Millisecond)
+	waiting := active()
+	for range requests - waiting {
+		a := <-answers
+		require.NoError(t, a.err)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+	}
+	assert.Greater(t, waiting, mayWait/4, "hardly any waits")
+	assert.Len(t, server.fetches(), 1, "one fetch for all of them")
+
+	server.open(g.issuer)
+	for range waiting {
+		a := <-answers
+		require.NoError(t, a.err)
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		require.Contains(t, a.body, `"body":"body `, "the body arrives after the wait")
+	}
+}
+
+// keysThatComeLate starts with an issuer that is down.
+func keysThatComeLate(t *testing.T, g *keyGate) {
+	c, token := client(), g.token(t)
+	a := get(c, g.address(), "/", token)
+	require.NoError(t, a.err)
+	unavailable(t, a)
+	require.NoError(t, g.issuer.Restart())
+	require.Eventually(t, func() bool { return get(c, g.address(), "/", token).status == http.StatusOK }, patience, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return g.fetches(t, "failure") > 0 && g.fetches(t, "success") == 1 }, patience, 100*time.Millisecond)
+}
+
+func unavailable(t *testing.T, a answer) {
+	t.Helper()
+	assert.Equal(t, http.StatusServiceUnavailable, a.status)
+	assert.Equal(t, `{"detail": "Service unavailable"}`, a.body)
+	assert.Equal(t, "application/json", a.header.Get("Content-Type"))
+	assert.Equal(t, "1", a.header.Get("Retry-After"))
+	assert.Empty(t, a.header.Get("Www-Authenticate"))
+}
+
+func keysThatRotate(t *testing.T, g *keyGate) {
+	c, first := client(), g.token(t)
+	require.Equal(t, http.StatusOK, get(c, g.address(), "/", first).status)
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), first), "now both have it in their caches")
+
+	fetches := g.issuer.Fetches()
+	require.NoError(t, g.issuer.Rotate(true))
+	second := g.token(t)
+	worksSoon := func(token string) {
+		t.Helper()
+		// Within min_refetch_seconds of the fetch before, the new key isn't known yet.
+		require.Eventually(t, func() bool { return get(c, g.address(), "/", token).status == http.StatusOK }, patience, 50*time.Millisecond)
+	}
+	worksSoon(second)
+	assert.Equal(t, fetches+1, g.issuer.Fetches(), "one fetch brings the new key")
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), first), "the old one is still published")
+
+	require.NoError(t, g.issuer.Rotate(false))
+	worksSoon(g.token(t))
+	assert.Equal(t, fetches+2, g.issuer.Fetches())
+	for _, old := range []string{first, second} {
+		require.Eventually(t, func() bool {
+			return onBothWorkers(g.address(), old)[http.StatusUnauthorized] == 16
+		}, patience, 50*time.Millisecond, "a removed key's tokens stop working, though they were cached")
+	}
+}
+
+// keysThatAreForged sends tokens with a thousand key ids.
+func keysThatAreForged(t *testing.T, g *keyGate) {
+	token := g.token(t)
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), token))
+	const forged, connections = 1000, 20
+	fetches, started := g.issuer.Fetches(), time.Now()
+	var senders sync.WaitGroup
+	statuses := make(chan int, forged)
+	for n := range connections {
+		tokens := make([]string, forged/connections)
+		for i := range tokens {
+			tokens[i] = g.token(t, toy.Header("kid", fmt.Sprintf("forged-%d-%d", n, i)))
+		}
+		senders.Go(func() {
+			c := client()
+			defer c.CloseIdleConnections()
+			for _, token := range tokens {
+				statuses <- get(c, g.address(), "/", token).status
+			}
+		})
+	}
+	senders.Wait()
+	close(statuses)
+	for status := range statuses {
+		require.Equal(t, http.StatusUnauthorized, status)
+	}
+	most := 1 + int(time.Since(started)/(10*time.Second))
+	assert.LessOrEqual(t, g.issuer.Fetches()-fetches, most)
+	assert.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), token))
+}
+
+// keysDuringAnOutage takes the issuer away during traffic.
+func keysDuringAnOutage(t *testing.T, g *keyGate) {
+	token := g.token(t)
+	require.Equal(t, http.StatusOK, get(client(), g.address(), "/", token).status)
+	var callers sync.WaitGroup
+	var served, lost atomic.Int64
+	done := make(chan struct{})
+	for range 4 {
+		callers.Go(func() {
+			c := client()
+			defer c.CloseIdleConnections()
+			// A token of every kind: one that stays, and new ones that no cache knows.
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+				use := token
+				if i%2 == 1 {
+					use, _ = g.issuer.Sign(g.issuer.Human(fmt.Sprintf("user%d", i), "orders", time.Hour), toy.Algorithm("ES256"))
+				}
+				if a := get(c, g.address(), "/", use); a.status == http.StatusOK {
+					served.Add(1)
+				} else {
+					lost.Add(1)
+				}
+			}
+		})
+	}
+	g.issuer.Stop()
+	time.Sleep(outage())
+	down := served.Load()
+	failures := g.fetches(t, "failure")
+	require.NoError(t, g.issuer.Restart())
+	fetches := g.issuer.Fetches()
+	require.Eventually(t, func() bool { return g.issuer.Fetches() > fetches }, patience, 100*time.Millisecond, "it fetches again")
+	close(done)
+	callers.Wait()
+	assert.Greater(t, down, int64(20))
+	assert.Zero(t, lost.Load())
+	assert.GreaterOrEqual(t, failures, 2, "refreshes have failed meanwhile")
+}
+
+// keysThatGetStale takes the issuer away for longer than its set may be used.
+func keysThatGetStale(t *testing.T, g *keyGate) {
+	c, token := client(), g.token(t)
+	require.Equal(t, http.StatusOK, get(c, g.address(), "/", token).status)
+	g.issuer.Stop()
+	stopped := time.Now()
+	var a answer
+	require.Eventually(t, func() bool {
+		a = get(c, g.address(), "/", token)
+		return a.status != http.StatusOK
+	}, patience, 100*time.Millisecond)
+	unavailable(t, a)
+	// The last fetch was at most max-age before, give or take a tick.
+	assert.Greater(t, time.Since(stopped), 8*time.Second)
+	logged(t, g.p, 0, "provider stale: its JWK Set is older than max_stale_seconds")
+	require.NoError(t, g.issuer.Restart())
+	require.Eventually(t, func() bool { return get(c, g.address(), "/", token).status == http.StatusOK }, patience, 100*time.Millisecond)
+}
+
+// fetchesOfOneWorker looks at when the set is fetched: three VMs could.
+func fetchesOfOneWorker(t *testing.T, g *keyGate, server *keyServer) {
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), g.token(t)))
+	require.Eventually(t, func() bool { return len(server.fetches()) >= 5 }, patience, 100*time.Millisecond, "max-age is honoured")
+	at := server.fetches()
+	for i := 1; i < len(at); i++ {
+		gap := at[i].Sub(at[i-1])
+		assert.Greater(t, gap, 1700*time.Millisecond, "max-age less a tenth, and not once for each VM: %v", at)
+	}
+}
+
+// setsThatAreBroken answers with what is no usable set, each time after a good one.
+func setsThatAreBroken(t *testing.T, g *keyGate) {
+	c, token := client(), g.token(t)
+	require.Equal(t, http.StatusOK, get(c, g.address(), "/", token).status)
+	for why, fault := range map[string]toy.Fault{
+		"status 500, want 200":                       {Status: http.StatusInternalServerError},
+		"JWK Set is not strict JSON":                 {Body: []byte(`{"keys": [`)},
+		"JWK Set is not a JSON object":               {Body: []byte(`[]`)},
+		"a JWK Set without a key that could be used": {Body: []byte(`{"keys": []}`)},
+		"no answer":            {Body: []byte(`{"keys": [], "padding": "` + strings.Repeat("x", 600<<10) + `"}`)}, // over the limit
+		"status 503, want 200": {Reset: true},                                                                     // Envoy's word for a connection that broke
+	} {
+		from, failures := len(g.p.Log.Lines()), g.fetches(t, "failure")
+		g.issuer.Misbehave(fault)
+		logged(t, g.p, from, "provider broken: http://idp.example/jwks.json: "+why)
+		require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), token), why)
+		require.Eventually(t, func() bool { return g.fetches(t, "failure") > failures }, patience, 100*time.Millisecond)
+		fetches := g.issuer.Fetches()
+		g.issuer.Misbehave(toy.Fault{CacheControl: "max-age=1"})
+		require.Eventually(t, func() bool { return g.issuer.Fetches() > fetches }, patience, 50*time.Millisecond)
+	}
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), token))
+}
+
+func aSetWithOneBadKey(t *testing.T, g *keyGate) {
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), g.token(t)))
+	logged(t, g.p, 0, "provider partial: keys of the JWK Set are left out; key 0: RSA key below 2048 bits")
+	require.Eventually(t, func() bool { return g.fetches(t, "partial") == 1 }, patience, 100*time.Millisecond)
+}
+
+// withoutVMID is how Istio loads plugins.
+func withoutVMID(listener map[string]any) {
+	for _, chain := range listener["filter_chains"].([]any) {
+		for _, network := range chain.(map[string]any)["filters"].([]any) {
+			for _, filter := range network.(map[string]any)["typed_config"].(map[string]any)["http_filters"].([]any) {
+				typed := filter.(map[string]any)["typed_config"].(map[string]any)
+				if config, ok := typed["config"].(map[string]any); ok {
+					delete(config["vm_config"].(map[string]any), "vm_id")
+				}
+			}
+		}
+	}
+}
+
+// keysWithoutVMID has every VM fetch for itself: two workers' and the main thread's.
+func keysWithoutVMID(t *testing.T, g *keyGate) {
+	require.Eventually(t, func() bool { return g.issuer.Fetches() >= 3 }, patience, 50*time.Millisecond)
+	old := g.token(t)
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), old))
+	fetches := g.issuer.Fetches()
+	require.NoError(t, g.issuer.Rotate(false))
+	token := g.token(t)
+	for want, token := range map[int]string{http.StatusOK: token, http.StatusUnauthorized: old} {
+		require.Eventually(t, func() bool { return onBothWorkers(g.address(), token)[want] == 16 }, patience, 50*time.Millisecond)
+	}
+	assert.GreaterOrEqual(t, g.issuer.Fetches(), fetches+2, "each worker once more; the main thread has nobody to do it for")
+}
+
+// noKeys is a gate whose issuer can't be reached in whatever way.
+func noKeys(t *testing.T, g *keyGate) {
+	c, token := client(), g.token(t)
+	for range 3 {
+		a := get(c, g.address(), "/", token)
+		require.NoError(t, a.err)
+		unavailable(t, a)
+	}
+	require.Eventually(t, func() bool { return g.fetches(t, "failure") >= 2 }, patience, 100*time.Millisecond, "it keeps trying")
+}
