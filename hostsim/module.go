@@ -78,7 +78,12 @@ func (m *Module) load(ctx context.Context, wasm []byte) error {
 	if err := instantiateHostFunctions(ctx, m.runtime); err != nil {
 		return err
 	}
-	return instantiateWASI(ctx, m.runtime)
+	for _, name := range []string{wasi_snapshot_preview1.ModuleName, wasiUnstable} {
+		if err := instantiateWASI(ctx, m.runtime, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkImports reports the first import that a host of the module's ABI version
@@ -91,7 +96,7 @@ func (m *Module) checkImports(missing []string) error {
 		switch module {
 		case "env":
 			lacks = lacks || !providesHostFunction(name, m.version)
-		case wasi_snapshot_preview1.ModuleName:
+		case wasi_snapshot_preview1.ModuleName, wasiUnstable:
 		default:
 			lacks = true
 		}
@@ -114,10 +119,15 @@ func (m *Module) Close(ctx context.Context) error {
 	return err
 }
 
+// wasiUnstable is the name of WASI's first version. Older filters import a few
+// functions from it whose form has not changed since, and Envoy gives them the
+// same functions under both names.
+const wasiUnstable = "wasi_unstable"
+
 // instantiateWASI provides WASI as Envoy does: with clocks, random bytes,
 // environment and output of the VM that calls, and without files.
-func instantiateWASI(ctx context.Context, r wazero.Runtime) error {
-	b := r.NewHostModuleBuilder(wasi_snapshot_preview1.ModuleName)
+func instantiateWASI(ctx context.Context, r wazero.Runtime, name string) error {
+	b := r.NewHostModuleBuilder(name)
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
 	i32, i64 := wapi.ValueTypeI32, wapi.ValueTypeI64
 	b.NewFunctionBuilder().
@@ -130,7 +140,7 @@ func instantiateWASI(ctx context.Context, r wazero.Runtime) error {
 		WithGoModuleFunction(wapi.GoModuleFunc(wasiPollOneoff), []wapi.ValueType{i32, i32, i32, i32}, []wapi.ValueType{i32}).
 		Export("poll_oneoff")
 	if _, err := b.Instantiate(ctx); err != nil {
-		return fmt.Errorf("hostsim: wasi: %w", err)
+		return fmt.Errorf("hostsim: %s: %w", name, err)
 	}
 	return nil
 }
