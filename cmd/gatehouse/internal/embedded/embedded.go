@@ -162,11 +162,13 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 	}()
 }
 
-// lineWriter takes the proxy's access log, which is written line by line and under a lock.
+// lineWriter takes the proxy's access log, which is written under a lock: an entry for each stream, of a line or more.
 type lineWriter func(line string)
 
 func (w lineWriter) Write(p []byte) (int, error) {
-	w(strings.TrimSuffix(string(p), "\n"))
+	for line := range strings.Lines(string(p)) {
+		w(strings.TrimSuffix(line, "\n"))
+	}
 	return len(p), nil
 }
 
