@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -62,7 +61,7 @@ func compareExchanges(a, b *Exchange) (differ []string) {
 	return differ
 }
 
-func compareHeaders(what string, a, b http.Header, late time.Duration) (differ []string) {
+func compareHeaders(what string, a, b Header, late time.Duration) (differ []string) {
 	names := maps.Clone(a)
 	maps.Copy(names, b)
 	for _, name := range slices.Sorted(maps.Keys(names)) {

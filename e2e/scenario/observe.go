@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,8 +20,8 @@ type Observation struct {
 
 // Exchange is one request and what became of it.
 type Exchange struct {
-	Status   int         // 0 if the client got nothing
-	Header   http.Header // of the response, names in lower case, without those of [HostHeaders]
+	Status   int    // 0 if the client got nothing
+	Header   Header // of the response, without those of [HostHeaders]
 	Body     string
 	Upstream *Seen // nil if the request didn't reach it
 	Audit    []string
@@ -31,10 +30,13 @@ type Exchange struct {
 	Late time.Duration
 }
 
+// Header has the values of header fields by their names, which are in lower case.
+type Header map[string][]string
+
 // Seen is a request as it reached the upstream.
 type Seen struct {
 	Method, Path, Host string
-	Header             http.Header // names in lower case
+	Header             Header
 }
 
 // HostHeaders are fields that a proxy sets by itself on requests or responses. They are no business of Gatehouse's, so no
@@ -42,8 +44,8 @@ type Seen struct {
 var HostHeaders = []string{"date", "server", "transfer-encoding", "connection", "content-length", "x-request-id", "x-envoy-", "x-forwarded-"}
 
 // Headers makes a header map for an [Observation] out of the fields that each calls its argument with.
-func Headers(each func(add func(name, value string))) http.Header {
-	out := http.Header{}
+func Headers(each func(add func(name, value string))) Header {
+	out := Header{}
 	each(func(name, value string) {
 		name = strings.ToLower(name)
 		host := slices.ContainsFunc(HostHeaders, func(h string) bool {
@@ -58,7 +60,7 @@ func Headers(each func(add func(name, value string))) http.Header {
 
 // Conceal replaces the tokens in all that an exchange holds by their names.
 func (e *Exchange) Conceal(m *Minted) {
-	headers := []http.Header{e.Header}
+	headers := []Header{e.Header}
 	if e.Upstream != nil {
 		e.Upstream.Path = m.Conceal(e.Upstream.Path)
 		headers = append(headers, e.Upstream.Header)

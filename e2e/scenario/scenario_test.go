@@ -2,7 +2,6 @@ package scenario_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,8 +66,8 @@ func good() *scenario.Observation {
 		Exchanges: [][]scenario.Exchange{
 			{{
 				Status: 200, Body: "upstream", Details: "via_upstream",
-				Header: http.Header{"retry-after": {"5"}, "x-like": {"aa"}},
-				Upstream: &scenario.Seen{Method: "GET", Path: "/x?q", Host: "h", Header: http.Header{
+				Header: scenario.Header{"retry-after": {"5"}, "x-like": {"aa"}},
+				Upstream: &scenario.Seen{Method: "GET", Path: "/x?q", Host: "h", Header: scenario.Header{
 					"x-gatehouse-user-id": {"alice"}, "x-gatehouse-caller": {"human"}, "x-gatehouse-issuer": {"https://idp.example"},
 					"x-gatehouse-scopes": {"a"}, "x-other": {"o"},
 				}},
@@ -76,7 +75,7 @@ func good() *scenario.Observation {
 			}},
 			{{
 				Status: 401, Body: `{"detail": "Authentication required"}`, Details: "gatehouse_missing_token",
-				Header: http.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}},
+				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}},
 				Audit: []string{line("auth_failure", "/x", `"user_id":null,"client_id":null,"is_m2m":false`) +
 					`"status_code":401,"ip_address":"127.0.0.1","user_agent":null,"metadata":{` + meta + `"reason":"missing_token",` + end + "}}"},
 			}},
@@ -175,7 +174,7 @@ func TestOnlyCountdownsMayBeOffAndOnlyWhenLate(t *testing.T) {
 		{"ratelimit", `"a";r=5;t=60, "b";r=1;t=9`, `"a";r=5;t=60`, time.Minute, false},
 	} {
 		exchange := func(value string, late time.Duration) *scenario.Observation {
-			return &scenario.Observation{Exchanges: [][]scenario.Exchange{{{Header: http.Header{test.name: {value}}, Late: late}}}}
+			return &scenario.Observation{Exchanges: [][]scenario.Exchange{{{Header: scenario.Header{test.name: {value}}, Late: late}}}}
 		}
 		differ := scenario.Compare(exchange(test.a, 0), exchange(test.b, test.late))
 		assert.Equal(t, test.same, len(differ) == 0, "%+v", test)

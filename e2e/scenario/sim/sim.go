@@ -209,7 +209,7 @@ func local(by *scenario.Reply) hostsim.LocalReply {
 	return reply
 }
 
-func headers(h *hostsim.Headers) http.Header {
+func headers(h *hostsim.Headers) scenario.Header {
 	return scenario.Headers(func(add func(name, value string)) {
 		for _, f := range h.All() {
 			add(f.Name, f.Value)
