@@ -1,0 +1,129 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/e2e/envoy"
+)
+
+// TestEnvoyRefusesToStartWithABadConfiguration has three of the many that core/config tests.
+func TestEnvoyRefusesToStartWithABadConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		patch string
+		says  []string // lines, beginning with the JSON path
+	}{
+		"out of range, and unknown": {
+			`{"rate_limits": [{"name": "per-caller", "max_requests": 100, "window_seconds": 0}], "audti": {}, "routes": [{"path": "/**"}]}`,
+			[]string{"rate_limits[0].window_seconds: want 1..86400, got 0", "audti: "},
+		},
+		"a wrong type":             {`{"tokens": {"providers": [{"name": "main", "issuer": 1}]}}`, []string{"tokens.providers[0].issuer: "}},
+		"a path with dot segments": {`{"routes": [{"path": "/a/../b"}]}`, []string{"routes[0].path: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, envoy.MergePluginConfig("gate", test.patch))
+			o.Concurrency = 1
+			p, err := envoy.Start(context.Background(), o)
+			if err == nil {
+				assert.NoError(t, p.Stop())
+			}
+			var refused *envoy.StartError
+			require.ErrorAs(t, err, &refused)
+			for _, line := range test.says {
+				assert.Contains(t, refused.Log, "[critical][wasm]")
+				assert.Contains(t, refused.Log, "gatehouse: configuration: "+line)
+			}
+			assert.Contains(t, refused.Line, "gatehouse: configuration: ")
+		})
+	}
+}
+
+// TestABadUpdateLeavesTheOldConfigurationServing delivers the listener through a watched directory, as a control plane would.
+func TestABadUpdateLeavesTheOldConfigurationServing(t *testing.T) {
+	t.Parallel()
+	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "lds.json")
+	// limited writes the gate with a limit of so many requests. A rename makes it visible at once.
+	limited := func(b envoy.Bootstrap, maxRequests string) error {
+		if err := envoy.MergePluginConfig("gate", `{"rate_limits": [{"name": "per-caller", "max_requests": `+maxRequests+`, "window_seconds": 60}],
+			"routes": [{"path": "/**"}]}`)(b); err != nil {
+			return err
+		}
+		listener, err := b.Listener("gate")
+		if err != nil {
+			return err
+		}
+		listener["address"] = map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": 0}}
+		listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener"
+		text, err := json.Marshal(map[string]any{"version_info": maxRequests, "resources": []any{listener}})
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(file+".new", file)
+	}
+	var bootstrap envoy.Bootstrap
+	o := options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
+		func(b envoy.Bootstrap) error {
+			text, err := json.Marshal(b)
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(text, &bootstrap); err != nil {
+				return err
+			}
+			if err := limited(bootstrap, "50"); err != nil {
+				return err
+			}
+			b["node"] = map[string]any{"id": "e2e", "cluster": "e2e"}
+			b["dynamic_resources"] = map[string]any{"lds_config": map[string]any{
+				"resource_api_version": "V3",
+				"path_config_source":   map[string]any{"path": file, "watched_directory": map[string]any{"path": dir}},
+			}}
+			return nil
+		}, envoy.RemoveListener("gate"))
+	p := startEnvoy(t, o)
+
+	c, user := client(), 0
+	ask := func() (status int, limit string) {
+		user++
+		a := get(c, p.Address("gate"), "/", sign(t, issuer, issuer.Human("user"+strconv.Itoa(user), "orders", time.Hour)))
+		require.NoError(t, a.err)
+		return a.status, a.header.Get("X-RateLimit-Limit")
+	}
+	stat := func(name string) uint64 {
+		stats, err := p.Stats(t.Context(), "^listener_manager[.]lds[.]update_")
+		require.NoError(t, err)
+		return stats["listener_manager.lds."+name]
+	}
+	status, limit := ask()
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "50", limit)
+	require.Zero(t, stat("update_rejected"))
+
+	from := len(p.Log.Lines())
+	require.NoError(t, limited(bootstrap, "0"))
+	logged(t, p, from, "gatehouse: configuration: rate_limits[0].max_requests: want 1..")
+	require.Eventually(t, func() bool { return stat("update_rejected") == 1 }, patience, 50*time.Millisecond)
+	status, limit = ask()
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, "50", limit, "the old one serves")
+
+	require.NoError(t, limited(bootstrap, "70"))
+	require.Eventually(t, func() bool { status, limit = ask(); return status == http.StatusOK && limit == "70" }, patience, 50*time.Millisecond,
+		"a good update comes into force")
+	assert.Equal(t, uint64(1), stat("update_rejected"))
+}
