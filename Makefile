@@ -8,7 +8,7 @@ WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') g
 WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
 MAX_WASM      := 5000000
 
-.PHONY: help build run test check bench fmt generate clean
+.PHONY: help build run test soak check bench fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -34,6 +34,9 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
 	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -timeout 20m -p 1 -v ./e2e/...
+
+soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
+	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
 
 check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run 'make fmt'"; exit 1; }
