@@ -66,8 +66,8 @@ func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value strin
 		}
 		return value, known && ok
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.file, err)
+	if err != nil { // a line for each problem
+		return nil, fmt.Errorf("%s: %s", f.file, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return cfg, nil
 }
