@@ -88,8 +88,7 @@ func proxyHTTPCall(v *vm, c *guestContext, args []uint64) abi.Status {
 	if len(trailers) > 0 {
 		call.Trailers = headersOf(trailers, nil)
 	}
-	v.callIDs[callHTTP]++
-	o := &httpCallout{root: c.root, token: v.callIDs[callHTTP]<<2 | callHTTP, call: call}
+	o := &httpCallout{root: c.root, token: callToken(v, callHTTP), call: call}
 	if target.HTTP == nil {
 		return abi.InternalFailure // no host in the cluster
 	}
@@ -98,12 +97,18 @@ func proxyHTTPCall(v *vm, c *guestContext, args []uint64) abi.Status {
 	return v.put32(args[9], o.token)
 }
 
-// The kinds of callouts; they are the two low bits of their ids.
+// The kinds of callouts.
 const (
-	callHTTP = iota
+	callHTTP uint32 = iota
 	callGRPC
 	callGRPCStream
 )
+
+// callToken makes the id of a callout, whose two low bits are its kind.
+func callToken(v *vm, kind uint32) uint32 {
+	v.callIDs[kind]++
+	return v.callIDs[kind]<<2 | kind
+}
 
 // dispatch has the callout run as Options.Callouts says. The thread is locked.
 func (h *Host) dispatch(o *httpCallout, target Cluster) {

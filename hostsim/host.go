@@ -152,6 +152,7 @@ func (h *Host) Trap(worker int, plugin string) {
 	t.do(func() {
 		if vm := t.handle(plugin).vm; vm != nil {
 			vm.fail("trap injected", errInjectedTrap)
+			vm.free()
 		}
 	})
 }

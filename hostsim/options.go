@@ -22,8 +22,8 @@ type Options struct {
 	// nil means crypto/rand. Reads are serialised.
 	Random io.Reader
 	// Log receives what the guests log, and what the host has to say of failed
-	// VMs; nil drops it. It is called while a thread is locked: it must not call
-	// back into the Host.
+	// VMs; nil drops it. Threads call it at the same time, and while they are
+	// locked: it must be safe for concurrent use and not call into the Host.
 	Log func(LogEntry)
 	// LogLevel is the least severe level that is logged; the guest may ask for
 	// it. The zero value logs everything.
@@ -104,8 +104,9 @@ type Faults struct {
 	// module, for example "proxy_get_log_level". New refuses a module that
 	// imports one.
 	MissingHostFunctions []string
-	// HostCall is asked before each host function of the ABI runs. It is called
-	// while a thread is locked: it must not call back into the Host.
+	// HostCall is asked before each host function of the ABI runs. Threads call
+	// it at the same time, and while they are locked: it must be safe for
+	// concurrent use and not call into the Host.
 	HostCall func(HostCall) Fault
 }
 

@@ -10,7 +10,6 @@ import (
 
 // streamInfo is what the proxy knows of a stream beside its headers and bodies.
 type streamInfo struct {
-	requestID           string
 	protocol            string
 	source, destination string
 	connectionID        uint64

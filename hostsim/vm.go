@@ -190,6 +190,7 @@ func (v *vm) call(c *guestContext, name string, f wapi.Function, args ...uint64)
 	v.current, v.effective = outerCurrent, outerEffective
 	if err != nil {
 		v.fail(name, err)
+		v.free()
 		return 0, false
 	}
 	return stack[0], true
@@ -255,6 +256,11 @@ func (v *vm) close() {
 		c.cancelCallouts()
 	}
 	v.failed = true
+	v.free()
+}
+
+// free gives the VM's memory back. No guest code may be running.
+func (v *vm) free() {
 	// The instance has nothing to flush: an error here says nothing.
 	_ = v.instance.Close(v.ctx)
 }

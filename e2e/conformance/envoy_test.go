@@ -8,10 +8,16 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/e2e/envoy"
@@ -26,6 +32,8 @@ const golden = "../../hostsim/conformance/testdata/envoy.txt"
 // config is Envoy's configuration for the scenarios.
 const config = `
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}
+stats_flush_interval: 0.1s
+stats_config: {stats_tags: %[16]s}
 static_resources:
   listeners:
   - name: probe
@@ -93,20 +101,26 @@ func TestEnvoyDoesWhatHostsimIsHeldTo(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "probe.wasm"), hostsimtest.Build(t, "../..", "./hostsim/internal/probe"), 0o600))
 	metadata, err := json.Marshal(conformance.Metadata())
 	require.NoError(t, err)
+	var tags []map[string]string
+	for _, r := range conformance.TagRules() {
+		tags = append(tags, map[string]string{"tag_name": r.TagName, "regex": r.Regex})
+	}
+	statsTags, err := json.Marshal(tags)
+	require.NoError(t, err)
 	const http1 = "http_protocol_options: {enable_trailers: true}"
 	text := fmt.Sprintf(config,
 		conformance.VirtualHost, conformance.RouteName, conformance.ClusterName, metadata,
 		conformance.PluginName, conformance.RootID, conformance.VMID, conformance.VMConfig,
 		conformance.EnvName, conformance.EnvValue, conformance.PluginConfig,
 		cluster(t, "upstream", up.HTTP, http1), cluster(t, "grpc", up.GRPC, "http2_protocol_options: {}"),
-		cluster(t, "dead", up.Dead, http1), cluster(t, "nohosts", "", http1))
+		cluster(t, "dead", up.Dead, http1), cluster(t, "nohosts", "", http1), statsTags)
 	path := filepath.Join(dir, "envoy.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 
 	ctx := context.Background()
 	proc, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: path})
 	require.NoError(t, err)
-	t.Cleanup(func() { proc.Stop() })
+	t.Cleanup(func() { require.NoError(t, proc.Stop()) })
 	logs := &conformance.Lines{}
 	go func() {
 		for from := 0; ; {
@@ -128,5 +142,35 @@ func TestEnvoyDoesWhatHostsimIsHeldTo(t *testing.T) {
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	require.Equal(t, string(want), report.String(), "Envoy %s is not what testdata says; -update writes it anew", binary.Version)
+	assert.Equal(t, string(want), report.String(), "Envoy %s is not what testdata says; -update writes it anew", binary.Version)
+
+	// The same scenarios leave the same metrics in hostsim, in the same words.
+	host, err := conformance.StartHost(ctx, hostsimtest.Module(t, "../..", "./hostsim/internal/probe"), up)
+	require.NoError(t, err)
+	defer host.Close()
+	_, err = conformance.RunAll(ctx, host.Addr, up, host.Logs)
+	require.NoError(t, err)
+	handler, err := host.Metrics()
+	require.NoError(t, err)
+	rec := httptest.NewRecorder()
+	handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		text, err := proc.PrometheusText(ctx)
+		require.NoError(c, err)
+		assert.Equal(c, probeMetrics(rec.Body.String()), probeMetrics(text))
+	}, 5*time.Second, 100*time.Millisecond)
+}
+
+// probeMetrics are the lines about the probe's metrics, without order, since
+// Envoy's is that of its hash tables, and without the sum of a histogram, which
+// Envoy only estimates.
+func probeMetrics(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "probe_") && !strings.Contains(line, "envoy_") && !strings.Contains(line, "_sum") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	slices.Sort(lines)
+	return lines
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 
@@ -18,14 +19,15 @@ type Host struct {
 	// Logs is what the probe said.
 	Logs *Lines
 
-	host   *hostsim.Host
-	cancel context.CancelFunc
-	served sync.WaitGroup
+	host    *hostsim.Host
+	metrics *hostsim.Metrics
+	cancel  context.CancelFunc
+	served  sync.WaitGroup
 }
 
 // StartHost starts hostsim with the probe as module, in front of up.
 func StartHost(ctx context.Context, module *hostsim.Module, up *Upstream) (*Host, error) {
-	h := &Host{Logs: &Lines{}}
+	h := &Host{Logs: &Lines{}, metrics: hostsim.NewMetrics(nil)}
 	base := func(addr string) *url.URL { return &url.URL{Scheme: "http", Host: addr} }
 	clusters := proxy.Clusters(map[string]*url.URL{
 		"upstream": base(up.HTTP), "grpc": base(up.GRPC), "dead": base(up.Dead),
@@ -37,6 +39,7 @@ func StartHost(ctx context.Context, module *hostsim.Module, up *Upstream) (*Host
 			Config: []byte(PluginConfig), VMConfig: []byte(VMConfig), Env: map[string]string{EnvName: EnvValue},
 		}},
 		Clusters: clusters,
+		Metrics:  h.metrics,
 		Callouts: hostsim.CalloutsConcurrent,
 		LogLevel: abi.LogInfo,
 		Log: func(e hostsim.LogEntry) {
@@ -63,6 +66,18 @@ func StartHost(ctx context.Context, module *hostsim.Module, up *Upstream) (*Host
 	// What goes wrong in serving shows as a scenario without an answer.
 	h.served.Go(func() { _ = p.Serve(ctx, listener) })
 	return h, nil
+}
+
+// Metrics serves the probe's metrics.
+func (h *Host) Metrics() (http.Handler, error) { return proxy.MetricsHandler(h.metrics, TagRules()) }
+
+// TagRules are the rules by which hosts find labels in the names of the probe's
+// metrics.
+func TagRules() []proxy.TagRule {
+	return []proxy.TagRule{
+		{TagName: "reason", Regex: `^wasmcustom\.probe_total(\.reason\.([a-z0-9_]+))`},
+		{TagName: "rule", Regex: `^wasmcustom\.probe_total.*(\.rule\.([a-z0-9_]+))$`},
+	}
 }
 
 // Close ends it.

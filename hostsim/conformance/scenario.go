@@ -66,6 +66,7 @@ func Scenarios() []Scenario {
 		{Name: "shared"},
 		{Name: "queue"},
 		{Name: "metrics"},
+		{Name: "labels"},
 		{Name: "misc"},
 		{Name: "memory"},
 		{Name: "tick", Body: "hello"},
@@ -184,6 +185,7 @@ func exchange(ctx context.Context, sc Scenario, addr string) ([]string, error) {
 	if err != nil {
 		return []string{"client: no response"}, nil
 	}
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	lines := []string{
 		fmt.Sprintf("client: %d %s", resp.StatusCode, describe(resp.Header)),

@@ -141,11 +141,11 @@ func (f *family) write(b *bytes.Buffer) {
 			continue
 		}
 		for _, bucket := range m.metric.Buckets {
-			le := label{"le", strconv.FormatFloat(bucket.UpperBound, 'g', -1, 64)}
+			le := label{"le", strconv.FormatFloat(bucket.UpperBound, 'f', -1, 64)}
 			fmt.Fprintf(b, "%s_bucket%s %d\n", f.name, braces(m.labels, le), bucket.Cumulative)
 		}
 		fmt.Fprintf(b, "%s_bucket%s %d\n", f.name, braces(m.labels, label{"le", "+Inf"}), m.metric.Count)
-		fmt.Fprintf(b, "%s_sum%s %s\n", f.name, braces(m.labels), strconv.FormatFloat(m.metric.Sum, 'g', -1, 64))
+		fmt.Fprintf(b, "%s_sum%s %s\n", f.name, braces(m.labels), strconv.FormatFloat(m.metric.Sum, 'f', -1, 64))
 		fmt.Fprintf(b, "%s_count%s %d\n", f.name, braces(m.labels), m.metric.Count)
 	}
 }

@@ -119,7 +119,9 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("proxy: drain: %w", err), server.Close())
 	}
-	<-failed
+	if failure := <-failed; !errors.Is(failure, http.ErrServerClosed) {
+		err = errors.Join(err, failure)
+	}
 	p.transports.closeIdle()
 	return err
 }
