@@ -8,7 +8,7 @@
 // # Files
 //
 // common.yaml has the configurations, tokens and callers that scenarios refer to by name. Every other file has scenarios.
-// Unknown fields are errors. In a configuration, "$jwks" stands for the issuer's JWK Set and "$jwks_path" for its path.
+// Unknown fields are errors. In a configuration, "$jwks" stands for the issuer's JWK Set.
 // In header values, {token:NAME} stands for a token.
 //
 // # What differs by nature

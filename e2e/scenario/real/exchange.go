@@ -3,7 +3,6 @@ package real
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +16,7 @@ import (
 // exchangeTimeout bounds one request, a wait for keys included.
 const exchangeTimeout = 15 * time.Second
 
-// exchange sends a step's request, byte for byte as the file has it, over a connection of its own.
+// exchange sends a step's request over a connection of its own: byte for byte as the file has it, gRPC over HTTP/2.
 func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenario.Step, minted *scenario.Minted, e *scenario.Exchange) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
@@ -36,6 +35,11 @@ func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenar
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
+	if step.Request.IsGRPC() {
+		err := overHTTP2(ctx, conn, &step.Request, minted, e)
+		e.Upstream = p.upstream.last()
+		return err
+	}
 	if _, err := io.WriteString(conn, wire(&step.Request, minted)); err != nil {
 		return err
 	}
@@ -52,19 +56,9 @@ func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenar
 	if err != nil {
 		return fmt.Errorf("response: %w", err)
 	}
-	body, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return fmt.Errorf("response body: %w", err)
-	}
-	e.Status, e.Body, e.Upstream = response.StatusCode, string(body), p.upstream.last()
-	e.Header = scenario.Headers(func(add func(name, value string)) {
-		for name, values := range response.Header {
-			for _, value := range values {
-				add(name, value)
-			}
-		}
-	})
-	return nil
+	err = received(response, e)
+	e.Upstream = p.upstream.last()
+	return err
 }
 
 // wire is a request in HTTP/1.1.
