@@ -68,7 +68,7 @@ func TestDockerRunsTheVersionThatIsTested(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "examples", "global-limits", "compose.yaml")), &compose))
 	_, commit, found := strings.Cut(compose.Services.Ratelimit.Image, "envoyproxy/ratelimit:")
 	require.True(t, found)
-	assert.Regexp(t, `github\.com/envoyproxy/ratelimit v\S+-`+commit+`[0-9a-f]{4}\n`, readFile(t, "e2e", "globallimits", "service", "go.mod"))
+	assert.Regexp(t, `github\.com/envoyproxy/ratelimit v\S+-`+commit+`[0-9a-f]{4}\s`, readFile(t, "e2e", "globallimits", "service", "go.mod"))
 
 	root, err := envoy.RepoRoot()
 	require.NoError(t, err)
@@ -102,5 +102,5 @@ func TestACounterInRedisTakesWhatTheSimulationSays(t *testing.T) {
 	}
 	each := float64(redis.info("memory", "used_memory")-before) / counters
 	t.Logf("%.0f bytes", each)
-	assert.InEpsilon(t, simulation.RedisKeyBytes, each, 0.1)
+	assert.InEpsilon(t, simulation.RedisKeyBytes, each, 0.15, "the tables are between half and fully used")
 }

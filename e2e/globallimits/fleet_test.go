@@ -73,7 +73,7 @@ func startFleet(t *testing.T) *fleet {
 				Binary: binary, Config: filepath.Join(root, "examples", "global-limits", "envoy.yaml"), Wasm: wasm, LogLevel: "warning",
 				Edits: []envoy.Edit{
 					envoy.Endpoint("idp", f.issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
-					pipe("ratelimit", f.service.socket),
+					pipe("ratelimit", f.service.socket), patientChecks("ratelimit"),
 					envoy.CopyListener(gate, hurried), envoy.CopyListener(gate, denying),
 					envoy.CopyListener(gate, localOnly), envoy.CopyListener(gate, draft),
 					onFilter(gate, func(c map[string]any) { c["timeout"] = patience.String() }),
@@ -112,7 +112,7 @@ func newService(t *testing.T, root, dir string, redis *program) *program {
 		require.NoError(t, err, "%s", out)
 	}
 	env := append(settings(t, filepath.Join(root, "examples", "global-limits", "ratelimit.env")),
-		"PORT=0", "DEBUG_PORT=0", "GRPC_UDS="+socket, "REDIS_SOCKET_TYPE=unix", "REDIS_URL="+redis.socket)
+		"PORT=0", "DEBUG_PORT=0", "PROMETHEUS_ADDR=127.0.0.1:0", "GRPC_UDS="+socket, "REDIS_SOCKET_TYPE=unix", "REDIS_URL="+redis.socket)
 	return newProgram(t, path, root, socket, nil, env)
 }
 
@@ -143,6 +143,20 @@ func pipe(cluster, socket string) envoy.Edit {
 				"pipe": map[string]any{"path": socket},
 			}}}},
 		}}}
+		return nil
+	}
+}
+
+// patientChecks has a cluster's health checks wait longer for an answer; what the answer says counts at once all the same.
+func patientChecks(cluster string) envoy.Edit {
+	return func(b envoy.Bootstrap) error {
+		c, err := b.Cluster(cluster)
+		if err != nil {
+			return err
+		}
+		for _, check := range c["health_checks"].([]any) {
+			check.(map[string]any)["timeout"] = patience.String()
+		}
 		return nil
 	}
 }
