@@ -77,7 +77,7 @@ func TestWorkersServeInParallelAndShareDataAndMetrics(t *testing.T) {
 				for range each {
 					s := h.RoundTrip(worker, hostsim.Request{Path: "/metrics"}, answer)
 					assert.Equal(t, "200", s.Downstream().Status())
-					h.RoundTrip(worker, hostsim.Request{Path: "/queue"}, answer)
+					h.RoundTrip(worker, hostsim.Request{Path: "/shared"}, answer)
 				}
 			})
 		}

@@ -43,6 +43,8 @@ var (
 	// it.
 	last   string
 	paused uint32
+	// notified counts notifications of queues.
+	notified int
 	// runs counts a scenario's runs, for keys that are new each time.
 	runs int
 )
@@ -263,6 +265,9 @@ func onGRPCClose(id, token, code uint32) {
 func onQueueReady(id, token uint32) {
 	arena = nil
 	say(last, "queue_ready", rank(id))
+	if notified++; notified%queued == 0 {
+		resume()
+	}
 }
 
 func first[T any](v T, _ uint32) T { return v }

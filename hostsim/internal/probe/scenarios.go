@@ -418,7 +418,11 @@ func sharedData(uint32, uint32, uint32) uint32 {
 	return 0
 }
 
-func queues(uint32, uint32, uint32) uint32 {
+// queued is how many items the scenario puts into its queue. It waits for as many
+// notifications.
+const queued = 3
+
+func queues(id, _, _ uint32) uint32 {
 	resolve := func(vmID, name string) (uint32, uint32) {
 		var t uint32
 		v, vn := str(vmID)
@@ -452,11 +456,12 @@ func queues(uint32, uint32, uint32) uint32 {
 	}
 	v, n := str("x")
 	say("queue enqueue unknown", proxyEnqueueSharedQueue(9999, v, n))
-	for range 4 {
+	for range queued + 1 {
 		b, status := get(t1)
 		say("queue dequeue", b, status)
 	}
-	return 0
+	paused = id
+	return 1
 }
 
 func metrics(uint32, uint32, uint32) uint32 {
