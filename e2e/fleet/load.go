@@ -18,14 +18,15 @@ type Fleet struct {
 // Large is the fleet of docs/global-limits.md.
 var Large = Fleet{Proxies: 1000, Rate: 1e6, Callers: 100_000_000, Limit: 300, Window: 60 * Second, Replicas: 50}
 
+// RedisKeyBytes is what a counter takes in Redis 7 with an expiry and a key of 105 bytes (such as an issuer's URL and a UUID make),
+// its share of the tables included. e2e/globallimits measures it.
+const RedisKeyBytes = 200
+
+// What a caller and each of its requests take in Gatehouse's shared data, in bytes: see the package comment of core/ratelimit. A
+// request takes at most 6.
 const (
-	// RedisKeyBytes is what a counter takes in Redis 7 with an expiry and a key of 105 bytes (such as an issuer's URL and a UUID make),
-	// its share of the tables included. e2e/globallimits measures it.
-	RedisKeyBytes = 200
-	// IdentifierBytes and ChargeBytes are what a caller and each of its requests take in Gatehouse's shared data: see the package
-	// comment of core/ratelimit. A charge takes at most 6 bytes.
-	IdentifierBytes = 53
-	ChargeBytes     = 6
+	identifierBytes = 53
+	chargeBytes     = 6
 )
 
 // stratum is callers of adjoining ranks, of which sample are simulated, all with the mean rate of the stratum.

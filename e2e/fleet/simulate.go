@@ -182,5 +182,5 @@ func (o *Outcome) LiveKeys(f Fleet, jitter float64) float64 {
 
 // ProxyBytes is what the windows of one proxy take, without room for growth.
 func (o *Outcome) ProxyBytes() float64 {
-	return o.Identifiers*IdentifierBytes + o.Charges*ChargeBytes
+	return o.Identifiers*identifierBytes + o.Charges*chargeBytes
 }

@@ -270,7 +270,7 @@ type event struct {
 	} `json:"metadata"`
 }
 
-// events returns the next n audit events of a user, of both proxies together; n must be how many there are.
+// events returns a user's n audit events, of both proxies together; n must be how many there are.
 func (f *fleet) events(t *testing.T, user string, n int) []event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
