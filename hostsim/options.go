@@ -71,7 +71,8 @@ type FailurePolicy int
 const (
 	// FailClosed answers 503 until the process restarts.
 	FailClosed FailurePolicy = iota
-	// FailOpen lets requests pass unfiltered.
+	// FailOpen lets requests pass unfiltered. Those that were in the filter when
+	// its VM failed get 503 all the same.
 	FailOpen
 	// FailReload answers 503 until a new VM is up. A new one is tried when a
 	// request arrives and the plugin was last loaded at least ReloadInterval,
@@ -136,7 +137,8 @@ type CalloutMode int
 const (
 	// CalloutsInline runs a callout, and delivers its answer, before the call
 	// into the Host returns that made the guest dispatch it. Nothing is
-	// concurrent, so tests repeat exactly.
+	// concurrent as long as one goroutine drives the Host, so tests repeat
+	// exactly.
 	CalloutsInline CalloutMode = iota
 	// CalloutsHeld keeps HTTP callouts until the test answers them, see
 	// Host.HeldCallouts; they time out as the clock moves. gRPC runs as with

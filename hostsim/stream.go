@@ -76,8 +76,8 @@ type Stream struct {
 	id      uint64
 	plugin  *Plugin
 	context *guestContext // nil if nothing filters the stream
-	// refuse says that the VM had failed before the stream came and the policy
-	// is to refuse.
+	// refuse says that the VM had failed before the stream came and the policy is
+	// not to let it pass.
 	refuse bool
 
 	info     streamInfo
@@ -178,16 +178,14 @@ func (s *Stream) Plugin() string { return s.plugin.Name }
 // Worker returns the number of the stream's worker.
 func (s *Stream) Worker() int { return s.thread.number }
 
-// filtering reports whether the filter still sees the stream, and ends the
-// stream as the failure policy says if it can't.
+// filtering reports whether the filter still sees the stream, and answers 503 if
+// it should but can't.
 func (s *Stream) filtering() (ok bool) {
 	if s.context == nil && !s.refuse || s.failureReplied {
 		return false
 	}
 	if s.refuse || s.context.vm.failed {
-		if s.plugin.Failure != FailOpen {
-			s.failStream()
-		}
+		s.failStream()
 		return false
 	}
 	return true
@@ -205,12 +203,12 @@ func (s *Stream) guestAction(name string, f wapi.Function, args ...uint64) (acti
 	v := s.context.vm
 	result, ok := v.call(s.context, name, f, args...)
 	stopped := v.stopIteration
-	if !ok && s.plugin.Failure != FailOpen && !s.failureReplied {
+	if !ok && !s.failureReplied {
 		s.failStream()
 	}
 	v.finish()
 	if !ok {
-		return abi.ActionContinue, s.plugin.Failure == FailOpen && s.goesOn()
+		return abi.ActionContinue, false
 	}
 	if stopped {
 		return abi.ActionPauseNoBuffer, s.goesOn()
