@@ -34,7 +34,7 @@ var route = Shape{Type: Object, Fields: []Field{
 	{Name: "cost", Default: `1`, Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
 		Doc: "What a request weighs. At most the `max_requests` of each limit that applies."},
 	{Name: "audit", Default: `true`, Shape: &boolean,
-		Doc: "`false` leaves the route's admitted requests out of the audit log."},
+		Doc: "`false` leaves the route's requests out of the audit log, refusals too; what the upstream reports of its own is recorded."},
 	{Name: "cors_preflight", Default: `"check"`, Shape: &Shape{Type: Text, Enum: []string{"check", "pass"}},
 		Doc: "`pass`: an `OPTIONS` with `origin` and `access-control-request-method` goes through unauthenticated."},
 }}
