@@ -17,6 +17,7 @@ func TestTheFleet(t *testing.T) {
 	t.Run("holds a limit that local windows alone double", f.holdsTheLimit)
 	t.Run("keeps callers apart whatever they claim to be", f.keepsCallersApart)
 	t.Run("limits who has no token by address, and health checks not at all", f.limitsAnonymous)
+	t.Run("limits who is neither human nor machine", f.limitsUnknown)
 	t.Run("says where the client stands with each stage", f.tellsBothStages)
 	t.Run("answers gRPC alike in both stages", f.answersGRPC)
 	t.Run("admits twice the limit around a boundary, but not through one proxy", f.doublesAtTheBoundary)
@@ -92,6 +93,13 @@ func (f *fleet) keepsCallersApart(t *testing.T) {
 	assert.Equal(t, http.StatusOK, f.get(t, 0, gate, "/", f.human(t, "somebody-1")).status)
 }
 
+// limitsUnknown has a caller whose token says neither human nor machine.
+func (f *fleet) limitsUnknown(t *testing.T) {
+	awaitWindow(t, time.Minute, spare)
+	trent := f.authorization(t, f.issuer.Claims("trent", "orders", time.Hour).With("client_id", "app"))
+	assert.Equal(t, limit, f.alternate(t, limit, gate, "/", trent))
+}
+
 func (f *fleet) limitsAnonymous(t *testing.T) {
 	awaitWindow(t, time.Minute, spare)
 	assert.Equal(t, limit, f.alternate(t, limit, gate, "/public/prices", nil))
@@ -107,7 +115,7 @@ func (f *fleet) tellsBothStages(t *testing.T) {
 	h := f.get(t, 0, gate, "/", carol).header
 	assert.Equal(t, []string{"30"}, h.Values("X-Ratelimit-Limit"))
 	assert.Equal(t, []string{"29"}, h.Values("X-Ratelimit-Remaining"), "one of ten requests came through this proxy")
-	assert.Equal(t, []string{`"per-human";r=29;t=60`}, h.Values("Ratelimit"))
+	assert.Equal(t, []string{`"per-human";r=29;t=60, "ceiling";r=599;t=60`}, h.Values("Ratelimit"))
 	assert.Equal(t, []string{"30"}, h.Values("X-Fleet-Ratelimit-Limit"))
 	assert.Equal(t, []string{"20"}, h.Values("X-Fleet-Ratelimit-Remaining"))
 	assert.Empty(t, h.Values("Retry-After"))
