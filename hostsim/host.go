@@ -186,8 +186,14 @@ func (h *Host) thread(worker int) *thread {
 	return h.workers[worker]
 }
 
-// Read implements io.Reader for the guests' random numbers.
-func (h *Host) Read(p []byte) (int, error) {
+// guestRandom is where guests' random numbers come from.
+type guestRandom struct{ host *Host }
+
+// Read implements io.Reader.
+func (r guestRandom) Read(p []byte) (int, error) { return r.host.random(p) }
+
+// random fills p.
+func (h *Host) random(p []byte) (int, error) {
 	h.randMu.Lock()
 	defer h.randMu.Unlock()
 	return io.ReadFull(h.opts.Random, p)

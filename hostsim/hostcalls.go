@@ -31,8 +31,7 @@ const (
 	newest   = abi.Version021
 )
 
-// hostFunctions are the functions of the ABI. It is a function, not a variable,
-// because some of them reach it again through the guest.
+// hostFunctions are the functions of the ABI.
 func hostFunctions() []hostFunction {
 	return []hostFunction{
 		{"proxy_log", "iii", -1, since010, newest, proxyLog},

@@ -160,12 +160,10 @@ func (h *Host) Stream(worker int, req Request) *Stream {
 	handle := t.handle(req.Plugin)
 	s.plugin = handle.plugin
 	v, root := t.current(handle)
-	switch {
-	case v != nil && !v.failed:
+	if v != nil && !v.failed {
 		s.context = v.newContext(s.plugin, root, s)
-	case s.plugin.Failure == FailOpen:
-	default:
-		s.refuse = true
+	} else {
+		s.refuse = s.plugin.Failure != FailOpen
 	}
 	t.mu.Unlock()
 	h.drain()

@@ -88,7 +88,7 @@ func requestHeaders(h *Host, req *Request) *Headers {
 // uuid makes a random UUID (RFC 9562, version 4).
 func (h *Host) uuid() string {
 	var b [16]byte
-	if _, err := h.Read(b[:]); err != nil {
+	if _, err := h.random(b[:]); err != nil {
 		panic("hostsim: Options.Random: " + err.Error())
 	}
 	b[6] = b[6]&0x0f | 0x40

@@ -128,7 +128,7 @@ func (t *thread) current(handle *pluginHandle) (*vm, *guestContext) {
 // jitter draws a duration below limit.
 func (h *Host) jitter(limit time.Duration) time.Duration {
 	var b [8]byte
-	if _, err := h.Read(b[:]); err != nil || limit <= 0 {
+	if _, err := h.random(b[:]); err != nil || limit <= 0 {
 		return 0
 	}
 	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(limit))

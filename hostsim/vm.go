@@ -52,11 +52,11 @@ func vmOf(ctx context.Context) *vm { return ctx.Value(vmContextKey{}).(*vm) }
 
 // guestFunctions are the guest's exports; nil where there is none.
 type guestFunctions struct {
-	allocate, contextCreate, vmStart, configure, tick, queueReady  wapi.Function
-	requestHeaders, requestBody, requestTrailers                   wapi.Function
-	responseHeaders, responseBody, responseTrailers                wapi.Function
-	httpCallResponse, grpcInitialMetadata, grpcReceive             wapi.Function
-	grpcTrailingMetadata, grpcClose, done, log, delete, foreignFun wapi.Function
+	allocate, contextCreate, vmStart, configure, tick, queueReady wapi.Function
+	requestHeaders, requestBody, requestTrailers                  wapi.Function
+	responseHeaders, responseBody, responseTrailers               wapi.Function
+	httpCallResponse, grpcInitialMetadata, grpcReceive            wapi.Function
+	grpcTrailingMetadata, grpcClose, done, log, delete            wapi.Function
 }
 
 func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
@@ -66,7 +66,7 @@ func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 	cfg := wazero.NewModuleConfig().
 		WithName("").
 		WithStartFunctions().
-		WithRandSource(h)
+		WithRandSource(guestRandom{h})
 	names := make([]string, 0, len(env))
 	for name := range env {
 		names = append(names, name)
@@ -111,7 +111,6 @@ func (v *vm) bind() {
 		"proxy_on_done":                           &v.guest.done,
 		"proxy_on_log":                            &v.guest.log,
 		"proxy_on_delete":                         &v.guest.delete,
-		"proxy_on_foreign_function":               &v.guest.foreignFun,
 	} {
 		*f = v.instance.ExportedFunction(name)
 	}
