@@ -28,7 +28,7 @@ type foreignClaims struct {
 type foreignClaim struct {
 	name    string
 	number  bool // a NumericDate: its bytes are a float64, whatever they look like
-	object  bool // that it is there matters, not what is in it
+	object  bool // that it is there matters, even if something in it can't be read
 	literal host.Path
 	dotted  host.Path // "" for a name without dots
 }
@@ -72,9 +72,11 @@ func (f *foreignClaims) read() core.Foreign {
 	doc := []byte{'{'}
 	for i := range f.claims {
 		c := &f.claims[i]
-		value, s := host.Property(c.literal)
+		path := c.literal
+		value, s := host.Property(path)
 		if s != host.OK && c.dotted != "" {
-			value, s = host.Property(c.dotted)
+			path = c.dotted
+			value, s = host.Property(path)
 		}
 		isObject := c.object && s != host.OK && s != host.NotFound
 		if s != host.OK && !isObject {
@@ -88,7 +90,7 @@ func (f *foreignClaims) read() core.Foreign {
 		if isObject {
 			doc = append(doc, "{}"...)
 		} else {
-			doc = c.appendValue(doc, value)
+			doc = c.appendValue(doc, value, path, 0)
 		}
 	}
 	if len(doc) > 1 {
@@ -106,9 +108,13 @@ func (f *foreignClaims) read() core.Foreign {
 	return core.Foreign{}
 }
 
+// maxDepth bounds lists and objects in each other.
+const maxDepth = 8
+
 // appendValue turns a property's bytes back into JSON. Their form doesn't say their type: a string's are itself, a number's
-// are a float64, a boolean's are one byte 0 or 1, a list's are a header map with keys only.
-func (c *foreignClaim) appendValue(dst, value []byte) []byte {
+// are a float64, a boolean's are one byte 0 or 1, an object's are a header map, a list's a header map whose keys are its
+// elements. The path is the property's, "" for a part of one.
+func (c *foreignClaim) appendValue(dst, value []byte, path host.Path, depth int) []byte {
 	switch {
 	case len(value) == 8 && (c.number || !isText(value)):
 		f := number(value)
@@ -118,9 +124,10 @@ func (c *foreignClaim) appendValue(dst, value []byte) []byte {
 		return appendNumber(dst, f)
 	case len(value) == 1 && value[0] <= 1:
 		return strconv.AppendBool(dst, value[0] == 1)
-	}
-	if list, ok := appendList(dst, value); ok {
-		return list
+	case depth < maxDepth:
+		if members, ok := pairs(value); ok {
+			return c.appendMembers(dst, members, isList(members, path), depth+1)
+		}
 	}
 	return appendText(dst, string(value))
 }
@@ -147,34 +154,65 @@ func isText(b []byte) bool {
 	return utf8.Valid(b)
 }
 
-// appendList reads a list: a count, two sizes for each element, and the elements, each with its (empty) value, NUL-terminated.
-func appendList(dst, value []byte) ([]byte, bool) {
-	if len(value) < 4 {
-		return dst, false
+// pair is an entry of a header map.
+type pair struct{ key, value []byte }
+
+// pairs reads a header map: a count, two sizes for each entry, and the entries, each key and each value with a NUL behind.
+func pairs(b []byte) ([]pair, bool) {
+	if len(b) < 4 {
+		return nil, false
 	}
-	count := int(binary.LittleEndian.Uint32(value))
-	if count < 0 || count > (len(value)-4)/8 {
-		return dst, false
+	count := int(binary.LittleEndian.Uint32(b))
+	if count < 0 || count > (len(b)-4)/8 {
+		return nil, false
 	}
-	sizes, data := value[4:4+8*count], value[4+8*count:]
-	start := len(dst)
-	dst = append(dst, '[')
-	for i := range count {
+	sizes, data := b[4:4+8*count], b[4+8*count:]
+	out := make([]pair, count)
+	for i := range out {
 		key := int(binary.LittleEndian.Uint32(sizes[8*i:]))
-		val := int(binary.LittleEndian.Uint32(sizes[8*i+4:]))
-		if key < 0 || val < 0 || key+1+val+1 > len(data) {
-			return dst[:start], false
+		value := int(binary.LittleEndian.Uint32(sizes[8*i+4:]))
+		if key < 0 || value < 0 || key+1+value+1 > len(data) {
+			return nil, false
 		}
+		out[i] = pair{data[:key], data[key+1 : key+1+value]}
+		data = data[key+1+value+1:]
+	}
+	return out, len(data) == 0
+}
+
+// isList tells ["admin"] from {"admin": ""}, whose bytes are the same: only a list has its first element at index 0. Members'
+// names must not pass for elements, lest the roles that an object merely mentions become the caller's.
+func isList(members []pair, path host.Path) bool {
+	for i := range members {
+		if len(members[i].value) > 0 {
+			return false
+		}
+	}
+	if len(members) == 0 || path == "" {
+		return true
+	}
+	first, s := host.Property(path + "\x000")
+	return s == host.OK && string(first) == string(members[0].key)
+}
+
+func (c *foreignClaim) appendMembers(dst []byte, members []pair, list bool, depth int) []byte {
+	brackets := "{}"
+	if list {
+		brackets = "[]"
+	}
+	dst = append(dst, brackets[0])
+	for i := range members {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, string(data[:key]))
-		data = data[key+1+val+1:]
+		value := members[i].key
+		if !list {
+			dst = append(appendText(dst, string(members[i].key)), ':')
+			value = members[i].value
+		}
+		dst = c.appendValue(dst, value, "", depth)
 	}
-	if len(data) != 0 {
-		return dst[:start], false
-	}
-	return append(dst, ']'), true
+	return append(dst, brackets[1])
 }
 
 // appendText appends a JSON string; bytes that aren't UTF-8 become U+FFFD.
