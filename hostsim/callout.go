@@ -120,6 +120,9 @@ func (h *Host) dispatch(o *httpCallout, target Cluster) {
 		})
 	}
 	run := func() {
+		if ctx.Err() != nil {
+			return // its VM is gone already, as a canary's is
+		}
 		reply, err := target.HTTP(ctx, o.call)
 		if errors.Is(err, context.DeadlineExceeded) {
 			reply, err = timeoutReply, nil

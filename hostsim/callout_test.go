@@ -127,6 +127,19 @@ func TestTheCalloutsOfAFailedVMAreForgotten(t *testing.T) {
 	assert.Empty(t, logs.take())
 }
 
+func TestACalloutFromTheStartRunsForAllButTheCanary(t *testing.T) {
+	var workers []int
+	probeHost(t, func(o *hostsim.Options) {
+		o.Plugins[0].Config = []byte("call")
+		o.Workers = 2
+		o.Clusters = upstreams(func(_ context.Context, c *hostsim.HTTPCall) (*hostsim.HTTPReply, error) {
+			workers = append(workers, c.Worker)
+			return hostsim.NewHTTPReply(200, ""), nil
+		})
+	})
+	assert.Equal(t, []int{hostsim.MainThread, 0, 1}, workers)
+}
+
 func TestAConcurrentCalloutIsCancelledWithItsHost(t *testing.T) {
 	started := make(chan struct{})
 	h, _, _ := probeHost(t, func(o *hostsim.Options) {

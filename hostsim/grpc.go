@@ -181,6 +181,10 @@ func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
 	h.running.Add(1)
 	run := func() {
 		defer h.running.Done()
+		defer o.inbox.finish()
+		if ctx.Err() != nil {
+			return // its VM is gone already, as a canary's is
+		}
 		status := handler(ctx, o.call)
 		o.deliver(func() {
 			if !o.isStream() && status.Code == 0 {
@@ -189,7 +193,6 @@ func (h *Host) runGRPC(o *grpcCallout, tokenAt uint32) abi.Status {
 			}
 			o.onClose(status.Code, status.text())
 		})
-		o.inbox.finish()
 	}
 	if h.opts.Callouts == CalloutsInline {
 		h.post(func() {

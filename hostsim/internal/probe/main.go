@@ -92,6 +92,10 @@ func onConfigure(id, size uint32) uint32 {
 	if string(b) == "tick" {
 		proxySetTickPeriod(1000)
 	}
+	if string(b) == "call" {
+		_, status := httpCall("upstream", packPairs(":method", "GET", ":path", "/", ":authority", "a"), "", "", 1000)
+		say("configure http_call", status)
+	}
 	if strings.Contains(string(b), "refuse") {
 		return 0
 	}
