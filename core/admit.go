@@ -8,7 +8,7 @@ func (g *Gate) admit(r *Request, d *Decision) {
 	if id := &g.cfg.Identity; id.Prefix != "" {
 		for i := range r.Headers {
 			if reserved(r.Headers[i].Name, id.Prefix) {
-				d.Remove = append(d.Remove, r.Headers[i].Name)
+				d.Remove = append(d.Remove, d.keep(r.Headers[i].Name))
 			}
 		}
 		if d.Principal != nil {
@@ -54,7 +54,7 @@ func (g *Gate) dropToken(r *Request, d *Decision) {
 		for j := range r.Headers {
 			if h := &r.Headers[j]; h.Name == s.Header {
 				if _, ok := schemed(h.Value, s.Scheme); ok {
-					d.Remove = append(d.Remove, h.Name)
+					d.Remove = append(d.Remove, s.Header)
 					break
 				}
 			}
@@ -80,6 +80,6 @@ func dropCookie(r *Request, d *Decision, name string) {
 	case len(rest) == 0:
 		d.Remove = append(d.Remove, "cookie")
 	default:
-		d.Set = append(d.Set, Header{"cookie", strings.Join(rest, "; ")})
+		d.Set = append(d.Set, Header{"cookie", d.keep(strings.Join(rest, "; "))})
 	}
 }

@@ -51,16 +51,21 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad Reason) {
 			continue
 		}
 		f := r.Foreign(i)
-		switch {
-		case f.Present:
+		failure := f.Failure
+		if f.Present {
 			res := g.verifier.CheckClaims(i, f.Claims, r.Wall)
-			if res.Reason != jwt.OK {
+			switch res.Reason {
+			case jwt.OK:
+				d.Principal = g.newPrincipal(&res)
+				return true, None
+			case jwt.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
+				failure = InvalidIssuer
+			default:
 				return true, ofToken[res.Reason]
 			}
-			d.Principal = g.newPrincipal(&res)
-			return true, None
-		case f.Failure != None && bad == None:
-			bad = f.Failure
+		}
+		if bad == None {
+			bad = failure
 		}
 	}
 	return bad != None, bad

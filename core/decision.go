@@ -27,7 +27,6 @@ type Decision struct {
 	Route     int        // index in the configuration's routes, -1 for none
 	Rule      int        // index of the limit that refused, -1 for none
 	Principal *Principal // nil unless a token was verified
-	Retry     int64      // nanoseconds, of a refusal that time mends
 	WaitFor   int        // the provider, when Verdict is Wait
 
 	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
@@ -40,14 +39,21 @@ type Decision struct {
 	mono       int64 // arrival
 	begun      bool  // path, route and limits before authentication are done
 	identified bool  // a token was looked for and the principal, if any, is known
+	excluded   bool  // the path is one of audit.exclude_paths
 	event      audit.Event
 	extra      []audit.Field
 	charges    []charge
 	text       []byte // backs strings above
 }
 
-// reset makes d ready for another request, keeping its memory.
-func (d *Decision) reset() {
+// maxText is how many bytes of text a Decision keeps for the next request: few requests need more.
+const maxText = 16 << 10
+
+// Reset makes d ready for another request, keeping its memory. Decide begins with it.
+func (d *Decision) Reset() {
+	if cap(d.text) > maxText {
+		d.text = nil
+	}
 	*d = Decision{
 		Route: -1, Rule: -1,
 		Remove: d.Remove[:0], Set: d.Set[:0], Response: d.Response[:0],

@@ -2,6 +2,8 @@ package core
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
@@ -16,21 +18,24 @@ type Outcome struct {
 	Custom  string // the upstream's x-audit-event, "" for none
 }
 
-// remember copies what the audit event says about the request itself.
+// remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
+// may be open for hours, and how much its headers hold is up to the client.
 func (g *Gate) remember(r *Request, d *Decision) {
 	if !logs(&g.cfg.Audit) {
 		return
 	}
 	e := &d.event
 	e.Timestamp = r.Wall
-	e.Path, e.Method = d.keep(r.Path), d.keep(r.Method)
-	e.IP = d.keep(sourceHost(r.Source))
+	field := func(s string) string { return d.keep(s[:min(len(s), g.cfg.Audit.MaxFieldBytes+utf8.UTFMax)]) }
+	e.Path, e.Method = field(withoutQuery(r.Path)), field(r.Method)
+	e.IP = field(sourceHost(r.Source))
+	d.excluded = g.excluded(r.Path)
 	for i := range r.Headers {
 		switch h := &r.Headers[i]; h.Name {
 		case "user-agent":
-			e.UserAgent = d.keep(h.Value)
+			e.UserAgent = field(h.Value)
 		case "x-request-id":
-			e.Meta.RequestID = d.keep(h.Value)
+			e.Meta.RequestID = field(h.Value)
 		}
 	}
 	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
@@ -40,14 +45,14 @@ func (g *Gate) remember(r *Request, d *Decision) {
 	}
 	for _, name := range g.cfg.Audit.Headers {
 		v, _ := r.header(name)
-		d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: d.keep(v)})
+		d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: field(v)})
 	}
 }
 
 // Unseen prepares d for a request that another filter refused before the Gate was asked, so that Finish can record it. It
 // decides nothing.
 func (g *Gate) Unseen(r *Request, d *Decision) {
-	d.reset()
+	d.Reset()
 	d.mono = r.Mono
 	g.remember(r, d)
 	if path, safe := policy.NormalizePath(r.Path); safe {
@@ -88,15 +93,29 @@ func (g *Gate) recorded(d *Decision) bool {
 	if d.Route >= 0 && !g.table.Route(d.Route).Audit {
 		return false
 	}
-	excluded := false
-	if len(g.cfg.Audit.Exclude) > 0 {
-		if path, safe := policy.NormalizePath(d.event.Path); safe {
-			for i := range g.cfg.Audit.Exclude {
-				excluded = excluded || g.cfg.Audit.Exclude[i].Match(path)
-			}
+	return audit.Recorded(g.cfg.Audit.Enabled, d.excluded, &d.event)
+}
+
+// excluded applies exclude_paths.
+func (g *Gate) excluded(raw string) bool {
+	if len(g.cfg.Audit.Exclude) == 0 {
+		return false
+	}
+	path, safe := policy.NormalizePath(raw)
+	if !safe {
+		return false
+	}
+	for i := range g.cfg.Audit.Exclude {
+		if g.cfg.Audit.Exclude[i].Match(path) {
+			return true
 		}
 	}
-	return audit.Recorded(g.cfg.Audit.Enabled, excluded, &d.event)
+	return false
+}
+
+func withoutQuery(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	return path
 }
 
 // identifyEvent fills in who called.

@@ -81,7 +81,7 @@ const Namespace = "gatehouse/"
 // Decide judges a request. If d.Verdict is Wait, the request is to be held until the keys of d.WaitFor have
 // arrived or have failed to, and then be given to Resume.
 func (g *Gate) Decide(r *Request, d *Decision) {
-	d.reset()
+	d.Reset()
 	d.mono = r.Mono
 	g.remember(r, d)
 	g.conclude(r, d, g.judge(r, d, true))

@@ -63,8 +63,7 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 }
 
 // retry is how long a client has to wait, in nanoseconds: until all that refuses it would not.
-func (d *Decision) retry(g *Gate) int64 {
-	wait := d.Retry
+func (d *Decision) retry(g *Gate) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
 		if !c.result.Admitted && !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {

@@ -155,8 +155,8 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 		}
 	case config.Claim:
 		if p != nil {
-			if v := p.Claims.Get(e.Name); v.Exists() {
-				return ratelimit.AppendElement(key, keyClaim, e.Name, provider, string(v.Raw()))
+			if p.Claims.Has(e.Name) {
+				return ratelimit.AppendElement(key, keyClaim, e.Name, provider, string(p.Claims.Get(e.Name).Raw()))
 			}
 		}
 	case config.IP:

@@ -9,6 +9,9 @@ import (
 // findToken looks for the request's token in the configured places. No token is "" and None. Two tokens are one too many:
 // another parser might take the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
+	if count(r, "authorization") > 1 {
+		return "", MalformedToken // whatever their schemes
+	}
 	found := false
 	for i := range sources {
 		s := &sources[i]
@@ -39,9 +42,6 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 			}
 			token, found = text, true
 		}
-	}
-	if found && count(r, "authorization") > 1 {
-		return "", MalformedToken
 	}
 	return token, None
 }
