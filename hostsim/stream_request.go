@@ -1,6 +1,10 @@
 package hostsim
 
-import "gatehouse/hostsim/abi"
+import (
+	"slices"
+
+	"gatehouse/hostsim/abi"
+)
 
 // RequestHeaders lets the request's headers arrive at the filter. endStream
 // says that nothing follows them.
@@ -15,7 +19,7 @@ func (s *Stream) RequestHeaders(endStream bool) {
 }
 
 // RequestBody lets a piece of the request's body arrive. endStream says that
-// nothing follows it.
+// nothing follows it. data is not kept.
 func (s *Stream) RequestBody(data []byte, endStream bool) {
 	s.thread.do(func() {
 		if s.answered() || !s.request.started || s.request.complete {
@@ -114,7 +118,7 @@ func (s *Stream) decodeData(data []byte, endStream bool) {
 		return
 	}
 	h := &s.request
-	piece := data
+	piece := data // the filter may look at it later: a pause makes it a copy
 	s.visible.requestBody, s.visible.endOfStream = &piece, endStream
 	if h.buffering {
 		if s.overflows(h, data) {
@@ -145,8 +149,10 @@ func (s *Stream) decodeData(data []byte, endStream bool) {
 		if h.buffering {
 			s.visible.requestBody = &h.buffered
 		}
+		piece = slices.Clone(piece)
 		s.pause(h, pausedAtBody)
 	default: // the filter keeps the piece to itself
+		piece = slices.Clone(piece)
 		s.pause(h, pausedAtBody)
 	}
 }

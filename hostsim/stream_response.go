@@ -1,6 +1,7 @@
 package hostsim
 
 import (
+	"slices"
 	"strconv"
 
 	"gatehouse/hostsim/abi"
@@ -22,7 +23,7 @@ func (s *Stream) ResponseHeaders(headers []Header, endStream bool) {
 }
 
 // ResponseBody lets a piece of the response's body arrive. endStream says that
-// nothing follows it.
+// nothing follows it. data is not kept.
 func (s *Stream) ResponseBody(data []byte, endStream bool) {
 	s.thread.do(func() {
 		if s.over || s.replied || !s.response.started || s.response.complete {
@@ -97,7 +98,7 @@ func (s *Stream) encodeData(data []byte, endStream bool) {
 		return
 	}
 	h := &s.response
-	piece := data
+	piece := data // the filter may look at it later: a pause makes it a copy
 	s.visible.responseBody, s.visible.endOfStream = &piece, endStream
 	if h.buffering {
 		if s.overflows(h, data) {
@@ -128,8 +129,10 @@ func (s *Stream) encodeData(data []byte, endStream bool) {
 		if h.buffering {
 			s.visible.responseBody = &h.buffered
 		}
+		piece = slices.Clone(piece)
 		s.pause(h, pausedAtBody)
-	default:
+	default: // the filter keeps the piece to itself
+		piece = slices.Clone(piece)
 		s.pause(h, pausedAtBody)
 	}
 }

@@ -211,3 +211,14 @@ func TestStatusesHaveTheSpecificationsNames(t *testing.T) {
 	assert.Equal(t, "UNKNOWN", abi.Status(99).String())
 	assert.Equal(t, "error", abi.LogError.String())
 }
+
+func TestAPieceOfABodyIsTheCallersAgainAfterTheCall(t *testing.T) {
+	h, clock, logs := probeHost(t, nil)
+	s := h.Stream(0, hostsim.Request{Method: "POST", Path: "/keep"})
+	s.RequestHeaders(false)
+	data := []byte("mine")
+	s.RequestBody(data, false)
+	copy(data, "XXXX")
+	clock.Advance(50 * time.Millisecond)
+	assert.Contains(t, logs.take(), `keep tick body "mine" 0`)
+}

@@ -191,6 +191,10 @@ func onTick(id uint32) {
 	say(last, "tick without effective context", first(getPairs(requestHeaders)))
 	say(last, "effective", proxySetEffectiveContext(paused))
 	say(last, "tick with effective context", first(getPairs(requestHeaders)))
+	if last == "keep" {
+		b, status := getBuffer(requestBody, 0, 100)
+		say(last, "tick body", b, status)
+	}
 	if last == "reply-from-tick" {
 		say(last, "reply", localResponse(403, "from_tick", "no", "", noGRPCStatus))
 		say(last, "reply again", localResponse(404, "again", "never", "", noGRPCStatus))

@@ -49,6 +49,8 @@ func scenario(name string) steps {
 		return steps{onRequestBody: addTrailers, onResponseBody: addResponseTrailers}
 	case "nobuffer":
 		return steps{onRequestBody: keepAll}
+	case "keep":
+		return steps{onRequestBody: keepAndTick}
 	case "props":
 		return steps{onRequestHeaders: properties, onResponseHeaders: properties, onLog: func(id uint32) { properties(id, 0, 0) }}
 	case "reply":
@@ -303,6 +305,12 @@ func keepAll(_, size, end uint32) uint32 {
 	say("nobuffer set", setBuffer(requestBody, 0, size, strconv.Itoa(len(kept))))
 	kept = ""
 	return 0
+}
+
+func keepAndTick(id, _, _ uint32) uint32 {
+	say("keep tick period", proxySetTickPeriod(50))
+	paused = id
+	return 3
 }
 
 func properties(uint32, uint32, uint32) uint32 {
