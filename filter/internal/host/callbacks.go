@@ -21,6 +21,8 @@ type Plugin interface {
 type Stream interface {
 	// RequestHeaders decides; true lets the request go on, false holds it (a local reply has been sent, or Resume follows).
 	RequestHeaders() bool
+	// Goes reports whether the request may go on.
+	Goes() bool
 	// ResponseHeaders sees the upstream's response headers, or those of a local reply.
 	ResponseHeaders()
 	// Done runs last, before the access log.
@@ -92,6 +94,20 @@ func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
 		}
 	}()
 	if c.stream.RequestHeaders() {
+		return types.ActionContinue
+	}
+	return types.ActionPause
+}
+
+// A request that is held has no body or trailers yet, unless the plugin has allow_on_headers_stop_iteration (Envoy 1.35): then they
+// arrive, and to let them go on would take the request with them.
+
+func (c *streamContext) OnHttpRequestBody(int, bool) types.Action { return c.rest() }
+
+func (c *streamContext) OnHttpRequestTrailers(int) types.Action { return c.rest() }
+
+func (c *streamContext) rest() types.Action {
+	if c.stream.Goes() {
 		return types.ActionContinue
 	}
 	return types.ActionPause

@@ -52,10 +52,10 @@ func Headers[H ~struct{ Name, Value string }](m Map, dst []H) []H {
 func Header(m Map, name string) (string, bool) {
 	p, n := stringPtr(name)
 	fetched = fetchedBytes{}
-	if proxyGetHeaderMapValue(int32(m), p, n, unsafe.Pointer(&fetched.data), &fetched.size) != 0 || fetched.data == nil {
+	if proxyGetHeaderMapValue(int32(m), p, n, unsafe.Pointer(&fetched.data), &fetched.size) != 0 {
 		return "", false
 	}
-	return unsafe.String(fetched.data, fetched.size), true
+	return string(fetched.bytes()), true // "" where there is one without a value
 }
 
 // SetHeader replaces all values of a header by one.

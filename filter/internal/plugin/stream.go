@@ -28,6 +28,7 @@ var (
 const customHeader = "x-audit-event"
 
 func (s *stream) reset(id uint32) {
+	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
 	s.id, s.custom, s.decided, s.replied, s.deadline = id, "", false, false, 0
 }
 
@@ -67,6 +68,9 @@ func (s *stream) RequestHeaders() bool {
 	}
 	return s.act()
 }
+
+// Goes implements host.Stream.
+func (s *stream) Goes() bool { return s.decided && s.decision.Verdict == core.Admit }
 
 // act does what was decided; true lets the request go on.
 func (s *stream) act() bool {

@@ -59,6 +59,9 @@ func wasmPlugin(filter *value, before []*value) (p Plugin, ours bool) {
 	if isOpen(plugin.at("fail_open")) {
 		p.Problems = append(p.Problems, "fail_open: "+failsOpen)
 	}
+	if v := plugin.at("allow_on_headers_stop_iteration"); isOpen(v) || isOpen(v.get("value")) {
+		p.Problems = append(p.Problems, "allow_on_headers_stop_iteration: "+failsOpenHeld)
+	}
 	config := plugin.get("configuration")
 	switch name, _ := message(config); name {
 	case "google.protobuf.StringValue":

@@ -176,5 +176,7 @@ func (p *Plugin) configure(config *value, path string) {
 
 const failsOpen = "a plugin that fails open lets everyone in, unchecked, when it crashes"
 
+const failsOpenHeld = "the body of a request that is held until its issuer's keys have come would go on to the filters behind"
+
 // isOpen reports whether a boolean may be read as true by anyone.
 func isOpen(v *value) bool { return v != nil && v.text() != "false" && v.text() != "" }

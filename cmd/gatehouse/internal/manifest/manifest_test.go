@@ -159,6 +159,17 @@ func TestAPluginThatFailsOpenIsRefused(t *testing.T) {
 	}
 }
 
+func TestAPluginThatLetsBodiesPassHeldHeadersIsRefused(t *testing.T) {
+	for option, problems := range map[string][]string{
+		"allow_on_headers_stop_iteration: true":          {"allow_on_headers_stop_iteration: " + failsOpenHeld},
+		"allowOnHeadersStopIteration: true":              {"allow_on_headers_stop_iteration: " + failsOpenHeld},
+		"allow_on_headers_stop_iteration: {value: true}": {"allow_on_headers_stop_iteration: " + failsOpenHeld},
+		"allow_on_headers_stop_iteration: false":         nil,
+	} {
+		assert.Equal(t, problems, read(t, envoy(stringValue, option)).Problems, option)
+	}
+}
+
 func TestAPluginWithoutAReadableConfigurationIsRefused(t *testing.T) {
 	for text, problem := range map[string]string{
 		envoy(`{"@type": type.googleapis.com/google.protobuf.BytesValue, value: aGk=}`, "vm_config: {vm_id: gatehouse}"): "configuration: want a google.protobuf.StringValue with JSON, or a google.protobuf.Struct",
