@@ -102,9 +102,10 @@ func relayResponse(ctx context.Context, s *hostsim.Stream, e *exchange, resp *ht
 		return
 	}
 	s.ResponseHeaders(headers, false)
-	buf := make([]byte, chunk)
+	buf := chunks.Get().(*[chunk]byte)
+	defer chunks.Put(buf)
 	for {
-		n, err := resp.Body.Read(buf)
+		n, err := resp.Body.Read(buf[:])
 		end := errors.Is(err, io.EOF)
 		trailers := fields(resp.Trailer)
 		if n > 0 || end && len(trailers) == 0 {
