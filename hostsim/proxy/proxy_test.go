@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -198,6 +199,9 @@ func TestAnUpstreamThatFailsIsAnsweredAsEnvoyDoes(t *testing.T) {
 			if err != nil {
 				return
 			}
+			// What comes before the request, or with a reset after it, is another
+			// failure.
+			_, _ = http.ReadRequest(bufio.NewReader(c))
 			_, _ = c.Write([]byte("garbage\r\n\r\n"))
 			_ = c.Close()
 		}
