@@ -178,15 +178,13 @@ func (q *question) request(cfg *config.Config, token string, now time.Time) (*co
 	if token == "" {
 		return r, nil
 	}
-	for _, p := range cfg.Tokens.Providers {
-		if p.ClaimsFrom != nil {
-			set, err := unverified(token)
-			if err != nil {
-				return nil, err
-			}
-			r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
-			return r, nil
-		}
+	set, ok, err := envoysClaims(cfg, token)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
+		return r, nil
 	}
 	switch s := cfg.Tokens.From; {
 	case len(s) == 0:
@@ -196,6 +194,31 @@ func (q *question) request(cfg *config.Config, token string, now time.Time) (*co
 		r.Headers = append(r.Headers, core.Header{Name: s[0].Header, Value: strings.TrimSpace(s[0].Scheme + " " + token)})
 	}
 	return r, nil
+}
+
+// envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from there, and the token's issuer is
+// none of those whose tokens the filter itself verifies.
+func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, err error) {
+	own := map[string]bool{}
+	for _, p := range cfg.Tokens.Providers {
+		if p.ClaimsFrom != nil {
+			ok = true
+		} else {
+			own[p.Issuer] = true
+		}
+	}
+	if !ok {
+		return set, false, nil
+	}
+	set, err = unverified(token)
+	iss, _ := set.Get("iss").Text()
+	switch {
+	case err != nil && len(own) == 0:
+		return set, false, err
+	case err != nil || own[iss]:
+		return set, false, nil // the filter will say what is wrong with it
+	}
+	return set, true, nil
 }
 
 // unverified reads a token's claims as Envoy hands them on when it has verified them.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -98,4 +100,32 @@ func TestExplainRefusesWhatItCantRead(t *testing.T) {
 		assert.Contains(t, stderr, c.stderr)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "one line")
 	}
+}
+
+func TestExplainKnowsWhoVerifiesATokenWhereBothDo(t *testing.T) {
+	secret := strings.Repeat("k", 32)
+	doc := strings.Replace(explained, "  providers:\n", `  providers:
+  - name: own
+    issuer: https://own
+    any_audience: true
+    algorithms: [HS256]
+    jwks: {inline: {keys: [{kty: oct, k: "`+base64.RawURLEncoding.EncodeToString([]byte(secret))+`"}]}}
+`, 1)
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`))
+	signed := header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"https://own","sub":"bob","exp":2000}`))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(signed))
+	for token, provider := range map[string]string{
+		signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)): "own",
+		unsigned(`{"iss":"https://else","sub":"alice","exp":2000}`):       "envoy",
+	} {
+		answer, _, code := runExplain(t, doc, token, "--path", "/x", "--at", "1000")
+		assert.Equal(t, 0, code)
+		require.Equal(t, "admitted", answer["decision"], "%v", answer)
+		assert.Equal(t, provider, answer["caller"].(map[string]any)["provider"])
+	}
+	answer, _, _ := runExplain(t, doc, "no token", "--path", "/x", "--at", "1000")
+	assert.Equal(t, "malformed_token", answer["reason"])
+	answer, _, _ = runExplain(t, doc, signed+".AAAA", "--path", "/x", "--at", "1000")
+	assert.Equal(t, "invalid_signature", answer["reason"])
 }
