@@ -98,8 +98,13 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	var open sync.WaitGroup // requests
 	server := &http.Server{
-		Handler:           p,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			open.Add(1)
+			defer open.Done()
+			p.ServeHTTP(w, r)
+		}),
 		Protocols:         protocols,
 		ReadHeaderTimeout: time.Minute,
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
@@ -118,6 +123,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	err := server.Shutdown(drain)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("proxy: drain: %w", err), server.Close())
+		open.Wait() // what is cut off ends at once, with its line in the access log
 	}
 	if failure := <-failed; !errors.Is(failure, http.ErrServerClosed) {
 		err = errors.Join(err, failure)
