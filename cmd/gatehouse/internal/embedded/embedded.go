@@ -46,6 +46,9 @@ type Gate struct {
 	err           error // why serving ended, once done is closed
 }
 
+// drainTimeout is how long open requests have to finish.
+const drainTimeout = 10 * time.Second
+
 // accessLogState is the filter state in which the filter leaves its audit lines.
 const accessLogState = "wasm.gatehouse_audit"
 
@@ -154,10 +157,12 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 	ctx, g.cancel = context.WithCancel(ctx)
 	p := proxy.New(g.host, proxy.Options{
 		Upstream: o.Upstream, UseRemoteAddress: true, ClusterName: "upstream", RouteName: "default",
-		AccessLog: lineWriter(o.Audit), AccessLogState: accessLogState,
+		AccessLog: lineWriter(o.Audit), AccessLogState: accessLogState, DrainTimeout: drainTimeout,
 	})
 	go func() {
-		g.err = p.Serve(ctx, g.gate)
+		if g.err = p.Serve(ctx, g.gate); errors.Is(g.err, context.DeadlineExceeded) {
+			g.err = fmt.Errorf("requests that were still open after %s were cut off", drainTimeout)
+		}
 		close(g.done)
 	}()
 }
@@ -186,7 +191,7 @@ func (g *Gate) MetricsAddress() string {
 // Done is closed when the gate serves no more.
 func (g *Gate) Done() <-chan struct{} { return g.done }
 
-// Stop ends the gate: open requests have some seconds to finish. The error says that some were cut off, or why the gate had ended
+// Stop ends the gate: open requests have 10 s to finish. The error says that some were cut off, or why the gate had ended
 // by itself.
 func (g *Gate) Stop() error {
 	g.cancel()
