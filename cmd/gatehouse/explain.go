@@ -171,9 +171,13 @@ func (q *question) request(cfg *config.Config, token string, now time.Time) (*co
 	for _, h := range q.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
-			return nil, fmt.Errorf(`--header: want "name: value", got %q`, h)
+			return nil, errors.New(`--header: want "name: value"`)
 		}
-		r.Headers = append(r.Headers, core.Header{Name: strings.ToLower(strings.TrimSpace(name)), Value: strings.TrimSpace(value)})
+		name = strings.ToLower(strings.TrimSpace(name))
+		if carriesToken(cfg, name) { // a command's arguments are everybody's to read
+			return nil, fmt.Errorf("--header: %q may carry a token, which belongs on the standard input", name)
+		}
+		r.Headers = append(r.Headers, core.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
 	if token == "" {
 		return r, nil
@@ -196,6 +200,16 @@ func (q *question) request(cfg *config.Config, token string, now time.Time) (*co
 	return r, nil
 }
 
+// carriesToken reports whether a header is a place for tokens.
+func carriesToken(cfg *config.Config, header string) bool {
+	for _, s := range cfg.Tokens.From {
+		if s.Header == header || s.Cookie != "" && header == "cookie" {
+			return true
+		}
+	}
+	return header == "authorization" || header == "proxy-authorization"
+}
+
 // envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from there, and the token's issuer is
 // none of those whose tokens the filter itself verifies.
 func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, err error) {
@@ -216,7 +230,7 @@ func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, er
 	case err != nil && len(own) == 0:
 		return set, false, err
 	case err != nil || own[iss]:
-		return set, false, nil // the filter will say what is wrong with it
+		return set, false, nil //nolint:nilerr // the filter will say what is wrong with it
 	}
 	return set, true, nil
 }

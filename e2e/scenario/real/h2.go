@@ -2,7 +2,6 @@ package real
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,17 +9,16 @@ import (
 	"net/http"
 	"net/url"
 
-	"golang.org/x/net/http2"
-
 	"gatehouse/e2e/scenario"
 )
 
 // overHTTP2 sends a request over HTTP/2, without TLS and with prior knowledge (RFC 9113 §3.3), as gRPC wants it.
 func overHTTP2(ctx context.Context, conn net.Conn, r *scenario.Request, minted *scenario.Minted, e *scenario.Exchange) error {
-	transport := &http2.Transport{
-		AllowHTTP: true, DisableCompression: true,
-		DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) { return conn, nil },
+	transport := &http.Transport{
+		DisableCompression: true, DisableKeepAlives: true, Protocols: new(http.Protocols),
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	request := (&http.Request{
 		Method: r.Verb(), Host: r.Authority(), URL: &url.URL{Scheme: "http", Host: r.Authority(), Opaque: r.Target(minted)},
 		Header: http.Header{"User-Agent": {""}}, // none
