@@ -91,6 +91,7 @@ func TestExplainRefusesWhatItCantRead(t *testing.T) {
 		{explained, "nonsense", []string{"--path", "/x"}, "want a JWS"},
 		{explained, "", nil, `"path" not set`},
 		{explained, "", []string{"--path", "/x", "--header", "nocolon"}, `want "name: value"`},
+		{explained, "", []string{"--path", "/x", "--header", "Authorization: Bearer a.b.c"}, `"authorization" may carry a token`},
 		{explained, "", []string{"--path", "/x", "--at", "-1"}, "--at"},
 		{"routes: []", "", []string{"--path", "/x"}, "routes"},
 		{explained, "", []string{"--path", "/x", "--jwks", "/nowhere"}, "JWK Set /nowhere"},
