@@ -89,7 +89,8 @@ func TestPathsInTheDocumentationExist(t *testing.T) {
 		text := read(t, page)
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			found++
-			assert.FileExists(t, filepath.Join(filepath.Dir(page), m[1]), "%s links to it", page)
+			_, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])) // a directory is fine: what shows pages lists it
+			assert.NoError(t, err, "%s links to it", page)
 		}
 		for _, m := range codeSpan.FindAllStringSubmatch(text, -1) {
 			if !isOurs(m[1]) {
