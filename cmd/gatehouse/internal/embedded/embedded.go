@@ -201,13 +201,13 @@ func (g *Gate) Stop() error {
 
 // release frees what start got hold of.
 func (g *Gate) release() (err error) {
+	if g.metricsServer != nil {
+		err = g.metricsServer.Close()
+	}
 	for _, l := range []net.Listener{g.gate, g.metrics} {
 		if l != nil {
 			_ = l.Close() // a second time, if it has been served
 		}
-	}
-	if g.metricsServer != nil {
-		err = g.metricsServer.Close()
 	}
 	if g.host != nil {
 		g.host.Close()
