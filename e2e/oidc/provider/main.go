@@ -146,7 +146,7 @@ func (jwtClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTyp
 
 // GetPrivateClaimsFromRequest implements op.CanGetPrivateClaimsFromRequest: what RFC 9068, sections 2.2.1 and 2.2.3, adds to
 // the claims that the library writes.
-func (p *provider) GetPrivateClaimsFromRequest(_ context.Context, request op.TokenRequest, _ []string) (map[string]any, error) {
+func (p *provider) GetPrivateClaimsFromRequest(_ context.Context, request op.TokenRequest, _ []string) (map[string]any, error) { //nolint:unparam // as the interface has it
 	claims := map[string]any{"scope": strings.Join(request.GetScopes(), " ")}
 	if login, ok := request.(op.AuthRequest); ok {
 		claims["auth_time"], claims["amr"] = login.GetAuthTime().Unix(), login.GetAMR()
