@@ -13,6 +13,8 @@ type Plugin interface {
 	Start(config []byte) bool
 	// Tick runs at the period that SetTick asked for, on the main thread's VM too.
 	Tick()
+	// Stop runs last, when the proxy has no more use for the instance: after an update of its configuration, or at exit.
+	Stop()
 	// NewStream makes the context of one HTTP stream.
 	NewStream(id uint32) Stream
 }
@@ -74,6 +76,12 @@ func (c *pluginContext) OnPluginStart(size int) (status types.OnPluginStartStatu
 func (c *pluginContext) OnTick() {
 	defer survive("tick")
 	c.plugin.Tick()
+}
+
+func (c *pluginContext) OnPluginDone() bool {
+	defer survive("plugin done")
+	c.plugin.Stop()
+	return true
 }
 
 func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {

@@ -98,6 +98,13 @@ func (p *plugin) Tick() {
 	p.gate.Flush(p.metrics.add, p.metrics.observe)
 }
 
+// Stop implements host.Plugin: what has been counted since the last tick isn't lost with the instance.
+func (p *plugin) Stop() {
+	if p.gate != nil {
+		p.gate.Flush(p.metrics.add, p.metrics.observe)
+	}
+}
+
 // Fetched implements keys.Owner.
 func (p *plugin) Fetched(provider int, how keys.Outcome) {
 	table := p.gate.Metrics()

@@ -25,6 +25,7 @@ type plugin struct{}
 
 func (plugin) Start([]byte) bool            { return true }
 func (plugin) Tick()                        {}
+func (plugin) Stop()                        {}
 func (plugin) NewStream(uint32) host.Stream { return &stream{} }
 
 type stream struct{ store shared.Store }

@@ -1,0 +1,28 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/hostsim"
+	"gatehouse/hostsim/hostsimtest"
+)
+
+// TestAnUpdateLosesNoCounts ends a plugin instance, as an update of its configuration does, before a tick has come by.
+func TestAnUpdateLosesNoCounts(t *testing.T) {
+	metrics := hostsim.NewMetrics(nil)
+	host, err := hostsim.New(t.Context(), hostsimtest.Module(t, "..", "./filter"), hostsim.Options{
+		Plugins: []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: []byte(`{"routes":[{"path":"/**","auth":"none"}]}`)}},
+		Clock:   hostsim.NewManualClock(time.Unix(1_800_000_000, 0)), Metrics: metrics,
+	})
+	require.NoError(t, err)
+	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a"},
+		func(hostsim.Message) *hostsim.Message { return &hostsim.Message{Headers: hostsim.H(":status", "200")} })
+	const admitted = "gatehouse_requests_total.route.___.decision.admitted"
+	assert.Zero(t, metrics.Counter(admitted))
+	host.Close()
+	assert.Equal(t, uint64(1), metrics.Counter(admitted))
+}
