@@ -7,7 +7,7 @@ func (g *Gate) admit(r *Request, d *Decision) {
 	g.limitHeaders(d)
 	if id := &g.cfg.Identity; id.Prefix != "" {
 		for i := range r.Headers {
-			if reserved(r.Headers[i].Name, id.Prefix) {
+			if g.Reserved(r.Headers[i].Name) {
 				d.Remove = append(d.Remove, d.keep(r.Headers[i].Name))
 			}
 		}
@@ -20,6 +20,11 @@ func (g *Gate) admit(r *Request, d *Decision) {
 	if !g.cfg.Tokens.Forward {
 		g.dropToken(r, d)
 	}
+}
+
+// Reserved reports whether a header, or trailer, is one that only the Gate may send upstream.
+func (g *Gate) Reserved(name string) bool {
+	return g.cfg.Identity.Prefix != "" && reserved(name, g.cfg.Identity.Prefix)
 }
 
 // reserved reports whether a header of the client's could pass for one of ours: upstreams commonly read "_" and "-" as the

@@ -14,15 +14,36 @@ import (
 // TestAnUpdateLosesNoCounts ends a plugin instance, as an update of its configuration does, before a tick has come by.
 func TestAnUpdateLosesNoCounts(t *testing.T) {
 	metrics := hostsim.NewMetrics(nil)
-	host, err := hostsim.New(t.Context(), hostsimtest.Module(t, "..", "./filter"), hostsim.Options{
-		Plugins: []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: []byte(`{"routes":[{"path":"/**","auth":"none"}]}`)}},
-		Clock:   hostsim.NewManualClock(time.Unix(1_800_000_000, 0)), Metrics: metrics,
-	})
-	require.NoError(t, err)
+	host := openGate(t, metrics)
 	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a"},
 		func(hostsim.Message) *hostsim.Message { return &hostsim.Message{Headers: hostsim.H(":status", "200")} })
 	const admitted = "gatehouse_requests_total.route.___.decision.admitted"
 	assert.Zero(t, metrics.Counter(admitted))
 	host.Close()
 	assert.Equal(t, uint64(1), metrics.Counter(admitted))
+}
+
+func TestTrailersNameNoCallerEither(t *testing.T) {
+	host := openGate(t, hostsim.NewMetrics(nil))
+	defer host.Close()
+	var seen *hostsim.Headers
+	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a", Body: []byte("x"), Trailers: []hostsim.Header{
+		{Name: "x-gatehouse-user-id", Value: "mallory"}, {Name: "x_gatehouse_caller", Value: "human"}, {Name: "x-checksum", Value: "1"},
+	}}, func(m hostsim.Message) *hostsim.Message {
+		seen = m.Trailers
+		return &hostsim.Message{Headers: hostsim.H(":status", "200")}
+	})
+	require.NotNil(t, seen)
+	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
+}
+
+// openGate starts a gate in hostsim that lets everyone in.
+func openGate(t *testing.T, metrics *hostsim.Metrics) *hostsim.Host {
+	t.Helper()
+	host, err := hostsim.New(t.Context(), hostsimtest.Module(t, "..", "./filter"), hostsim.Options{
+		Plugins: []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: []byte(`{"routes":[{"path":"/**","auth":"none"}]}`)}},
+		Clock:   hostsim.NewManualClock(time.Unix(1_800_000_000, 0)), Metrics: metrics,
+	})
+	require.NoError(t, err)
+	return host
 }

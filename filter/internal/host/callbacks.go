@@ -25,6 +25,8 @@ type Stream interface {
 	RequestHeaders() bool
 	// Goes reports whether the request may go on.
 	Goes() bool
+	// RequestTrailers sees the request's trailers, where it has any.
+	RequestTrailers()
 	// ResponseHeaders sees the upstream's response headers, or those of a local reply.
 	ResponseHeaders()
 	// Done runs last, before the access log.
@@ -107,12 +109,17 @@ func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
 	return types.ActionPause
 }
 
-// A request that is held has no body or trailers yet, unless the plugin has allow_on_headers_stop_iteration (Envoy 1.35): then they
-// arrive, and to let them go on would take the request with them.
+// OnHttpRequestBody and OnHttpRequestTrailers hold what belongs to a request that is held. It comes then only if the plugin has
+// allow_on_headers_stop_iteration (Envoy 1.35), and to let it go on would take the request along.
 
 func (c *streamContext) OnHttpRequestBody(int, bool) types.Action { return c.rest() }
 
-func (c *streamContext) OnHttpRequestTrailers(int) types.Action { return c.rest() }
+func (c *streamContext) OnHttpRequestTrailers(int) (action types.Action) {
+	action = types.ActionPause
+	defer c.survive("request trailers")
+	c.stream.RequestTrailers()
+	return c.rest()
+}
 
 func (c *streamContext) rest() types.Action {
 	if c.stream.Goes() {

@@ -13,6 +13,7 @@ type Map int32
 // The maps that the filter reads and writes.
 const (
 	RequestHeaders   Map = 0
+	RequestTrailers  Map = 1
 	ResponseHeaders  Map = 2
 	CalloutHeaders   Map = 6
 	CalloutTrailers  Map = 7

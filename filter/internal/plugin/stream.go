@@ -72,6 +72,18 @@ func (s *stream) RequestHeaders() bool {
 // Goes implements host.Stream.
 func (s *stream) Goes() bool { return s.decided && s.decision.Verdict == core.Admit }
 
+// RequestTrailers implements host.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must not name a
+// caller either.
+func (s *stream) RequestTrailers() {
+	r := &s.plugin.req
+	r.Headers = host.Headers(host.RequestTrailers, r.Headers[:0])
+	for i := range r.Headers {
+		if s.plugin.gate.Reserved(r.Headers[i].Name) {
+			host.RemoveHeader(host.RequestTrailers, r.Headers[i].Name)
+		}
+	}
+}
+
 // act does what was decided; true lets the request go on.
 func (s *stream) act() bool {
 	d := &s.decision

@@ -33,6 +33,7 @@ type stream struct{ store shared.Store }
 func (s *stream) ResponseHeaders() {}
 func (s *stream) Done()            {}
 func (s *stream) Goes() bool       { return false }
+func (s *stream) RequestTrailers() {}
 func (s *stream) Panicked()        { reply(500, "", "", "") }
 
 // RequestHeaders implements host.Stream.
