@@ -437,8 +437,8 @@ func setsThatAreBroken(t *testing.T, g *keyGate) {
 		"JWK Set is not strict JSON":                 {Body: []byte(`{"keys": [`)},
 		"JWK Set is not a JSON object":               {Body: []byte(`[]`)},
 		"a JWK Set without a key that could be used": {Body: []byte(`{"keys": []}`)},
-		"no answer":            {Body: []byte(`{"keys": [], "padding": "` + strings.Repeat("x", 600<<10) + `"}`)}, // over the limit
-		"status 503, want 200": {Reset: true},                                                                     // Envoy's word for a connection that broke
+		"more than 524288 bytes":                     {Body: []byte(`{"keys": [], "padding": "` + strings.Repeat("x", 600<<10) + `"}`)},
+		"status 503, want 200":                       {Reset: true}, // Envoy's word for a connection that broke
 	} {
 		from, failures := len(g.p.Log.Lines()), g.fetches(t, "failure")
 		g.issuer.Misbehave(fault)

@@ -33,8 +33,12 @@ func (k *Keys) fetch(p *provider, now int64) {
 
 // fetched takes an answer. One that isn't a JWK Set with a usable key leaves the old set in place.
 func (k *Keys) fetched(p *provider, lease int64, a host.Answer) {
-	if a.Status != 200 {
+	switch {
+	case a.Status != 200:
 		k.failed(p, lease, statusText(a.Status))
+		return
+	case a.TooLarge:
+		k.failed(p, lease, "more than "+strconv.Itoa(jwks.MaxBytes)+" bytes")
 		return
 	}
 	set, err := jwks.Parse(a.Body)
