@@ -48,7 +48,7 @@ func TestTwoWorkersShareOneLimit(t *testing.T) {
 				remaining = append(remaining, r)
 			case http.StatusTooManyRequests:
 				refused++
-				assert.Equal(t, "0", a.header.Get("X-RateLimit-Remaining"))
+				checkRefusal(t, a)
 			default:
 				t.Fatalf("status %d: %s", a.status, a.body)
 			}
@@ -67,6 +67,22 @@ func TestTwoWorkersShareOneLimit(t *testing.T) {
 			assert.Greater(t, connections, served[worker], "caller %d: %s has taken part", n, worker)
 		}
 		served = now
+	}
+}
+
+// checkRefusal compares all of a 429 but for how long it lasts, which it says four times.
+func checkRefusal(t *testing.T, a answer) {
+	t.Helper()
+	assert.Equal(t, `{"detail": "Rate limit exceeded"}`, a.body)
+	wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+	require.NoError(t, err)
+	assert.True(t, 0 < wait && wait <= 60, wait)
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Cache-Control": "no-store", "X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0",
+		"X-RateLimit-Reset": strconv.Itoa(wait), "RateLimit-Policy": `"per-caller";q=100;w=60`,
+		"RateLimit": fmt.Sprintf(`"per-caller";r=0;t=%d`, wait), "WWW-Authenticate": "",
+	} {
+		assert.Equal(t, want, a.header.Get(name), name)
 	}
 }
 
