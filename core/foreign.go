@@ -41,8 +41,8 @@ func (g *Gate) ClaimNames(provider int) []string {
 	return names
 }
 
-// JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, which Envoy 1.33 to 1.40
-// carry unchanged. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's
+// JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, the same in Envoy 1.36
+// and 1.40. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's
 // fault. A code that isn't known here is a bad token all the same.
 func JWTStatus(code float64) Reason {
 	switch code {
