@@ -56,6 +56,7 @@ generate: ## rewrite the generated files
 bench: build ## the benchmarks, side by side
 	$(GO) test -run '^$$' -bench . -benchmem ./core/...
 	cd core/ratelimit/bench && $(GO) test -bench . -benchmem
+	$(GO) test -run '^$$' -bench Throughput ./e2e/serve
 
 clean: ## what was built, and what was downloaded
 	rm -rf dist .cache

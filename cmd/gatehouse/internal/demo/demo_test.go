@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -104,55 +105,89 @@ func TestAnAddressInUseIsNamedInOneLine(t *testing.T) {
 	}
 }
 
-func TestTheDemoRunsUntilItIsEndedAndLeavesNothingBehind(t *testing.T) {
-	dir, moved := repository(t, "10001") // which only Envoy needs
-	gate := newFakeGate()
-	ctx, cancel := context.WithCancel(t.Context())
-	var out, progress bytes.Buffer
-	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, Options{gate: gate, Dir: dir, Out: &out, Err: &progress}) }()
-	select {
-	case <-gate.started:
-	case err := <-ended:
-		require.FailNow(t, "the demo ended too early", "%v", err)
+// withFreePorts runs a test's body with a repository whose ports are free. What was free a moment ago may be somebody's by
+// the time it is needed: then it is tried again with others.
+func withFreePorts(t *testing.T, body func(dir string, moved map[string]string, gate *fakeGate) error, held ...string) error {
+	t.Helper()
+	var err error
+	for range 10 {
+		dir, moved := repository(t, held...)
+		if err = body(dir, moved, newFakeGate()); err == nil || !strings.Contains(err.Error(), " is in use, ") {
+			break
+		}
 	}
-	for _, url := range []string{"http://" + moved["10080"] + "/jwks.json", "http://" + moved["10081"] + "/"} {
-		response, err := http.Get(url)
-		require.NoError(t, err)
-		_ = response.Body.Close()
-		assert.Equal(t, http.StatusOK, response.StatusCode)
-	}
-	cancel()
-	require.NoError(t, <-ended)
+	return err
+}
 
-	assert.Equal(t, "progress\n", progress.String())
-	assert.Equal(t, moved["10000"], gate.setup.Listen)
-	assert.Equal(t, map[string]string{"idp": moved["10080"], "upstream": moved["10081"]}, gate.setup.Clusters)
-	assert.Equal(t, filepath.Join(dir, "dist", "gatehouse.wasm"), gate.setup.Wasm)
-	assert.Contains(t, gate.setup.Config, `"issuer"`)
-	assert.True(t, strings.HasPrefix(out.String(), `{"event_type":"auth_success"}`+"\n"), "the audit line stands alone in its line")
-	assert.Contains(t, out.String(), "http://"+gate.server.Listener.Addr().String()+"/account/me\n")
-	assert.Contains(t, out.String(), "\ncurl -s metrics\n")
-	assert.Equal(t, 1, gate.stopped)
-	require.NoError(t, inUse([]need{{moved["10080"], "the issuer"}, {moved["10081"], "the upstream"}}))
+func TestTheDemoRunsUntilItIsEndedAndLeavesNothingBehind(t *testing.T) {
+	err := withFreePorts(t, func(dir string, moved map[string]string, gate *fakeGate) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var out, progress bytes.Buffer
+		ended := make(chan error, 1)
+		go func() { ended <- Run(ctx, Options{gate: gate, Dir: dir, Out: &out, Err: &progress}) }()
+		select {
+		case <-gate.started:
+		case err := <-ended:
+			return cmp.Or(err, errors.New("the demo ended too early"))
+		}
+		for _, url := range []string{"http://" + moved["10080"] + "/jwks.json", "http://" + moved["10081"] + "/"} {
+			response, err := http.Get(url)
+			require.NoError(t, err)
+			_ = response.Body.Close()
+			assert.Equal(t, http.StatusOK, response.StatusCode)
+		}
+		cancel()
+		require.NoError(t, <-ended)
+
+		assert.Equal(t, "progress\n", progress.String())
+		assert.Equal(t, moved["10000"], gate.setup.Listen)
+		assert.Equal(t, map[string]string{"idp": moved["10080"], "upstream": moved["10081"]}, gate.setup.Clusters)
+		assert.Equal(t, filepath.Join(dir, "dist", "gatehouse.wasm"), gate.setup.Wasm)
+		assert.Contains(t, gate.setup.Config, `"issuer"`)
+		assert.True(t, strings.HasPrefix(out.String(), `{"event_type":"auth_success"}`+"\n"), "the audit line stands alone in its line")
+		assert.Contains(t, out.String(), "http://"+gate.server.Listener.Addr().String()+"/account/me\n")
+		assert.Contains(t, out.String(), "\ncurl -s metrics\n")
+		assert.Equal(t, 1, gate.stopped)
+		nothingListens(t, moved["10080"], moved["10081"])
+		return nil
+	}, "10001") // which only Envoy needs
+	require.NoError(t, err)
+}
+
+// nothingListens makes sure that what was started is gone.
+func nothingListens(t *testing.T, addresses ...string) {
+	t.Helper()
+	for _, address := range addresses {
+		connection, err := net.Dial("tcp", address)
+		if err == nil && connection.LocalAddr().String() != connection.RemoteAddr().String() { // it may have met itself
+			assert.Fail(t, "something still listens", address)
+		}
+		if err == nil {
+			_ = connection.Close()
+		}
+	}
 }
 
 func TestAGateThatEndsByItselfEndsTheDemo(t *testing.T) {
-	dir, _ := repository(t)
-	gate := newFakeGate()
-	go func() { <-gate.started; close(gate.done) }()
-	err := Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+	err := withFreePorts(t, func(dir string, _ map[string]string, gate *fakeGate) error {
+		go func() { <-gate.started; close(gate.done) }()
+		return Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+	})
 	require.EqualError(t, err, "it ended by itself")
 }
 
 func TestAGateThatDoesNotStartIsTheError(t *testing.T) {
-	dir, moved := repository(t)
-	gate := newFakeGate()
-	gate.refuse = errors.New("refused")
-	err := Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+	err := withFreePorts(t, func(dir string, moved map[string]string, gate *fakeGate) error {
+		gate.refuse = errors.New("refused")
+		err := Run(t.Context(), Options{gate: gate, Dir: dir, Out: io.Discard, Err: io.Discard})
+		if err == gate.refuse { //nolint:errorlint // that very error
+			assert.Equal(t, 1, gate.stopped)
+			nothingListens(t, moved["10080"], moved["10081"])
+		}
+		return err
+	})
 	require.EqualError(t, err, "refused")
-	assert.Equal(t, 1, gate.stopped)
-	require.NoError(t, inUse([]need{{moved["10080"], "the issuer"}, {moved["10081"], "the upstream"}}))
 }
 
 func TestAMissingFilterIsNamedWithTheRemedy(t *testing.T) {
