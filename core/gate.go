@@ -103,11 +103,7 @@ func (g *Gate) judge(r *Request, d *Decision, mayWait bool) Reason {
 		d.begun = true
 	}
 	route := g.table.Route(d.Route)
-	if g.passesPreflight(r, route) {
-		d.identified = true
-		return None
-	}
-	if route.Auth == policy.None {
+	if route.Auth == policy.None || route.CORSPass && r.preflight() != "" {
 		d.identified = true
 	} else {
 		if reason := g.authenticate(r, d, mayWait); reason != None {
@@ -130,23 +126,24 @@ func (g *Gate) begin(r *Request, d *Decision) Reason {
 		}
 		path = policy.LenientPath(r.Path)
 	}
-	host := policy.NormalizeHost(r.Host)
-	if method := r.preflight(); method != "" {
-		// A preflight speaks for the request that follows it: that one's route says whether it passes.
-		if i := g.table.Match(host, method, path); i >= 0 && g.table.Route(i).CORSPass {
-			d.Route = i
-		}
-	}
-	if d.Route < 0 {
-		if d.Route = g.table.Match(host, r.Method, path); d.Route < 0 {
-			return NoRoute
-		}
+	if d.Route = g.route(r, path); d.Route < 0 {
+		return NoRoute
 	}
 	return g.limit(r, d, true)
 }
 
-func (g *Gate) passesPreflight(r *Request, route *policy.Route) bool {
-	return route.CORSPass && r.preflight() != ""
+// route finds the first route that matches. A preflight speaks for the request that will follow, so the first of that one's
+// lets it pass too, if that is its wish.
+func (g *Gate) route(r *Request, path string) int {
+	host := policy.NormalizeHost(r.Host)
+	own := g.table.Match(host, r.Method, path)
+	if method := r.preflight(); method != "" {
+		next := g.table.Match(host, method, path)
+		if next >= 0 && (own < 0 || next < own) && g.table.Route(next).CORSPass {
+			return next
+		}
+	}
+	return own
 }
 
 // authorize applies the route's requirements to the caller.

@@ -312,6 +312,13 @@ func TestPreflights(t *testing.T) {
 	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight[0], "access-control-request-method: DELETE").Reason)
 	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /other", "", preflight...).Reason)
 	assert.Equal(t, core.MissingToken, g.decide("POST /api/x", "", preflight...).Reason)
+
+	g = open(t, `"routes":[{"path":"/api/x","methods":["OPTIONS"],"caller":"human"},{"path":"/api/**","cors_preflight":"pass"}],
+		"rate_limits":[{"name":"l","max_requests":2,"window_seconds":60}]`)
+	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight...).Reason, "the first route that matches decides")
+	for _, want := range []core.Reason{core.None, core.None, core.RateLimited} {
+		assert.Equal(t, want, g.decide("OPTIONS /api/y", "", preflight...).Reason, "limits hold for preflights too")
+	}
 }
 
 func TestARequestWaitsForKeysThatAreOnTheirWay(t *testing.T) {
@@ -414,7 +421,7 @@ func TestAnEventSaysWhoDidWhatAndHowItEnded(t *testing.T) {
 	lines := g.finish(core.Outcome{Status: 201, Details: "via_upstream", Custom: `{"event_type":"refund","amount":7,"user_id":"eve"}`})
 	require.Len(t, lines, 2)
 	metadata := map[string]any{
-		"event_id": "0000000000000abc-0", "route": "orders", "caller": "human", "issuer": "https://idp.example", "m2m_evidence": "email",
+		"event_id": "0000000000000abc-0", "reason": nil, "rule": nil, "route": "orders", "caller": "human", "issuer": "https://idp.example", "m2m_evidence": "email",
 		"duration_ms": 3.0, "request_id": "r-1", "tenant": "t1", "roles": []any{"a"}, "x-team": "blue", "header:tenant": "forged",
 	}
 	event := map[string]any{

@@ -28,6 +28,7 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 				if text, ok, twice = cookie(h.Value, s.Cookie); twice {
 					return "", MalformedToken
 				}
+				ok = ok && text != "" // what a logout leaves behind
 			case h.Name == s.Header:
 				if joined(h.Value, s.Scheme) {
 					return "", MalformedToken

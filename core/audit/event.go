@@ -24,7 +24,7 @@ type Event struct {
 	Meta      Metadata
 }
 
-// Metadata is an event's object of the same name. Members that are "" are left out.
+// Metadata is an event's object of the same name. Members that are "" are null, but Origin and WouldBe, which are left out.
 type Metadata struct {
 	EventID     string
 	Reason      string // why Gatehouse refused, from the closed list of reasons
@@ -33,7 +33,7 @@ type Metadata struct {
 	Caller      string // human, machine, unknown or anonymous
 	Issuer      string
 	Evidence    string // the rule that told human from machine; written as m2m_evidence
-	DurationMS  int64  // from arrival to the stream's end, milliseconds; written when HasDuration
+	DurationMS  int64  // from arrival to the stream's end, milliseconds; null unless HasDuration
 	HasDuration bool
 	RequestID   string  // x-request-id
 	Origin      string  // the filter that refused in Gatehouse's stead, OriginOf

@@ -44,36 +44,35 @@ var fixed = [...]string{
 }
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
-	start := len(dst)
-	dst = appendMember(dst, `,"event_id":`, m.EventID, max(maxField, len(m.EventID))) // cut, it would name several events
+	dst = append(dst, `{"event_id":`...)
+	dst = appendNullable(dst, m.EventID, max(maxField, len(m.EventID))) // cut, it would name several events
 	dst = appendMember(dst, `,"reason":`, m.Reason, maxField)
 	dst = appendMember(dst, `,"route":`, m.Route, maxField)
 	dst = appendMember(dst, `,"rule":`, m.Rule, maxField)
 	dst = appendMember(dst, `,"caller":`, m.Caller, maxField)
 	dst = appendMember(dst, `,"issuer":`, m.Issuer, maxField)
 	dst = appendMember(dst, `,"m2m_evidence":`, m.Evidence, maxField)
+	dst = append(dst, `,"duration_ms":`...)
 	if m.HasDuration {
-		dst = append(dst, `,"duration_ms":`...)
 		dst = strconv.AppendInt(dst, m.DurationMS, 10)
+	} else {
+		dst = append(dst, "null"...)
 	}
 	dst = appendMember(dst, `,"request_id":`, m.RequestID, maxField)
-	dst = appendMember(dst, `,"origin":`, m.Origin, maxField)
-	dst = appendMember(dst, `,"would_be":`, m.WouldBe, maxField)
+	if m.Origin != "" {
+		dst = appendMember(dst, `,"origin":`, m.Origin, maxField)
+	}
+	if m.WouldBe != "" {
+		dst = appendMember(dst, `,"would_be":`, m.WouldBe, maxField)
+	}
 	for i := range m.Extra {
 		dst = appendField(dst, m.Extra, i, maxField)
 	}
-	if len(dst) == start {
-		return append(dst, "{}"...)
-	}
-	dst[start] = '{' // in place of the first member's comma
 	return append(dst, '}')
 }
 
 func appendMember(dst []byte, name, value string, maxField int) []byte {
-	if value == "" {
-		return dst
-	}
-	return appendString(append(dst, name...), value, maxField)
+	return appendNullable(append(dst, name...), value, maxField)
 }
 
 // appendField writes fields[at].

@@ -29,7 +29,7 @@ type Expect struct {
 	Event string `yaml:"event"`
 	// Route is the route in the event's metadata.
 	Route string `yaml:"route"`
-	// Metadata are more members of the event's metadata, null for one that must be absent; Audit are members of the event that
+	// Metadata are more members of the event's metadata, null for one that isn't known; Audit are members of the event that
 	// aren't what the request says.
 	Metadata map[string]any `yaml:"metadata"`
 	Audit    map[string]any `yaml:"audit"`
@@ -284,7 +284,10 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 			out["user_agent"] = value
 		}
 	}
-	metadata := map[string]any{"event_id": shaped, "duration_ms": shaped, "request_id": shaped}
+	metadata := map[string]any{
+		"event_id": shaped, "reason": nil, "route": nil, "rule": nil, "caller": nil, "issuer": nil, "m2m_evidence": nil,
+		"duration_ms": shaped, "request_id": shaped,
+	}
 	set := func(in map[string]any, name, value string) {
 		if value != "" {
 			in[name] = value
@@ -304,9 +307,7 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	}
 	for _, members := range []map[string]any{want.Metadata, more} {
 		for name, value := range members {
-			if metadata[name] = number(value); value == nil {
-				delete(metadata, name)
-			}
+			metadata[name] = number(value)
 		}
 	}
 	for name, value := range want.Audit {

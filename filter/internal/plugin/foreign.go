@@ -5,6 +5,7 @@ package plugin
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,11 +27,10 @@ type foreignClaims struct {
 }
 
 type foreignClaim struct {
-	name    string
-	number  bool // a NumericDate: its bytes are a float64, whatever they look like
-	object  bool // that it is there matters, even if something in it can't be read
-	literal host.Path
-	dotted  host.Path // "" for a name without dots
+	name   string
+	number bool        // a NumericDate: its bytes are a float64, whatever they look like
+	object bool        // that it is there matters, even if something in it can't be read
+	paths  []host.Path // where it may be, in the order of claims.Set.Get
 }
 
 func newForeign(cfg *config.Config, gate *core.Gate) (out []foreignClaims) {
@@ -45,15 +45,36 @@ func newForeign(cfg *config.Config, gate *core.Gate) (out []foreignClaims) {
 		}
 		for _, name := range gate.ClaimNames(i) {
 			base := []string{"metadata", "filter_metadata", from.Filter, from.Key}
-			c := foreignClaim{name: name, literal: host.NewPath(append(base, name)...)}
+			c := foreignClaim{name: name}
+			for _, steps := range readings(name) {
+				c.paths = append(c.paths, host.NewPath(append(slices.Clip(base), steps...)...))
+			}
 			c.number = name == "exp" || name == "nbf" || name == "iat" || name == "auth_time"
 			c.object = name == "kubernetes.io" || name == "cnf"
-			if strings.Contains(name, ".") {
-				c.dotted = host.NewPath(append(base, strings.Split(name, ".")...)...)
-			}
 			f.claims = append(f.claims, c)
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// maxDots bounds the readings of a name, which double with each dot.
+const maxDots = 4
+
+// readings are the ways to read a claim's name, first the one that counts first: a literal member, then dotted paths whose
+// steps may have dots in them too ("https://app.example/claims.tenant"). Of a name with more than maxDots dots only the two
+// extremes are tried.
+func readings(name string) [][]string {
+	out := [][]string{{name}}
+	if dots := strings.Count(name, "."); dots > maxDots {
+		return append(out, strings.Split(name, "."))
+	}
+	for i := range len(name) {
+		if name[i] == '.' {
+			for _, rest := range readings(name[i+1:]) {
+				out = append(out, append([]string{name[:i]}, rest...))
+			}
+		}
 	}
 	return out
 }
@@ -72,13 +93,16 @@ func (f *foreignClaims) read() core.Foreign {
 	doc := []byte{'{'}
 	for i := range f.claims {
 		c := &f.claims[i]
-		path := c.literal
-		value, s := host.Property(path)
-		if s != host.OK && c.dotted != "" {
-			path = c.dotted
-			value, s = host.Property(path)
+		var path host.Path
+		var value []byte
+		s, there := host.NotFound, false
+		for _, path = range c.paths {
+			if value, s = host.Property(path); s == host.OK {
+				break
+			}
+			there = there || s != host.NotFound
 		}
-		isObject := c.object && s != host.OK && s != host.NotFound
+		isObject := c.object && s != host.OK && there
 		if s != host.OK && !isObject {
 			continue
 		}

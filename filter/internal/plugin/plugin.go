@@ -92,10 +92,11 @@ func (p *plugin) Tick() {
 	if p.gate == nil {
 		return
 	}
+	// Deferred, so that a panic in one doesn't keep the others from running.
 	now := host.Monotonic()
+	defer p.gate.Flush(p.metrics.add, p.metrics.observe)
+	defer p.resume(now)
 	p.keys.Tick(now)
-	p.resume(now)
-	p.gate.Flush(p.metrics.add, p.metrics.observe)
 }
 
 // Stop implements host.Plugin: what has been counted since the last tick isn't lost with the instance.
