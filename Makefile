@@ -8,7 +8,7 @@ WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') g
 WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
 MAX_WASM      := 5000000
 
-.PHONY: help build run test soak check bench fmt generate clean
+.PHONY: help build run test fuzz soak check bench fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -34,6 +34,15 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
 	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -timeout 20m -p 1 -v ./e2e/...
+
+FUZZTIME ?= 10s
+FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath
+
+fuzz: ## the parsers of what strangers send, FUZZTIME (10s) each
+	@for t in $(FUZZ); do \
+		echo "fuzzing $$t for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime $(FUZZTIME) ./$${t%:*} || exit 1; \
+	done
 
 soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
