@@ -61,7 +61,7 @@ func good() *scenario.Observation {
 	const meta = `"event_id":"0123456789abcdef-1",`
 	const end = `"duration_ms":3,"request_id":"5f0c1f5e-0000-4000-8000-000000000000"`
 	admitted := `"status_code":200,"ip_address":"127.0.0.1","user_agent":"u","metadata":{` + meta +
-		`"route":"r","caller":"human","issuer":"https://idp.example","m2m_evidence":"email",` + end
+		`"reason":null,"route":"r","rule":null,"caller":"human","issuer":"https://idp.example","m2m_evidence":"email",` + end
 	return &scenario.Observation{
 		Exchanges: [][]scenario.Exchange{
 			{{
@@ -77,7 +77,7 @@ func good() *scenario.Observation {
 				Status: 401, Body: `{"detail": "Authentication required"}`, Details: "gatehouse_missing_token",
 				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}},
 				Audit: []string{line("auth_failure", "/x", `"user_id":null,"client_id":null,"is_m2m":false`) +
-					`"status_code":401,"ip_address":"127.0.0.1","user_agent":null,"metadata":{` + meta + `"reason":"missing_token",` + end + "}}"},
+					`"status_code":401,"ip_address":"127.0.0.1","user_agent":null,"metadata":{` + meta + `"reason":"missing_token","route":null,"rule":null,"caller":null,"issuer":null,"m2m_evidence":null,` + end + "}}"},
 			}},
 		},
 		Metrics: map[string]uint64{`gatehouse_requests_total{decision="admitted",route="r"}`: 2},
