@@ -164,7 +164,7 @@ func (o *httpCallout) deliver(reply *HTTPReply, err error) {
 		return
 	}
 	o.release()
-	if v.failed || c.deleted || v.guest.httpCallResponse == nil {
+	if v.failed || c.deleted || !v.guest.httpCallResponse.exported() {
 		return
 	}
 	var headers, body, trailers int
@@ -180,7 +180,7 @@ func (o *httpCallout) deliver(reply *HTTPReply, err error) {
 		headers, body, trailers = reply.Headers.Len(), len(reply.Body), reply.Trailers.Len()
 	}
 	v.afterCall(func() { c.reply, c.statusMessage = nil, "" })
-	v.callback(c, "proxy_on_http_call_response", v.guest.httpCallResponse,
+	v.callback(c, v.guest.httpCallResponse,
 		uint64(c.id), uint64(o.token), uint64(headers), uint64(body), uint64(trailers))
 }
 

@@ -57,24 +57,24 @@ func (c *guestContext) create(parent uint32) {
 		return
 	}
 	c.created = true
-	if f := c.vm.guest.contextCreate; f != nil {
-		c.vm.callback(c, "proxy_on_context_create", f, uint64(c.id), uint64(parent))
+	if g := c.vm.guest.contextCreate; g.exported() {
+		c.vm.callback(c, g, uint64(c.id), uint64(parent))
 	}
 }
 
 // onDone asks the guest whether the context may go.
 func (c *guestContext) onDone() bool {
-	f := c.vm.guest.done
-	if f == nil {
+	g := c.vm.guest.done
+	if !g.exported() {
 		return true
 	}
-	r, ok := c.vm.callback(c, "proxy_on_done", f, uint64(c.id))
+	r, ok := c.vm.callback(c, g, uint64(c.id))
 	return !ok || r != 0
 }
 
 func (c *guestContext) onLog() {
-	if f := c.vm.guest.log; f != nil {
-		c.vm.callback(c, "proxy_on_log", f, uint64(c.id))
+	if g := c.vm.guest.log; g.exported() {
+		c.vm.callback(c, g, uint64(c.id))
 	}
 }
 
@@ -84,8 +84,8 @@ func (c *guestContext) onDelete() {
 		return
 	}
 	c.deleted = true
-	if f := c.vm.guest.delete; f != nil && c.created {
-		c.vm.callback(c, "proxy_on_delete", f, uint64(c.id))
+	if g := c.vm.guest.delete; g.exported() && c.created {
+		c.vm.callback(c, g, uint64(c.id))
 	}
 	delete(c.vm.contexts, c.id)
 }
@@ -120,8 +120,8 @@ func (c *guestContext) armTick() {
 // own meanwhile.
 func (c *guestContext) onTick() {
 	c.stopTick = nil
-	if f := c.vm.guest.tick; f != nil {
-		c.vm.callback(c, "proxy_on_tick", f, uint64(c.id))
+	if g := c.vm.guest.tick; g.exported() {
+		c.vm.callback(c, g, uint64(c.id))
 	}
 	if c.stopTick == nil && !c.vm.failed && !c.deleted {
 		c.armTick()

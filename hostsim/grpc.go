@@ -223,15 +223,15 @@ func (o *grpcCallout) deliver(f func()) {
 
 func (o *grpcCallout) onMetadata(h *Headers, initial bool) {
 	c := o.root
-	f, name, where := c.vm.guest.grpcTrailingMetadata, "proxy_on_grpc_receive_trailing_metadata", &c.trailingMetadata
+	g, where := c.vm.guest.grpcTrailingMetadata, &c.trailingMetadata
 	if initial {
-		f, name, where = c.vm.guest.grpcInitialMetadata, "proxy_on_grpc_receive_initial_metadata", &c.initialMetadata
+		g, where = c.vm.guest.grpcInitialMetadata, &c.initialMetadata
 	}
-	if f == nil {
+	if !g.exported() {
 		return
 	}
 	*where = h.Clone()
-	c.vm.callback(c, name, f, uint64(c.id), uint64(o.token), uint64(h.Len()))
+	c.vm.callback(c, g, uint64(c.id), uint64(o.token), uint64(h.Len()))
 	*where = nil
 }
 
@@ -241,10 +241,10 @@ func (o *grpcCallout) onMessage(msg []byte) {
 		// A call is over with its answer: no close follows.
 		defer o.release()
 	}
-	if f := c.vm.guest.grpcReceive; f != nil {
+	if g := c.vm.guest.grpcReceive; g.exported() {
 		c.message = append([]byte{}, msg...)
 		c.vm.afterCall(func() { c.message = nil })
-		c.vm.callback(c, "proxy_on_grpc_receive", f, uint64(c.id), uint64(o.token), uint64(len(msg)))
+		c.vm.callback(c, g, uint64(c.id), uint64(o.token), uint64(len(msg)))
 	}
 }
 
@@ -254,10 +254,10 @@ func (o *grpcCallout) onClose(code int, message string) {
 	if !o.isStream() || o.localClosed {
 		o.release()
 	}
-	if f := c.vm.guest.grpcClose; f != nil {
+	if g := c.vm.guest.grpcClose; g.exported() {
 		c.statusCode, c.statusMessage = uint32(code), message
 		c.vm.afterCall(func() { c.statusMessage = "" })
-		c.vm.callback(c, "proxy_on_grpc_close", f, uint64(c.id), uint64(o.token), uint64(code))
+		c.vm.callback(c, g, uint64(c.id), uint64(o.token), uint64(code))
 	}
 }
 

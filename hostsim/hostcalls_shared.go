@@ -40,8 +40,8 @@ func proxyRegisterSharedQueue(v *vm, c *guestContext, args []uint64) abi.Status 
 func (c *guestContext) queueReady(token uint32) {
 	v := c.vm
 	v.host.postTo(v.thread, func() {
-		if f := v.guest.queueReady; f != nil && !c.deleted {
-			v.callback(c, "proxy_on_queue_ready", f, uint64(c.id), uint64(token))
+		if g := v.guest.queueReady; g.exported() && !c.deleted {
+			v.callback(c, g, uint64(c.id), uint64(token))
 		}
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	wapi "github.com/tetratelabs/wazero/api"
-
 	"gatehouse/hostsim/abi"
 )
 
@@ -197,9 +195,9 @@ func (s *Stream) failStream() {
 
 // guestAction turns a callback's result into whether the stream pauses, and
 // ends the stream if the VM failed in the callback.
-func (s *Stream) guestAction(name string, f wapi.Function, args ...uint64) (action abi.Action, ok bool) {
+func (s *Stream) guestAction(g guestFunction, args ...uint64) (action abi.Action, ok bool) {
 	v := s.context.vm
-	result, ok := v.call(s.context, name, f, args...)
+	result, ok := v.call(s.context, g, args...)
 	stopped := v.stopIteration
 	if !ok && !s.failureReplied {
 		s.failStream()

@@ -69,8 +69,8 @@ func (s *Stream) decodeHeaders(endStream bool) {
 	}
 	if s.filtering() {
 		s.visible.requestHeaders, s.visible.endOfStream = s.request.headers, endStream
-		if f := s.context.vm.guest.requestHeaders; f != nil {
-			action, ok := s.guestAction("proxy_on_request_headers", f,
+		if g := s.context.vm.guest.request.headers; g.exported() {
+			action, ok := s.guestAction(g,
 				uint64(s.context.id), uint64(s.request.headers.Len()), flag(endStream))
 			if pausesHeaders(action) {
 				s.pause(&s.request, pausedAtHeaders)
@@ -113,7 +113,7 @@ func (s *Stream) forwardRequestHeaders(endStream bool) {
 // decodeData shows a piece of the body to the filter and passes on what it lets
 // go.
 func (s *Stream) decodeData(data []byte, endStream bool) {
-	if !s.filtering() || s.context.vm.guest.requestBody == nil {
+	if !s.filtering() || !s.context.vm.guest.request.body.exported() {
 		s.passRequestData(data, endStream)
 		return
 	}
@@ -129,7 +129,7 @@ func (s *Stream) decodeData(data []byte, endStream bool) {
 		piece = nil
 		s.visible.requestBody = &h.buffered
 	}
-	action, ok := s.guestAction("proxy_on_request_body", s.context.vm.guest.requestBody,
+	action, ok := s.guestAction(s.context.vm.guest.request.body,
 		uint64(s.context.id), uint64(len(*s.visible.requestBody)), flag(endStream))
 	if !ok {
 		return
@@ -196,9 +196,9 @@ func (s *Stream) forwardRequestData(data []byte, endStream bool) {
 // decodeTrailers shows the trailers to the filter; when it continues, all that
 // was paused goes with them.
 func (s *Stream) decodeTrailers() {
-	if s.filtering() && s.context.vm.guest.requestTrailers != nil {
+	if s.filtering() && s.context.vm.guest.request.trailers.exported() {
 		s.visible.requestTrailers = s.request.trailers
-		action, ok := s.guestAction("proxy_on_request_trailers", s.context.vm.guest.requestTrailers,
+		action, ok := s.guestAction(s.context.vm.guest.request.trailers,
 			uint64(s.context.id), uint64(s.request.trailers.Len()))
 		if !ok {
 			return

@@ -62,8 +62,8 @@ func (s *Stream) encodeHeaders(endStream bool) {
 	s.response.started, s.response.complete = true, endStream
 	if s.seesResponse() {
 		s.visible.responseHeaders, s.visible.endOfStream = s.response.headers, endStream
-		if f := s.context.vm.guest.responseHeaders; f != nil {
-			action, ok := s.guestAction("proxy_on_response_headers", f,
+		if g := s.context.vm.guest.response.headers; g.exported() {
+			action, ok := s.guestAction(g,
 				uint64(s.context.id), uint64(s.response.headers.Len()), flag(endStream))
 			if !ok {
 				return
@@ -93,7 +93,7 @@ func (s *Stream) forwardResponseHeaders(endStream bool) {
 }
 
 func (s *Stream) encodeData(data []byte, endStream bool) {
-	if !s.seesResponse() || s.context.vm.guest.responseBody == nil {
+	if !s.seesResponse() || !s.context.vm.guest.response.body.exported() {
 		s.passResponseData(data, endStream)
 		return
 	}
@@ -109,7 +109,7 @@ func (s *Stream) encodeData(data []byte, endStream bool) {
 		piece = nil
 		s.visible.responseBody = &h.buffered
 	}
-	action, ok := s.guestAction("proxy_on_response_body", s.context.vm.guest.responseBody,
+	action, ok := s.guestAction(s.context.vm.guest.response.body,
 		uint64(s.context.id), uint64(len(*s.visible.responseBody)), flag(endStream))
 	if !ok {
 		return
@@ -171,9 +171,9 @@ func (s *Stream) forwardResponseData(data []byte, endStream bool) {
 }
 
 func (s *Stream) encodeTrailers() {
-	if s.seesResponse() && s.context.vm.guest.responseTrailers != nil {
+	if s.seesResponse() && s.context.vm.guest.response.trailers.exported() {
 		s.visible.responseTrailers = s.response.trailers
-		action, ok := s.guestAction("proxy_on_response_trailers", s.context.vm.guest.responseTrailers,
+		action, ok := s.guestAction(s.context.vm.guest.response.trailers,
 			uint64(s.context.id), uint64(s.response.trailers.Len()))
 		if !ok {
 			return

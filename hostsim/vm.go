@@ -50,14 +50,24 @@ type vmContextKey struct{}
 
 func vmOf(ctx context.Context) *vm { return ctx.Value(vmContextKey{}).(*vm) }
 
-// guestFunctions are the guest's exports; nil where there is none.
-type guestFunctions struct {
-	allocate, contextCreate, vmStart, configure, tick, queueReady wapi.Function
-	requestHeaders, requestBody, requestTrailers                  wapi.Function
-	responseHeaders, responseBody, responseTrailers               wapi.Function
-	httpCallResponse, grpcInitialMetadata, grpcReceive            wapi.Function
-	grpcTrailingMetadata, grpcClose, done, log, delete            wapi.Function
+// guestFunction is one of the guest's functions.
+type guestFunction struct {
+	name string
+	f    wapi.Function // nil if the guest doesn't export it
 }
+
+func (g guestFunction) exported() bool { return g.f != nil }
+
+// guestFunctions are the functions that the host calls.
+type guestFunctions struct {
+	allocate, contextCreate, vmStart, configure, tick, queueReady guestFunction
+	request, response                                             messageFunctions
+	httpCallResponse, grpcInitialMetadata, grpcReceive            guestFunction
+	grpcTrailingMetadata, grpcClose, done, log, delete            guestFunction
+}
+
+// messageFunctions are the callbacks of a message that passes the filter.
+type messageFunctions struct{ headers, body, trailers guestFunction }
 
 func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 	h := t.host
@@ -90,19 +100,19 @@ func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 
 // bind looks the guest's exports up.
 func (v *vm) bind() {
-	for name, f := range map[string]*wapi.Function{
+	for name, f := range map[string]*guestFunction{
 		"malloc":                                  &v.guest.allocate,
 		"proxy_on_context_create":                 &v.guest.contextCreate,
 		"proxy_on_vm_start":                       &v.guest.vmStart,
 		"proxy_on_configure":                      &v.guest.configure,
 		"proxy_on_tick":                           &v.guest.tick,
 		"proxy_on_queue_ready":                    &v.guest.queueReady,
-		"proxy_on_request_headers":                &v.guest.requestHeaders,
-		"proxy_on_request_body":                   &v.guest.requestBody,
-		"proxy_on_request_trailers":               &v.guest.requestTrailers,
-		"proxy_on_response_headers":               &v.guest.responseHeaders,
-		"proxy_on_response_body":                  &v.guest.responseBody,
-		"proxy_on_response_trailers":              &v.guest.responseTrailers,
+		"proxy_on_request_headers":                &v.guest.request.headers,
+		"proxy_on_request_body":                   &v.guest.request.body,
+		"proxy_on_request_trailers":               &v.guest.request.trailers,
+		"proxy_on_response_headers":               &v.guest.response.headers,
+		"proxy_on_response_body":                  &v.guest.response.body,
+		"proxy_on_response_trailers":              &v.guest.response.trailers,
 		"proxy_on_http_call_response":             &v.guest.httpCallResponse,
 		"proxy_on_grpc_receive_initial_metadata":  &v.guest.grpcInitialMetadata,
 		"proxy_on_grpc_receive":                   &v.guest.grpcReceive,
@@ -112,11 +122,15 @@ func (v *vm) bind() {
 		"proxy_on_log":                            &v.guest.log,
 		"proxy_on_delete":                         &v.guest.delete,
 	} {
-		*f = v.instance.ExportedFunction(name)
+		*f = v.export(name)
 	}
-	if v.guest.allocate == nil {
-		v.guest.allocate = v.instance.ExportedFunction("proxy_on_memory_allocate")
+	if !v.guest.allocate.exported() {
+		v.guest.allocate = v.export("proxy_on_memory_allocate")
 	}
+}
+
+func (v *vm) export(name string) guestFunction {
+	return guestFunction{name, v.instance.ExportedFunction(name)}
 }
 
 // initialize runs the module's start functions: _initialize and main of a WASI
@@ -127,14 +141,13 @@ func (v *vm) initialize() error {
 	outside := &guestContext{vm: v}
 	outside.root = outside
 	run := func(name string) {
-		f := v.instance.ExportedFunction(name)
-		if f == nil || v.failed {
+		g := v.export(name)
+		if !g.exported() || v.failed {
 			return
 		}
-		args := make([]uint64, len(f.Definition().ParamTypes()))
-		v.call(outside, name, f, args...)
+		v.call(outside, g, make([]uint64, len(g.f.Definition().ParamTypes()))...)
 	}
-	if v.instance.ExportedFunction("_initialize") == nil {
+	if !v.export("_initialize").exported() {
 		run("_start")
 	} else {
 		run("_initialize")
@@ -153,17 +166,17 @@ func (v *vm) startPlugin(p *Plugin) (*guestContext, error) {
 	c.create(0)
 	c.configuring = false
 	started := true
-	if v.guest.vmStart != nil {
-		r, ok := v.callback(c, "proxy_on_vm_start", v.guest.vmStart, uint64(c.id), uint64(len(p.VMConfig)))
+	if v.guest.vmStart.exported() {
+		r, ok := v.callback(c, v.guest.vmStart, uint64(c.id), uint64(len(p.VMConfig)))
 		started = ok && r != 0
 	}
 	if !started || v.failed {
 		return nil, errors.New("proxy_on_vm_start failed")
 	}
 	configured := true
-	if v.guest.configure != nil {
+	if v.guest.configure.exported() {
 		c.configuring = true
-		r, ok := v.callback(c, "proxy_on_configure", v.guest.configure, uint64(c.id), uint64(len(p.Config)))
+		r, ok := v.callback(c, v.guest.configure, uint64(c.id), uint64(len(p.Config)))
 		c.configuring = false
 		configured = ok && r != 0
 	}
@@ -173,9 +186,9 @@ func (v *vm) startPlugin(p *Plugin) (*guestContext, error) {
 	return c, nil
 }
 
-// call runs f in context c. It reports false if the VM has failed, before or
+// call runs g in context c. It reports false if the VM has failed, before or
 // during the call.
-func (v *vm) call(c *guestContext, name string, f wapi.Function, args ...uint64) (result uint64, ok bool) {
+func (v *vm) call(c *guestContext, g guestFunction, args ...uint64) (result uint64, ok bool) {
 	if v.failed {
 		return 0, false
 	}
@@ -185,19 +198,19 @@ func (v *vm) call(c *guestContext, name string, f wapi.Function, args ...uint64)
 	// serves them all.
 	stack := v.stack[:]
 	copy(stack, args)
-	err := f.CallWithStack(v.ctx, stack)
+	err := g.f.CallWithStack(v.ctx, stack)
 	v.current, v.effective = outerCurrent, outerEffective
 	if err != nil {
-		v.fail(name, err)
+		v.fail(g.name, err)
 		v.free()
 		return 0, false
 	}
 	return stack[0], true
 }
 
-// callback runs f in context c and then what it put off.
-func (v *vm) callback(c *guestContext, name string, f wapi.Function, args ...uint64) (result uint64, ok bool) {
-	result, ok = v.call(c, name, f, args...)
+// callback runs g in context c and then what it put off.
+func (v *vm) callback(c *guestContext, g guestFunction, args ...uint64) (result uint64, ok bool) {
+	result, ok = v.call(c, g, args...)
 	v.finish()
 	return result, ok
 }
@@ -278,7 +291,7 @@ func (v *vm) where() *guestContext {
 func (v *vm) allocate(size uint32) (uint32, bool) {
 	stack := [1]uint64{uint64(size)}
 	outerCurrent, outerEffective := v.current, v.effective
-	err := v.guest.allocate.CallWithStack(v.ctx, stack[:])
+	err := v.guest.allocate.f.CallWithStack(v.ctx, stack[:])
 	v.current, v.effective = outerCurrent, outerEffective
 	if err != nil {
 		v.fail("allocate", err)
