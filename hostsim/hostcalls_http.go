@@ -14,12 +14,12 @@ func (c *guestContext) buffer(t abi.BufferType) (b *[]byte, writable, ok bool) {
 	var none []byte
 	switch t {
 	case abi.BufferRequestBody:
-		if c.stream != nil && c.stream.visible.requestBody != nil {
-			return c.stream.visible.requestBody, true, true
+		if c.stream != nil && c.stream.request.visible.body != nil {
+			return c.stream.request.visible.body, true, true
 		}
 	case abi.BufferResponseBody:
-		if c.stream != nil && c.stream.visible.responseBody != nil {
-			return c.stream.visible.responseBody, true, true
+		if c.stream != nil && c.stream.response.visible.body != nil {
+			return c.stream.response.visible.body, true, true
 		}
 	case abi.BufferCallResponseBody:
 		if c.root.reply == nil {
@@ -137,11 +137,7 @@ func (c *guestContext) writeMap(t abi.MapType) *Headers {
 // the bytes of names and values alone; both are Envoy's reading of the
 // specification.
 func proxyGetHeaderMapSize(v *vm, c *guestContext, args []uint64) abi.Status {
-	t := abi.MapType(args[0])
-	if t >= abi.MapTypes {
-		return abi.BadArgument
-	}
-	m := c.writeMap(t)
+	m := c.writeMap(abi.MapType(args[0]))
 	if m == nil {
 		return abi.BadArgument
 	}

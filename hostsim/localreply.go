@@ -85,7 +85,7 @@ func (s *Stream) perform(reply LocalReply) {
 	direct := s.response.started
 	s.replied = true
 	s.request.buffered = nil
-	s.response = half{headers: s.localHeaders(&reply), started: true}
+	s.response.half = half{headers: s.localHeaders(&reply), started: true}
 	s.info.setStatus(s.response.headers)
 	body := reply.Body
 	if s.request.headers.Get(":method") == "HEAD" || s.isGRPC() {
@@ -93,22 +93,17 @@ func (s *Stream) perform(reply LocalReply) {
 	}
 	endAtHeaders := len(body) == 0
 	if direct {
-		s.forwardResponseHeaders(endAtHeaders)
+		s.response.forwardHeaders(endAtHeaders)
 		if !endAtHeaders {
-			s.forwardResponseData(body, true)
+			s.response.forwardData(body, true)
 		}
 		return
 	}
-	s.encodeHeaders(endAtHeaders)
+	s.response.showHeaders(endAtHeaders)
 	if endAtHeaders || s.over {
 		return
 	}
-	s.response.complete = true
-	if s.response.state == pausedAtHeaders {
-		s.response.buffered = body
-		return
-	}
-	s.encodeData(body, true)
+	s.response.bodyArrives(body, true)
 }
 
 // isGRPC reports whether the request's content type is gRPC's.

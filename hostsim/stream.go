@@ -79,12 +79,14 @@ type Stream struct {
 	refuse bool
 
 	info     streamInfo
-	request  half
-	response half
-	visible  visible
+	request  direction
+	response direction
 	sinks    []Sink
 	record   *recorder
 
+	// endOfStream says that what the filter was shown last, of headers and bodies,
+	// ends its message.
+	endOfStream bool
 	// logging is true during proxy_on_log.
 	logging bool
 	// failureReplied is set once the host answered for a failed VM; the filter
@@ -102,42 +104,6 @@ type Stream struct {
 // answered reports whether nothing of the request may go on to the upstream.
 func (s *Stream) answered() bool { return s.over || s.replied || s.prepared != nil }
 
-// half is one direction of a stream.
-type half struct {
-	headers, trailers *Headers
-	state             halfState
-	// started is set when the headers arrive, sent when they pass the filter,
-	// complete when the last of the message arrives, ended when that passes.
-	started, sent, complete, ended bool
-	// buffered is what the host keeps while the filter pauses. With buffering
-	// the filter reads it too, with the next piece.
-	buffered  []byte
-	buffering bool
-}
-
-type halfState int
-
-const (
-	// flowing: nothing is paused.
-	flowing halfState = iota
-	// pausedAtHeaders: the filter paused on the headers and sees nothing of what
-	// follows until it continues.
-	pausedAtHeaders
-	// pausedAtBody: the filter paused on a piece of the body or on the trailers
-	// and still sees what follows.
-	pausedAtBody
-)
-
-// visible is what a filter may read and change at the moment, nil where there
-// is nothing. The rules are Envoy's: a map stays visible while the filter
-// pauses on it and is gone once the filter lets it pass.
-type visible struct {
-	requestHeaders, requestTrailers   *Headers
-	responseHeaders, responseTrailers *Headers
-	requestBody, responseBody         *[]byte
-	endOfStream                       bool
-}
-
 // Stream brings a request to a worker. No callback runs before RequestHeaders.
 // It panics if there is no such worker or plugin.
 func (h *Host) Stream(worker int, req Request) *Stream {
@@ -146,6 +112,8 @@ func (h *Host) Stream(worker int, req Request) *Stream {
 	}
 	t := h.workers[worker]
 	s := &Stream{host: h, thread: t, id: h.streamID.Add(1), record: &recorder{}}
+	s.request.stream, s.request.way = s, requestWay{s}
+	s.response.stream, s.response.way = s, responseWay{s}
 	s.info.init(h, &req)
 	s.request.headers = requestHeaders(h, &req)
 	if !req.NoRecord {
@@ -228,39 +196,33 @@ func (s *Stream) readMap(t abi.MapType) *Headers {
 		}
 		return nil
 	}
-	switch t {
-	case abi.MapRequestHeaders:
-		return s.visible.requestHeaders
-	case abi.MapRequestTrailers:
-		return s.visible.requestTrailers
-	case abi.MapResponseHeaders:
-		return s.visible.responseHeaders
-	case abi.MapResponseTrailers:
-		return s.visible.responseTrailers
-	}
-	return nil
+	return s.visibleMap(t)
 }
 
 // writeMap returns the map that may be changed now; nil if there is none.
 // Trailers come into being when they are asked for with the last of a body.
 func (s *Stream) writeMap(t abi.MapType) *Headers {
 	switch t {
-	case abi.MapRequestHeaders:
-		return s.visible.requestHeaders
 	case abi.MapRequestTrailers:
-		if s.visible.requestTrailers == nil && s.visible.requestBody != nil && s.visible.endOfStream {
-			s.request.trailers = &Headers{}
-			s.visible.requestTrailers = s.request.trailers
-		}
-		return s.visible.requestTrailers
-	case abi.MapResponseHeaders:
-		return s.visible.responseHeaders
+		s.request.addTrailers()
 	case abi.MapResponseTrailers:
-		if s.visible.responseTrailers == nil && s.visible.responseBody != nil && s.visible.endOfStream {
-			s.response.trailers = &Headers{}
-			s.visible.responseTrailers = s.response.trailers
-		}
-		return s.visible.responseTrailers
+		s.response.addTrailers()
+	}
+	return s.visibleMap(t)
+}
+
+// visibleMap returns the map that a filter may read and change; nil if there is
+// none.
+func (s *Stream) visibleMap(t abi.MapType) *Headers {
+	switch t {
+	case abi.MapRequestHeaders:
+		return s.request.visible.headers
+	case abi.MapRequestTrailers:
+		return s.request.visible.trailers
+	case abi.MapResponseHeaders:
+		return s.response.visible.headers
+	case abi.MapResponseTrailers:
+		return s.response.visible.trailers
 	}
 	return nil
 }
@@ -270,10 +232,10 @@ func (s *Stream) writeMap(t abi.MapType) *Headers {
 func (s *Stream) continueFromGuest(t abi.StreamType) {
 	s.context.vm.afterCall(func() {
 		if t == abi.StreamRequest {
-			s.continueRequest()
+			s.request.resume()
 		} else {
-			s.continueResponse()
+			s.response.resume()
 		}
 	})
-	s.visible.requestHeaders, s.visible.requestTrailers, s.visible.requestBody = nil, nil, nil
+	s.request.visible = visible{}
 }
