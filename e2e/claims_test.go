@@ -98,7 +98,7 @@ func TestClaimsAreTheSameBehindJWTAuthn(t *testing.T) {
 	require.NoError(t, err)
 	patch := `{"audit": {"claims": ` + string(list) + `}, "identity_headers": {"prefix": "x-gatehouse-", "claims": ` + string(list) + `},
 		"routes": [` + strings.Join(routes, ",") + `, {"path": "/groups", "groups_any": ["users"]}, {"path": "/mentioned", "groups_any": ["owners"]}, {"path": "/**"}], "rate_limits": null}`
-	p := startEnvoy(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
+	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", patch), envoy.MergePluginConfig("gate_envoy_jwt", patch)))
 	token := foreignToken(t, issuer)
 	c := client()
@@ -208,7 +208,7 @@ func TestFailuresOfJWTAuthnAreReasons(t *testing.T) {
 		}}
 	edits = append(append(edits, keysFrom("down", down)...), keysFrom("empty", empty)...)
 	edits = append(edits, withCode("gate_envoy_jwt"), withCode("down"), withCode("empty"))
-	p := startEnvoy(t, options(t, edits...))
+	p := envoy.StartForTest(t, options(t, edits...))
 
 	claims := issuer.Human("alice", "orders", time.Hour)
 	good := sign(t, issuer, claims)

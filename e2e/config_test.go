@@ -95,7 +95,7 @@ func TestABadUpdateLeavesTheOldConfigurationServing(t *testing.T) {
 			}}
 			return nil
 		}, envoy.RemoveListener("gate"))
-	p := startEnvoy(t, o)
+	p := envoy.StartForTest(t, o)
 
 	c, user := client(), 0
 	ask := func() (status int, limit string) {

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,46 +21,12 @@ const shippedIssuer = "http://127.0.0.1:10080"
 // patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
 const patience = 60 * time.Second
 
-// options are for the repository's envoy.yaml with the filter as it is in the working tree.
+// options are for the repository's envoy.yaml with two workers.
 func options(t *testing.T, edits ...envoy.Edit) envoy.Options {
 	t.Helper()
-	binary := envoy.ForTest(t)
-	wasm, err := envoy.BuildFilter(t.Context())
-	require.NoError(t, err)
-	root, err := envoy.RepoRoot()
-	require.NoError(t, err)
-	return envoy.Options{
-		Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm, Concurrency: 2, Edits: edits,
-	}
-}
-
-// startEnvoy starts Envoy and ends it with the test. A VM that has died is a failure, whatever the test is about.
-func startEnvoy(t *testing.T, o envoy.Options) *envoy.Process {
-	t.Helper()
-	p, err := envoy.Start(context.Background(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		noVMDied(t, p)
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			lines := slices.DeleteFunc(p.Log.Lines(), func(line string) bool { return strings.Contains(line, "][info][main]") })
-			t.Logf("the end of Envoy's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
-		}
-	})
-	return p
-}
-
-// noVMDied looks for what Envoy logs when a VM traps, and what the filter logs when it has recovered from a panic.
-func noVMDied(t *testing.T, p *envoy.Process) {
-	t.Helper()
-	for _, line := range p.Log.Lines() {
-		if strings.Contains(line, "panic") || strings.Contains(line, "wasm_vm.cc") {
-			t.Errorf("a VM is in trouble: %s", line)
-			return
-		}
-	}
+	o := envoy.OptionsForTest(t)
+	o.Concurrency, o.Edits = 2, edits
+	return o
 }
 
 // logged waits for a line with a text in Envoy's log, from a line on.

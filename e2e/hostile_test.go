@@ -36,7 +36,7 @@ func TestHostileRequestsCrashNothing(t *testing.T) {
 	recorded := `{"rate_limits": [{"name": "per-caller", "max_requests": 1000000, "window_seconds": 60},
 		{"name": "three", "max_requests": 3, "window_seconds": 10, "apply": "by_name"}],
 		"audit": {"log": "warn", "headers": ["x-tenant"], "claims": ["email", "nested"]}}`
-	p := startEnvoy(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
+	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", recorded), envoy.MergePluginConfig("gate_envoy_jwt", recorded),
 		envoy.MergePluginConfig("gate", `{"tokens": {"token_from": [
 			{"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"}, {"cookie": "session"}]}}`)))

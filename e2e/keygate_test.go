@@ -95,7 +95,7 @@ func startKeyGates(t *testing.T, setups map[string]keySetup) map[string]*keyGate
 	}
 	// The shipped gates only serve as patterns.
 	edits = append(edits, envoy.RemoveListener("gate"), envoy.RemoveListener("gate_envoy_jwt"))
-	p := startEnvoy(t, options(t, edits...))
+	p := envoy.StartForTest(t, options(t, edits...))
 	for _, gate := range gates {
 		gate.p = p
 	}

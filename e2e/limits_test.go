@@ -29,7 +29,7 @@ func TestTwoWorkersShareOneLimit(t *testing.T) {
 		}
 		return err
 	}
-	p := startEnvoy(t, options(t, named, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address())))
+	p := envoy.StartForTest(t, options(t, named, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address())))
 	address := p.Address("gate")
 	served := workers(t, p, "gate")
 	for n := range callers {

@@ -160,7 +160,7 @@ func TestARealOpenIDProvider(t *testing.T) {
 	o, upstream := startOpenID(t), startUpstream(t)
 	const routes = `"routes": [{"path": "/account/**", "caller": "human"}, {"path": "/batch/**", "caller": "machine", "scopes_all": ["jobs/write"]}],
 		"rate_limits": null`
-	p := startEnvoy(t, options(t, envoy.Endpoint("idp", o.host), envoy.Endpoint("upstream", upstream.Address()),
+	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", o.host), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", fmt.Sprintf(`{"tokens": {"providers": [{"name": "zitadel", "issuer": %q, "audiences": ["web", "sid1"],
 			"algorithms": ["RS256"], "jwks": {"cluster": "idp", "uri": %q, "min_refetch_seconds": 1}}]}, %s}`, o.issuer, o.jwksURI, routes)),
 		envoy.MergePluginConfig("gate_envoy_jwt", fmt.Sprintf(`{"tokens": {"providers": [{"name": "zitadel", "issuer": %q, "audiences": ["web", "sid1"],

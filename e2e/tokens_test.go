@@ -71,7 +71,7 @@ func TestEveryKindOfTokenGetsItsVerdict(t *testing.T) {
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
 	// The set is the configuration's own, so that no refetch for a key that it lacks takes time.
 	same := `{"audit": {"log": "info"}, "identity_headers": "none", "tokens": {"max_token_bytes": 4096}}`
-	p := startEnvoy(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
+	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", same), envoy.MergePluginConfig("gate_envoy_jwt", same)))
 
 	c := client()

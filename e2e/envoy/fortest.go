@@ -3,14 +3,20 @@ package envoy
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// TB is the part of [testing.TB] that [ForTest] needs, so that the demo can use this package without linking package testing.
+// TB is the part of [testing.TB] that this package needs, so that the demo can use this package without linking package testing.
 type TB interface {
 	Helper()
 	Context() context.Context
+	Cleanup(f func())
+	Failed() bool
 	Logf(format string, args ...any)
 	Skip(args ...any)
+	Error(args ...any)
 	Fatal(args ...any)
 }
 
@@ -26,4 +32,54 @@ func ForTest(t TB) Binary {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// OptionsForTest returns the options for the repository's envoy.yaml with the filter as it is in the working tree. Like [ForTest] it
+// may skip the test.
+func OptionsForTest(t TB) Options {
+	t.Helper()
+	binary := ForTest(t)
+	wasm, err := BuildFilter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := RepoRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm}
+}
+
+// StartForTest starts Envoy and ends it with the test. A VM that has died is a failure, whatever the test is about.
+func StartForTest(t TB, o Options) *Process {
+	t.Helper()
+	p, err := Start(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if line := p.vmTrouble(); line != "" {
+			t.Error("a VM is in trouble:", line)
+		}
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			lines := slices.DeleteFunc(p.Log.Lines(), func(line string) bool { return strings.Contains(line, "][info][main]") })
+			t.Logf("the end of Envoy's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		}
+	})
+	return p
+}
+
+// vmTrouble returns a line that Envoy logs when a VM traps, or the filter when it has recovered from a panic; "" if there is none.
+func (p *Process) vmTrouble() string {
+	for _, line := range p.Log.Lines() {
+		for _, sign := range []string{"panic", "wasm_vm.cc", "Proxy-Wasm plugin in-VM backtrace"} {
+			if strings.Contains(line, sign) {
+				return line
+			}
+		}
+	}
+	return ""
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,44 +35,15 @@ func toJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// startEnvoy starts the repository's envoy.yaml with one gate, which has the configuration, and ends it with the test. A VM that has
-// died is a failure, whatever the test is about.
+// startEnvoy starts the repository's envoy.yaml with one gate, which has the configuration, and ends it with the test.
 func startEnvoy(t *testing.T, concurrency int, config object, edits ...envoy.Edit) *envoy.Process {
 	t.Helper()
-	binary := envoy.ForTest(t)
-	wasm, err := envoy.BuildFilter(t.Context())
-	require.NoError(t, err)
-	root, err := envoy.RepoRoot()
-	require.NoError(t, err)
-	p, err := envoy.Start(context.Background(), envoy.Options{
-		Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm, Concurrency: concurrency, LogLevel: "warning",
-		Edits: append([]envoy.Edit{
-			envoy.RemoveListener("gate_envoy_jwt"), envoy.PluginConfig("gate", toJSON(t, config)), answerDirectly,
-		}, edits...),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		noVMDied(t, p)
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			lines := p.Log.Lines()
-			t.Logf("the end of Envoy's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
-		}
-	})
-	return p
-}
-
-// noVMDied looks for what Envoy logs when a VM traps, and what the filter logs when it has recovered from a panic.
-func noVMDied(t *testing.T, p *envoy.Process) {
-	t.Helper()
-	for _, line := range p.Log.Lines() {
-		if strings.Contains(line, "panic") || strings.Contains(line, "Proxy-Wasm plugin in-VM backtrace") {
-			t.Errorf("a VM is in trouble: %s", line)
-			return
-		}
-	}
+	o := envoy.OptionsForTest(t)
+	o.Concurrency, o.LogLevel = concurrency, "warning"
+	o.Edits = append([]envoy.Edit{
+		envoy.RemoveListener("gate_envoy_jwt"), envoy.PluginConfig("gate", toJSON(t, config)), answerDirectly,
+	}, edits...)
+	return envoy.StartForTest(t, o)
 }
 
 // answerDirectly lets Envoy answer 200 itself what the gate admits: an upstream would only slow the load down.

@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -106,20 +105,13 @@ func serveSubject(b *testing.B, config object, behind *upstream, workers int) *s
 
 func envoySubject(b *testing.B, config object, behind *upstream, workers int) *subject {
 	b.Helper()
-	binary := envoy.ForTest(b)
-	wasm, err := envoy.BuildFilter(b.Context())
-	require.NoError(b, err)
-	root, err := envoy.RepoRoot()
-	require.NoError(b, err)
-	p, err := envoy.Start(context.Background(), envoy.Options{
-		Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm, Concurrency: workers, LogLevel: "warning",
-		Edits: []envoy.Edit{
-			envoy.RemoveListener("gate_envoy_jwt"), envoy.PluginConfig("gate", toJSON(b, config)), envoy.Endpoint("upstream", behind.address),
-			envoy.AccessLog("gate", auditFile(b).Name()),
-		},
-	})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, p.Stop()) })
+	o := envoy.OptionsForTest(b)
+	o.Concurrency, o.LogLevel = workers, "warning"
+	o.Edits = []envoy.Edit{
+		envoy.RemoveListener("gate_envoy_jwt"), envoy.PluginConfig("gate", toJSON(b, config)), envoy.Endpoint("upstream", behind.address),
+		envoy.AccessLog("gate", auditFile(b).Name()),
+	}
+	p := envoy.StartForTest(b, o)
 	return &subject{name: "Envoy", address: p.Address("gate"), pid: p.PID()}
 }
 
