@@ -73,6 +73,7 @@ func TestEveryKindOfTokenGetsItsVerdict(t *testing.T) {
 	same := `{"audit": {"log": "info"}, "identity_headers": "none", "tokens": {"max_token_bytes": 4096}}`
 	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", same), envoy.MergePluginConfig("gate_envoy_jwt", same)))
+	logged(t, p, 0, byEnvoy)
 
 	c := client()
 	for _, listener := range []string{"gate", "gate_envoy_jwt"} {
