@@ -241,7 +241,7 @@ func (d *direction) resume() {
 			if len(data) > 0 {
 				d.showData(data, endAtData)
 			}
-			if d.complete && d.trailers != nil && d.stream.prepared == nil {
+			if d.complete && d.trailers != nil && d.stream.goesOn() {
 				d.showTrailers()
 			}
 		})

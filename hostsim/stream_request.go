@@ -11,7 +11,9 @@ func (s *Stream) RequestHeaders(endStream bool) {
 			if s.filtering() {
 				s.context.create(s.context.root.id)
 			}
-			s.request.showHeaders(endStream)
+			if !s.over { // the guest may close the stream as soon as it knows of it
+				s.request.showHeaders(endStream)
+			}
 		})
 	})
 }

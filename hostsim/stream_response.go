@@ -119,6 +119,7 @@ func (s *Stream) end(reset bool) {
 		return
 	}
 	s.over = true
+	s.prepared = nil // there is nobody left to answer
 	s.info.finish(s.host.clock.Monotonic())
 	s.record.wasReset = reset
 	if c := s.context; c != nil {

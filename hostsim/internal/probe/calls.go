@@ -146,8 +146,14 @@ func badMemory(uint32, uint32, uint32) uint32 {
 
 func waitForTick(id, _, _ uint32) uint32 {
 	say("tick period", proxySetTickPeriod(50))
-	paused = id
+	paused, pausedWay = id, 0
 	return 1
+}
+
+func waitForTickInResponse(id, n, end uint32) uint32 {
+	action := waitForTick(id, n, end)
+	pausedWay = 1
+	return action
 }
 
 func closeStream(uint32, uint32, uint32) uint32 {

@@ -43,6 +43,11 @@ var (
 	// it.
 	last   string
 	paused uint32
+	// pausedWay is which message of the paused stream a tick continues.
+	pausedWay uint32
+	// closesEarly says that the configuration wants each stream closed as soon as
+	// its context is there.
+	closesEarly bool
 	// notified counts notifications of queues.
 	notified int
 	// runs counts a scenario's runs, for keys that are new each time.
@@ -65,6 +70,9 @@ func onContextCreate(id, parent uint32) {
 		roots[id] = true
 	}
 	say("context_create", rank(id), "parent", rank(parent))
+	if closesEarly && !roots[id] {
+		say("context_create close", proxyCloseStream(0))
+	}
 }
 
 //go:wasmexport proxy_on_vm_start
@@ -89,6 +97,7 @@ func onConfigure(id, size uint32) uint32 {
 	}
 	say("configure request map", first(getPairs(requestHeaders)))
 	say("configure set_property", setProperty("x", "y"))
+	closesEarly = string(b) == "close"
 	if string(b) == "tick" {
 		proxySetTickPeriod(1000)
 	}
@@ -202,7 +211,7 @@ func onTick(id uint32) {
 		return
 	}
 	say(last, "add header", addHeader(requestHeaders, "x-resumed", "yes"))
-	say(last, "continue", proxyContinueStream(0))
+	say(last, "continue", proxyContinueStream(pausedWay))
 	say(last, "add header after continue", addHeader(requestHeaders, "x-late", "yes"))
 	paused = 0
 }

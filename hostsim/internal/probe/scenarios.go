@@ -80,10 +80,20 @@ func scenario(name string) steps {
 		return steps{onRequestHeaders: badMemory}
 	case "tick":
 		return steps{onRequestHeaders: waitForTick}
+	case "tick-body":
+		return steps{onRequestHeaders: waitForTick, onRequestBody: bufferAll}
+	case "tick-close":
+		return steps{onRequestHeaders: waitForTick, onRequestBody: closeStream}
+	case "tick-body-response":
+		return steps{onResponseHeaders: waitForTickInResponse, onResponseBody: bufferAllResponse}
+	case "tick-close-response":
+		return steps{onResponseHeaders: waitForTickInResponse, onResponseBody: closeResponse}
 	case "foreign":
 		return steps{onRequestHeaders: foreign}
 	case "close":
 		return steps{onRequestHeaders: closeStream}
+	case "reply-close":
+		return steps{onRequestHeaders: replyAndClose}
 	case "close-response":
 		return steps{onResponseHeaders: closeResponse}
 	case "continue-in-callback":

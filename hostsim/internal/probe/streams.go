@@ -287,6 +287,11 @@ func replyInResponse(id, _, _ uint32) uint32 {
 	return 0
 }
 
+func replyAndClose(id, n, end uint32) uint32 {
+	reply(id, n, end)
+	return closeStream(id, n, end)
+}
+
 func replySpaces(uint32, uint32, uint32) uint32 {
 	say("reply-spaces", localResponse(403, "  two  spaces\tand a tab ", "", "", noGRPCStatus))
 	return 0
