@@ -135,10 +135,9 @@ func (s *stream) Done() {
 	if code, ok := host.PropertyUint(responseCode); ok {
 		out.Status = int(code)
 	}
-	if out.Status < 200 || out.Status >= 400 { // what else succeeded is the upstream's answer, or as good as one
-		if details, s := host.Property(codeDetails); s == host.OK {
-			out.Details = string(details)
-		}
+	// A status of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
+	if details, s := host.Property(codeDetails); s == host.OK {
+		out.Details = string(details)
 	}
 	p.lines = p.lines[:0]
 	p.gate.Finish(&s.decision, out, p.record)
