@@ -85,7 +85,7 @@ func (g *Gate) decided(d *Decision) {
 		what = d.WouldBe
 	}
 	g.count(g.metrics.Requests(d.Route, metrics.Decision(what)), 1)
-	if d.Principal != nil || d.identified {
+	if d.identified {
 		g.count(g.metrics.Callers(metrics.Caller(d.kind())), 1)
 	}
 }

@@ -37,7 +37,6 @@ type Decision struct {
 	Response []Header
 
 	mono       int64 // arrival
-	begun      bool  // path, route and limits before authentication are done
 	identified bool  // a token was looked for and the principal, if any, is known
 	excluded   bool  // the path is one of audit.exclude_paths
 	event      audit.Event

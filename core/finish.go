@@ -2,7 +2,6 @@ package core
 
 import (
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"gatehouse/core/audit"
@@ -19,17 +18,17 @@ type Outcome struct {
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
-// may be open for hours, and how much its headers hold is up to the client.
-func (g *Gate) remember(r *Request, d *Decision) {
+// may be open for hours, and how much its headers hold is up to the client. path is the normalised one, "" if it isn't safe.
+func (g *Gate) remember(r *Request, d *Decision, path string) {
 	if !logs(&g.cfg.Audit) {
 		return
 	}
 	e := &d.event
 	e.Timestamp = r.Wall
 	field := func(s string) string { return d.keep(s[:min(len(s), g.cfg.Audit.MaxFieldBytes+utf8.UTFMax)]) }
-	e.Path, e.Method = field(withoutQuery(r.Path)), field(r.Method)
+	e.Path, e.Method = field(audit.WithoutQuery(r.Path)), field(r.Method)
 	e.IP = field(sourceHost(r.Source))
-	d.excluded = g.excluded(r.Path)
+	d.excluded = g.excluded(path)
 	for i := range r.Headers {
 		switch h := &r.Headers[i]; h.Name {
 		case "user-agent":
@@ -54,8 +53,9 @@ func (g *Gate) remember(r *Request, d *Decision) {
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	g.remember(r, d)
-	if path, safe := policy.NormalizePath(r.Path); safe {
+	path, safe := policy.NormalizePath(r.Path)
+	g.remember(r, d, path)
+	if safe {
 		d.Route = g.table.Match(policy.NormalizeHost(r.Host), r.Method, path)
 	}
 }
@@ -96,26 +96,14 @@ func (g *Gate) recorded(d *Decision) bool {
 	return audit.Recorded(g.cfg.Audit.Enabled, d.excluded, &d.event)
 }
 
-// excluded applies exclude_paths.
-func (g *Gate) excluded(raw string) bool {
-	if len(g.cfg.Audit.Exclude) == 0 {
-		return false
-	}
-	path, safe := policy.NormalizePath(raw)
-	if !safe {
-		return false
-	}
+// excluded applies exclude_paths. An unsafe path's "" matches none of them.
+func (g *Gate) excluded(path string) bool {
 	for i := range g.cfg.Audit.Exclude {
 		if g.cfg.Audit.Exclude[i].Match(path) {
 			return true
 		}
 	}
 	return false
-}
-
-func withoutQuery(path string) string {
-	path, _, _ = strings.Cut(path, "?")
-	return path
 }
 
 // identifyEvent fills in who called.

@@ -83,25 +83,26 @@ const Namespace = "gatehouse/"
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	g.remember(r, d)
-	g.conclude(r, d, g.judge(r, d, true))
+	path, safe := policy.NormalizePath(r.Path)
+	g.remember(r, d, path)
+	reason := g.begin(r, d, path, safe)
+	if reason == None {
+		reason = g.judge(r, d, true)
+	}
+	g.conclude(r, d, reason)
 }
 
-// Resume goes on with a request that had to wait. The Request's headers must be as they were; its clocks are now's.
-func (g *Gate) Resume(r *Request, d *Decision, mayWait bool) {
-	g.conclude(r, d, g.judge(r, d, mayWait))
+// Resume goes on with a request that had to wait, and doesn't wait again. The Request's headers must be as they were; its
+// clocks are now's.
+func (g *Gate) Resume(r *Request, d *Decision) {
+	g.conclude(r, d, g.judge(r, d, false))
 }
 
 // waiting is judge's answer for a request that needs keys first. It is not a reason.
 const waiting = numReasons
 
+// judge does what begin leaves: token, caller, scopes, groups, claims, limits.
 func (g *Gate) judge(r *Request, d *Decision, mayWait bool) Reason {
-	if !d.begun {
-		if reason := g.begin(r, d); reason != None {
-			return reason
-		}
-		d.begun = true
-	}
 	route := g.table.Route(d.Route)
 	if route.Auth == policy.None || route.CORSPass && r.preflight() != "" {
 		d.identified = true
@@ -117,9 +118,8 @@ func (g *Gate) judge(r *Request, d *Decision, mayWait bool) Reason {
 	return g.limit(r, d, false)
 }
 
-// begin does what comes before the token: path, route, limits.
-func (g *Gate) begin(r *Request, d *Decision) Reason {
-	path, safe := policy.NormalizePath(r.Path)
+// begin does what comes before the token: path (from policy.NormalizePath), route, limits.
+func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) Reason {
 	if !safe {
 		if !g.cfg.AllowUnsafePaths {
 			return UnsafePath

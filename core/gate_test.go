@@ -340,13 +340,13 @@ func TestARequestWaitsForKeysThatAreOnTheirWay(t *testing.T) {
 	require.Equal(t, core.Wait, g.decide("GET /", token).Verdict)
 	assert.Equal(t, 0, g.decision.WaitFor)
 	g.remote.set = set
-	g.Resume(g.request("GET /", token), &g.decision, false)
+	g.Resume(g.request("GET /", token), &g.decision)
 	assert.Equal(t, core.Admit, g.decision.Verdict, "the limit before authentication is charged once: %s", g.decision.Reason)
 
 	g = open(t, remote+anyone)
 	g.remote.comes = true
 	require.Equal(t, core.Wait, g.decide("GET /", token).Verdict)
-	g.Resume(g.request("GET /", token), &g.decision, false)
+	g.Resume(g.request("GET /", token), &g.decision)
 	assert.Equal(t, core.KeysUnavailable, g.decision.Reason)
 	assert.Equal(t, "1", header(g.decision.Response, "retry-after"))
 	assert.NotContains(t, g.counts(), "gatehouse_tokens_failed_total.reason.unknown_key", "it isn't the token's fault")

@@ -1,6 +1,9 @@
 package core
 
-import "gatehouse/core/jwt"
+import (
+	"gatehouse/core/jwt"
+	"gatehouse/core/metrics"
+)
 
 // Reason is why a request was refused: a closed list, whose words audit, metrics and the CLI share.
 type Reason uint8
@@ -37,7 +40,6 @@ const (
 // refusal is what a reason looks like to the client. The details say no more than the status does: the exact reason is
 // for the operator.
 type refusal struct {
-	word   string
 	status int
 	grpc   int // google.rpc.Code
 	detail string
@@ -51,33 +53,38 @@ const (
 )
 
 var refusals = [numReasons]refusal{
-	MissingToken:         {"missing_token", 401, 16, needToken},
-	MalformedToken:       {"malformed_token", 401, 16, badToken},
-	TokenTooLarge:        {"token_too_large", 401, 16, badToken},
-	UnsupportedAlgorithm: {"unsupported_algorithm", 401, 16, badToken},
-	UnknownKey:           {"unknown_key", 401, 16, badToken},
-	InvalidSignature:     {"invalid_signature", 401, 16, badToken},
-	TokenType:            {"token_type", 401, 16, badToken},
-	ExpiredToken:         {"expired_token", 401, 16, badToken},
-	NotYetValid:          {"not_yet_valid", 401, 16, badToken},
-	InvalidIssuer:        {"invalid_issuer", 401, 16, badToken},
-	InvalidAudience:      {"invalid_audience", 401, 16, badToken},
-	MissingClaim:         {"missing_claim", 401, 16, badToken},
-	HumanRequired:        {"human_required", 403, 7, "This endpoint requires human user authentication"},
-	MachineRequired:      {"machine_required", 403, 7, "This endpoint is for service accounts only"},
-	InsufficientScope:    {"insufficient_scope", 403, 7, notAllowed},
-	GroupRequired:        {"group_required", 403, 7, notAllowed},
-	ClaimRequired:        {"claim_required", 403, 7, notAllowed},
-	NoRoute:              {"no_route", 403, 7, notAllowed},
-	RateLimited:          {"rate_limited", 429, 8, "Rate limit exceeded"},
-	UnsafePath:           {"unsafe_path", 400, 3, "Bad request path"},
-	KeysUnavailable:      {"jwks_unavailable", 503, 14, noService},
-	Contention:           {"contention", 503, 14, noService},
-	Internal:             {"internal", 503, 14, noService},
+	MissingToken:         {401, 16, needToken},
+	MalformedToken:       {401, 16, badToken},
+	TokenTooLarge:        {401, 16, badToken},
+	UnsupportedAlgorithm: {401, 16, badToken},
+	UnknownKey:           {401, 16, badToken},
+	InvalidSignature:     {401, 16, badToken},
+	TokenType:            {401, 16, badToken},
+	ExpiredToken:         {401, 16, badToken},
+	NotYetValid:          {401, 16, badToken},
+	InvalidIssuer:        {401, 16, badToken},
+	InvalidAudience:      {401, 16, badToken},
+	MissingClaim:         {401, 16, badToken},
+	HumanRequired:        {403, 7, "This endpoint requires human user authentication"},
+	MachineRequired:      {403, 7, "This endpoint is for service accounts only"},
+	InsufficientScope:    {403, 7, notAllowed},
+	GroupRequired:        {403, 7, notAllowed},
+	ClaimRequired:        {403, 7, notAllowed},
+	NoRoute:              {403, 7, notAllowed},
+	RateLimited:          {429, 8, "Rate limit exceeded"},
+	UnsafePath:           {400, 3, "Bad request path"},
+	KeysUnavailable:      {503, 14, noService},
+	Contention:           {503, 14, noService},
+	Internal:             {503, 14, noService},
 }
 
-// String is the reason's word; "" for None.
-func (r Reason) String() string { return refusals[r].word }
+// String is the reason's word, which metrics has too; "" for None.
+func (r Reason) String() string {
+	if r == None {
+		return ""
+	}
+	return metrics.Decision(r).String()
+}
 
 // Status is the HTTP status of a refusal; 0 for None.
 func (r Reason) Status() int { return refusals[r].status }

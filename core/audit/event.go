@@ -65,7 +65,7 @@ func (e *Event) AppendJSON(dst []byte, maxField int) []byte {
 	dst = append(dst, `,"is_m2m":`...)
 	dst = strconv.AppendBool(dst, e.IsM2M)
 	dst = append(dst, `,"path":`...)
-	dst = appendNullable(dst, withoutQuery(e.Path), maxField)
+	dst = appendNullable(dst, WithoutQuery(e.Path), maxField)
 	dst = append(dst, `,"method":`...)
 	dst = appendNullable(dst, e.Method, maxField)
 	dst = append(dst, `,"status_code":`...)
@@ -83,7 +83,8 @@ func (e *Event) AppendJSON(dst []byte, maxField int) []byte {
 	return append(dst, '}')
 }
 
-func withoutQuery(path string) string {
+// WithoutQuery is the part of a path before the first ? or #: what an event says of it.
+func WithoutQuery(path string) string {
 	for i := 0; i < len(path); i++ {
 		if path[i] == '?' || path[i] == '#' {
 			return path[:i]

@@ -121,7 +121,7 @@ func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {
 	default:
 		r.decide(req, d)
 		if d.Verdict == core.Wait {
-			r.gate.Resume(req, d, false)
+			r.gate.Resume(req, d)
 		}
 		if d.Verdict == core.Admit {
 			out.Custom = r.admitted(step, req, d, e)

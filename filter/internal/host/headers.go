@@ -16,7 +16,6 @@ const (
 	RequestTrailers  Map = 1
 	ResponseHeaders  Map = 2
 	CalloutHeaders   Map = 6
-	CalloutTrailers  Map = 7
 	maxHeaderEntries     = 4096 // Envoy's own default is 100
 )
 

@@ -23,15 +23,8 @@ func SharedSet(key string, value []byte, cas uint32) Status {
 	return Status(proxySetSharedData(p, n, v, size, cas))
 }
 
-// MetricKind is a metric's type.
+// MetricKind is a metric's type, by the ABI's number: counter, gauge, histogram.
 type MetricKind int32
-
-// The ABI's kinds of metric.
-const (
-	Counter MetricKind = iota
-	Gauge
-	Histogram
-)
 
 // DefineMetric registers a metric, or finds it if it is there.
 func DefineMetric(kind MetricKind, name string) (id uint32, s Status) {
@@ -45,9 +38,3 @@ func AddMetric(id uint32, delta int64) Status { return Status(proxyIncrementMetr
 
 // RecordMetric sets a gauge, or adds a value to a histogram.
 func RecordMetric(id uint32, value uint64) Status { return Status(proxyRecordMetric(id, value)) }
-
-// Metric reads a counter or gauge: process-wide, over all workers.
-func Metric(id uint32) (value uint64, s Status) {
-	s = Status(proxyGetMetric(id, &value))
-	return value, s
-}

@@ -64,7 +64,7 @@ func (s *stream) RequestHeaders() bool {
 		if s.plugin.hold(s, r.Mono) {
 			return false
 		}
-		s.plugin.gate.Resume(r, &s.decision, false)
+		s.plugin.gate.Resume(r, &s.decision)
 	}
 	return s.act()
 }

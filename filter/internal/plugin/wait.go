@@ -85,7 +85,7 @@ func (p *plugin) resume(now int64) {
 // resume is RequestHeaders' second half, when the keys are there or won't come.
 func (s *stream) resume() {
 	defer s.recovered()
-	s.plugin.gate.Resume(s.request(), &s.decision, false)
+	s.plugin.gate.Resume(s.request(), &s.decision)
 	if s.act() {
 		host.Resume()
 	}
