@@ -134,3 +134,12 @@ func FuzzParsePattern(f *testing.F) {
 		require.True(t, p.Match(strings.TrimSuffix(path, "/")+"/"))
 	})
 }
+
+// NormalizePath's answer to an unsafe path is "", which must be on nobody's list.
+func TestNoPatternCoversTheEmptyPath(t *testing.T) {
+	for _, s := range []string{"/**", "/", "/*", "/a", "/a/**"} {
+		p, err := policy.ParsePattern(s)
+		require.NoError(t, err)
+		assert.False(t, p.Match(""), s)
+	}
+}
