@@ -14,9 +14,10 @@ import (
 type server struct {
 	handler http.Handler
 
-	mu      sync.Mutex
-	address string
-	running *http.Server // nil while stopped
+	mu       sync.Mutex
+	address  string
+	running  *http.Server // nil while stopped
+	listener net.Listener // of running
 }
 
 // start listens at address; "127.0.0.1:0" and "" choose a free port.
@@ -32,7 +33,7 @@ func (s *server) start(address string) error {
 	defer s.mu.Unlock()
 	s.address = listener.Addr().String()
 	running := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute}
-	s.running = running
+	s.running, s.listener = running, listener
 	go func() { _ = running.Serve(listener) }() // ends with Stop
 	return nil
 }
@@ -52,6 +53,8 @@ func (s *server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
+		// The server closes only listeners that Serve has got to see, and that may be yet to come.
+		_ = s.listener.Close()
 		_ = s.running.Close()
 		s.running = nil
 	}
