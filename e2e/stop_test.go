@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,6 +36,29 @@ func TestTrailersNameNoCallerEither(t *testing.T) {
 	})
 	require.NotNil(t, seen)
 	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
+}
+
+// TestHoweverManyFieldsAClientSendsItNamesNoCaller guards against a bound on their number beyond which the gate would look at
+// none of them: Envoy's own, a hundred by default, can be raised.
+func TestHoweverManyFieldsAClientSendsItNamesNoCaller(t *testing.T) {
+	host := openGate(t, hostsim.NewMetrics(nil))
+	defer host.Close()
+	fields := []hostsim.Header{{Name: "x-gatehouse-user-id", Value: "mallory"}}
+	for i := range 5000 {
+		fields = append(fields, hostsim.Header{Name: "x-" + strconv.Itoa(i), Value: "1"})
+	}
+	reached := false
+	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a", Headers: fields, Body: []byte("x"), Trailers: fields},
+		func(m hostsim.Message) *hostsim.Message {
+			reached = true
+			for where, sent := range map[string]*hostsim.Headers{"headers": m.Headers, "trailers": m.Trailers} {
+				_, forged := sent.Lookup("x-gatehouse-user-id")
+				assert.False(t, forged, where)
+				assert.Equal(t, "1", sent.Get("x-4999"), where)
+			}
+			return &hostsim.Message{Headers: hostsim.H(":status", "200")}
+		})
+	assert.True(t, reached)
 }
 
 // openGate starts a gate in hostsim that lets everyone in.

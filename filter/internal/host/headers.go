@@ -12,15 +12,15 @@ type Map int32
 
 // The maps that the filter reads and writes.
 const (
-	RequestHeaders   Map = 0
-	RequestTrailers  Map = 1
-	ResponseHeaders  Map = 2
-	CalloutHeaders   Map = 6
-	maxHeaderEntries     = 4096 // Envoy's own default is 100
+	RequestHeaders  Map = 0
+	RequestTrailers Map = 1
+	ResponseHeaders Map = 2
+	CalloutHeaders  Map = 6
 )
 
 // Headers appends a map's pairs to dst, in the order in which the proxy has them, duplicates and pseudo-headers
-// included. The strings point into the bytes that the host delivered.
+// included: all of them, for who reads a part could be shown one that lacks what is to be removed. The strings point into
+// the bytes that the host delivered.
 func Headers[H ~struct{ Name, Value string }](m Map, dst []H) []H {
 	fetched = fetchedBytes{}
 	if proxyGetHeaderMapPairs(int32(m), unsafe.Pointer(&fetched.data), &fetched.size) != 0 {
@@ -31,7 +31,7 @@ func Headers[H ~struct{ Name, Value string }](m Map, dst []H) []H {
 		return dst
 	}
 	count := int(binary.LittleEndian.Uint32(b))
-	if count > maxHeaderEntries || len(b) < 4+8*count {
+	if len(b) < 4+8*count {
 		return dst
 	}
 	sizes, data := b[4:4+8*count], b[4+8*count:]
