@@ -80,10 +80,11 @@ func (c *pluginContext) OnTick() {
 	c.plugin.Tick()
 }
 
-func (c *pluginContext) OnPluginDone() bool {
+func (c *pluginContext) OnPluginDone() (done bool) {
+	done = true // whatever happens: the proxy would keep an instance that isn't
 	defer survive("plugin done")
 	c.plugin.Stop()
-	return true
+	return done
 }
 
 func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {
@@ -112,7 +113,11 @@ func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
 // OnHttpRequestBody and OnHttpRequestTrailers hold what belongs to a request that is held. It comes then only if the plugin has
 // allow_on_headers_stop_iteration (Envoy 1.35), and to let it go on would take the request along.
 
-func (c *streamContext) OnHttpRequestBody(int, bool) types.Action { return c.rest() }
+func (c *streamContext) OnHttpRequestBody(int, bool) (action types.Action) {
+	action = types.ActionPause
+	defer c.survive("request body")
+	return c.rest()
+}
 
 func (c *streamContext) OnHttpRequestTrailers(int) (action types.Action) {
 	action = types.ActionPause
