@@ -89,33 +89,11 @@ func (p *plugin) foreignFor(provider int) core.Foreign {
 	return core.Foreign{}
 }
 
+// read gives the claims that the filter verified, or why there are none.
 func (f *foreignClaims) read() core.Foreign {
 	doc := []byte{'{'}
 	for i := range f.claims {
-		c := &f.claims[i]
-		var path host.Path
-		var value []byte
-		s, there := host.NotFound, false
-		for _, path = range c.paths {
-			if value, s = host.Property(path); s == host.OK {
-				break
-			}
-			there = there || s != host.NotFound
-		}
-		isObject := c.object && s != host.OK && there
-		if s != host.OK && !isObject {
-			continue
-		}
-		if len(doc) > 1 {
-			doc = append(doc, ',')
-		}
-		doc = appendText(doc, c.name)
-		doc = append(doc, ':')
-		if isObject {
-			doc = append(doc, "{}"...)
-		} else {
-			doc = c.appendValue(doc, value, path, 0)
-		}
+		doc = f.claims[i].appendMember(doc)
 	}
 	if len(doc) > 1 {
 		set, err := claims.Parse(append(doc, '}'))
@@ -125,11 +103,35 @@ func (f *foreignClaims) read() core.Foreign {
 		return core.Foreign{Present: true, Claims: set}
 	}
 	if f.status != "" {
-		if code, s := host.Property(f.status); s == host.OK && len(code) == 8 {
+		if code, status := host.Property(f.status); status == host.OK && len(code) == 8 {
 			return core.Foreign{Failure: core.JWTStatus(number(code))}
 		}
 	}
 	return core.Foreign{}
+}
+
+// appendMember appends the claim to an object, if the metadata has it.
+func (c *foreignClaim) appendMember(dst []byte) []byte {
+	exists := false
+	for _, path := range c.paths {
+		value, status := host.Property(path)
+		if status == host.OK {
+			return c.appendValue(appendName(dst, c.name), value, path, 0)
+		}
+		exists = exists || status != host.NotFound
+	}
+	if exists && c.object {
+		return append(appendName(dst, c.name), "{}"...)
+	}
+	return dst
+}
+
+// appendName begins the next member of an object.
+func appendName(dst []byte, name string) []byte {
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	return append(appendText(dst, name), ':')
 }
 
 // maxDepth bounds lists and objects in each other.
@@ -215,8 +217,8 @@ func isList(members []pair, path host.Path) bool {
 	if len(members) == 0 || path == "" {
 		return true
 	}
-	first, s := host.Property(path + "\x000")
-	return s == host.OK && string(first) == string(members[0].key)
+	first, status := host.Property(path + "\x000")
+	return status == host.OK && string(first) == string(members[0].key)
 }
 
 func (c *foreignClaim) appendMembers(dst []byte, members []pair, list bool, depth int) []byte {

@@ -3,16 +3,9 @@
 package plugin
 
 import (
-	"encoding/binary"
-	"errors"
-
 	coremetrics "gatehouse/core/metrics"
 	"gatehouse/filter/internal/host"
 )
-
-var errNoRandom = errors.New("the proxy gives no random numbers")
-
-func uint64At(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // metrics are the host's numbers for the table's metrics. One is defined when it is first needed: thousands of routes make
 // tens of thousands of metrics, most of which never count anything.

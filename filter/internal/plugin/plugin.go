@@ -4,6 +4,8 @@
 package plugin
 
 import (
+	"encoding/binary"
+	"errors"
 	"strings"
 	"syscall"
 
@@ -62,6 +64,8 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+var errNoRandom = errors.New("the proxy gives no random numbers")
+
 // open makes the gate.
 func (p *plugin) open(cfg *config.Config) error {
 	var seed [24]byte
@@ -76,7 +80,7 @@ func (p *plugin) open(cfg *config.Config) error {
 	p.keys = keys.New(cfg, p)
 	p.gate, err = core.New(cfg, core.Host{
 		Store: shared.Store{}, Remote: p.keys, Verify: host.VerifySignature, Mono: host.Monotonic,
-		HashKey: hashKey, InstanceID: uint64At(seed[16:]),
+		HashKey: hashKey, InstanceID: binary.LittleEndian.Uint64(seed[16:]),
 	})
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (s *stream) request() *core.Request {
 			r.Host = h.Value
 		}
 	}
-	if source, s := host.Property(sourceAddress); s == host.OK {
+	if source, status := host.Property(sourceAddress); status == host.OK {
 		r.Source = string(source)
 	}
 	if len(s.plugin.foreign) > 0 {
@@ -135,8 +135,8 @@ func (s *stream) Done() {
 	if code, ok := host.PropertyUint(responseCode); ok {
 		out.Status = int(code)
 	}
-	// A status of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
-	if details, s := host.Property(codeDetails); s == host.OK {
+	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
+	if details, status := host.Property(codeDetails); status == host.OK {
 		out.Details = string(details)
 	}
 	p.lines = p.lines[:0]
