@@ -1,6 +1,9 @@
 package policy
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // MaxPatternBytes bounds a path pattern's length.
 const MaxPatternBytes = 1024
@@ -44,11 +47,11 @@ func ParsePattern(s string) (Pattern, error) {
 	p := Pattern{text: s}
 	for rest := s[1:]; rest != ""; {
 		var segment string
-		segment, rest = cutSegment(rest)
+		segment, rest, _ = strings.Cut(rest, "/")
 		switch {
 		case segment == "**" && rest == "":
 			p.tree = true
-		case segment != "*" && hasStar(segment):
+		case segment != "*" && strings.Contains(segment, "*"):
 			return Pattern{}, errPatternStar
 		default:
 			p.segments = append(p.segments, segment)
@@ -71,7 +74,7 @@ func (p Pattern) Match(path string) bool {
 			return false
 		}
 		var segment string
-		segment, rest = cutSegment(rest)
+		segment, rest, _ = strings.Cut(rest, "/")
 		if segment != want && want != "*" {
 			return false
 		}
@@ -89,23 +92,4 @@ func segmentsOf(path string) (segments string, ok bool) {
 		end--
 	}
 	return path[1:end], true
-}
-
-// cutSegment takes the first segment off.
-func cutSegment(segments string) (first, rest string) {
-	for i := range len(segments) {
-		if segments[i] == '/' {
-			return segments[:i], segments[i+1:]
-		}
-	}
-	return segments, ""
-}
-
-func hasStar(s string) bool {
-	for i := range len(s) {
-		if s[i] == '*' {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Table finds the first route that a request fits. It is immutable.
 type Table struct {
@@ -92,7 +95,7 @@ func (s *search) descend(n *node, segments string) {
 		s.take(n.exact)
 		return
 	}
-	first, rest := cutSegment(segments)
+	first, rest, _ := strings.Cut(segments, "/")
 	literal := n.literals[first]
 	if literal != nil && literal.first < s.best {
 		s.descend(literal, rest)
