@@ -62,11 +62,11 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 	return d.since(start)
 }
 
-// retry is how long a client has to wait, in nanoseconds: until all that refuses it would not.
+// retry is how long a client has to wait, in nanoseconds: until all that refuses it, or would refuse it next time, does not.
 func (d *Decision) retry(g *Gate) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
-		if !c.result.Admitted && !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {
+		if !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {
 			wait = max(wait, c.result.Retry)
 		}
 	}

@@ -79,12 +79,20 @@ func (g *Gate) withdraw(r *Request, d *Decision, from int) {
 }
 
 // foresee completes a refused request's picture for its headers: limits that gave their charge back as they are now, and
-// those that weren't reached as they would answer, so that waiting as long as Retry-After says helps.
+// those that weren't reached as they would answer, so that waiting as long as Retry-After says helps. What was charged
+// before authentication stays charged, and has to have room for another request by then.
 func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 	route := g.table.Route(d.Route)
 	for i := range d.charges {
-		if c := &d.charges[i]; c.result.Admitted && g.cfg.Limits[c.rule].BeforeAuth == before {
+		c := &d.charges[i]
+		switch {
+		case !c.result.Admitted:
+		case g.cfg.Limits[c.rule].BeforeAuth == before:
 			g.peek(r, d, c)
+		default:
+			next := charge{rule: c.rule, id: c.id}
+			g.peek(r, d, &next)
+			c.result.Retry = next.result.Retry
 		}
 	}
 	for _, rule := range route.RateLimits {

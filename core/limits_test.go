@@ -145,6 +145,23 @@ func TestCostsAndNamedLimits(t *testing.T) {
 	assert.Equal(t, core.RateLimited, g.decide("GET /named", token).Reason)
 }
 
+func TestRetryAfterKnowsThatChargesBeforeAuthenticationStay(t *testing.T) {
+	g := open(t, anyone+`,"rate_limits":[
+		{"name":"flood","max_requests":2,"window_seconds":60,"identifier":["ip"],"when":"before_auth"},
+		{"name":"quiet","max_requests":1,"window_seconds":3600,"identifier":["ip"],"when":"before_auth","shadow":true},
+		{"name":"narrow","max_requests":1,"window_seconds":10}]`)
+	token := main(t).mint(t, nil)
+	g.decide("GET /", token)
+	g.now = time.Second
+	d := g.decide("GET /", token)
+	assert.Equal(t, core.RateLimited, d.Reason)
+	assert.Equal(t, 2, d.Rule)
+	assert.Equal(t, `"flood";r=0;t=59, "narrow";r=0;t=9`, header(d.Response, "ratelimit"))
+	assert.Equal(t, "59", header(d.Response, "retry-after"), "in 9 s the flood limit would refuse")
+	g.now = 60 * time.Second
+	assert.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
+}
+
 func TestAClientThatObeysRetryAfterIsAdmittedAtOnce(t *testing.T) {
 	g := open(t, anyone+`,"rate_limits":[
 		{"name":"a","windows":[{"max_requests":3,"window_seconds":2},{"max_requests":7,"window_seconds":30}]},
