@@ -173,7 +173,6 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 	d.Reason = reason
 	if reason != None && g.cfg.Observe {
 		g.withdraw(r, d, 0)
-		d.charges = d.charges[:0]
 		d.WouldBe, d.Reason = reason, None
 	}
 	if d.Reason != None {

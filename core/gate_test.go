@@ -301,7 +301,7 @@ func TestObserveModeRefusesNothingAndChargesNothingForIt(t *testing.T) {
 		d := g.decide("GET /machines", token)
 		require.Equal(t, core.Admit, d.Verdict)
 		assert.Equal(t, core.MachineRequired, d.WouldBe)
-		assert.Empty(t, header(d.Response, "x-ratelimit-limit"))
+		assert.Equal(t, "2", header(d.Response, "x-ratelimit-remaining"))
 	}
 	assert.Equal(t, core.None, g.decide("GET /", token).WouldBe)
 	d := g.decide("GET /", token)
