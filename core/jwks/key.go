@@ -68,17 +68,6 @@ type Set struct {
 	Skipped []Skipped
 }
 
-// ByID gives the keys with this "kid", in the set's order. No key has the empty identifier: it stands for an absent one.
-func (s *Set) ByID(kid string) []*Key {
-	var out []*Key
-	for _, k := range s.Keys {
-		if kid != "" && k.ID == kid {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
 // suits reports whether alg is a JWS algorithm for keys of this type and curve (RFC 7518 §3.1, RFC 8037 §3.1).
 func suits(alg string, t Type, c Curve) bool {
 	switch alg {

@@ -105,10 +105,6 @@ func TestKeysOfEveryTypeAreRead(t *testing.T) {
 	assert.Equal(t, []byte(ed), s.Keys[4].X)
 	assert.Equal(t, jwks.Ed25519, s.Keys[4].Curve)
 	assert.Equal(t, secret, s.Keys[5].Secret)
-
-	assert.Equal(t, []*jwks.Key{r}, s.ByID("r"))
-	assert.Empty(t, s.ByID(""), "an absent kid is no identifier")
-	assert.Empty(t, s.ByID("x"))
 }
 
 func TestSubjectPublicKeyInfoIsThatOfX509(t *testing.T) {

@@ -41,7 +41,7 @@ func NewCache[V any](maxEntries, maxBytes int) *Cache[V] {
 	return &Cache[V]{maxEntries: maxEntries, maxBytes: maxBytes, index: map[string]int32{}}
 }
 
-// Len is the number of tokens remembered, Bytes what they are charged.
+// Len is the number of tokens remembered.
 func (c *Cache[V]) Len() int { return len(c.index) }
 
 // Bytes is the sum of what the remembered tokens are charged; it never exceeds the bound.
@@ -67,7 +67,9 @@ func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 // Put remembers a token that key, found in the provider's set, has verified. valueBytes is what the value takes beside
 // the entry. The token is copied: it may be the host's memory. A token too large for the whole cache is not kept.
 func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set, valueBytes int, value V) {
-	c.Delete(token)
+	if i, ok := c.index[token]; ok {
+		c.drop(int(i))
+	}
 	size := len(token) + valueBytes + entryOverhead
 	if token == "" || c.maxEntries < 1 || size > c.maxBytes {
 		return
@@ -81,13 +83,6 @@ func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set,
 	c.entries[i] = entry[V]{token: token, provider: provider, key: key, bytes: size, value: value}
 	c.index[token] = i
 	c.bytes += size
-}
-
-// Delete forgets a token, as one that has expired.
-func (c *Cache[V]) Delete(token string) {
-	if i, ok := c.index[token]; ok {
-		c.drop(int(i))
-	}
 }
 
 // follow holds a provider's entries against its current set. It goes over all entries, once for each new set, so that

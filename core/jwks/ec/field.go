@@ -133,12 +133,6 @@ func (f *modulus) enter(a element) element {
 	return a
 }
 
-// leave undoes enter.
-func (f *modulus) leave(a element) element {
-	f.mul(&a, &a, &element{1})
-	return a
-}
-
 // invert gives a⁻¹, by Fermat's little theorem as a^(m-2); a and the result are in Montgomery form, a isn't 0.
 func (f *modulus) invert(a element) element {
 	e := f.m
