@@ -39,21 +39,15 @@ func (r *report) check(n *node, s *Shape, secret bool) {
 }
 
 func (r *report) checkText(n *node, s *Shape, secret bool) {
-	bad := n.kind != isText
-	if !bad && s.Enum != nil {
-		bad = !slices.Contains(s.Enum, n.text)
-	} else if !bad {
-		if length := utf8.RuneCountInString(n.text); !s.holds(length) {
-			r.problem(n, s.want()+", got "+strconv.Itoa(length))
-			return
-		}
-		if s.Format != nil && !s.Format.ok(n.text) {
-			r.problem(n, "want "+s.Format.Want+", got "+n.got(secret))
-			return
-		}
-	}
-	if bad {
+	length := utf8.RuneCountInString(n.text)
+	switch {
+	case n.kind != isText, s.Enum != nil && !slices.Contains(s.Enum, n.text):
 		r.problem(n, s.want()+", got "+n.got(secret))
+	case s.Enum != nil: // its words need no other bounds
+	case !s.holds(length):
+		r.problem(n, s.want()+", got "+strconv.Itoa(length))
+	case s.Format != nil && !s.Format.ok(n.text):
+		r.problem(n, "want "+s.Format.Want+", got "+n.got(secret))
 	}
 }
 

@@ -81,7 +81,7 @@ const (
 
 // Limit is one rate limit: the arithmetic's rule, and what the Gate needs to apply it.
 type Limit struct {
-	ratelimit.Rule                 // Name, Windows, MaxIdentifiers
+	ratelimit.Rule
 	Identifier         [][]Element // the outer elements together form the key; of the inner, the first that is there
 	PrefixV4, PrefixV6 int         // bits of an address that count
 	Caller             LimitCaller
