@@ -34,7 +34,9 @@ func file(t *testing.T, name, content string) string {
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"serve"}, {"check"}, {"token"}, {"token", "inspect"}, {"token", "verify"}, {"token", "signature"}, {"version"}} {
+	for _, args := range [][]string{
+		{}, {"serve"}, {"check"}, {"token"}, {"token", "inspect"}, {"token", "verify"}, {"token", "signature"},
+		{"explain"}, {"demo"}, {"version"}} {
 		r := gatehouse(t, "", append(args, "--help")...)
 		assert.Equal(t, 0, r.code, args)
 		assert.Contains(t, r.out, strings.TrimSpace("gatehouse "+strings.Join(args, " ")), args)

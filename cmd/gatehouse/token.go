@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,15 +32,15 @@ func tokenCommand() *cobra.Command {
 func verifyCommand() *cobra.Command {
 	var from configFlags
 	var keys string
-	var at int64
+	var at momentFlag
 	c := &cobra.Command{
 		Use:   "verify --config FILE [--jwks FILE|URL] [--at UNIX]",
 		Short: "Verify a token as the filter would",
 		Long: `Verify a token as the filter would, and print {"valid","provider","reason","claims"}.
 
-The token is on the standard input. FILE is what "gatehouse check" takes. Keys come from the
-provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise. The exit code is 0 if the token is valid,
-1 if not. The claims are those of a token whose signature holds.`,
+The token is on the standard input. FILE is what "gatehouse check" takes. Keys come from the provider's jwks, a remote one fetched
+from its uri, unless --jwks says otherwise. The exit code is 0 if the token is valid, 1 if not. The claims are those of a token
+whose signature holds.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := from.load()
@@ -53,12 +51,9 @@ provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise
 			if err != nil {
 				return err
 			}
-			now := time.Now().UnixNano()
-			if c.Flags().Changed("at") {
-				if at < 0 || at > math.MaxInt64/int64(time.Second) {
-					return fmt.Errorf("--at: want 0..%d, got %d", math.MaxInt64/int64(time.Second), at)
-				}
-				now = at * int64(time.Second)
+			now, err := at.moment(c)
+			if err != nil {
+				return err
 			}
 			return verify(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), cfg, keys, token, now)
 		},
@@ -66,7 +61,7 @@ provider's jwks, a remote one fetched from its uri, unless --jwks says otherwise
 	flags := c.Flags()
 	from.register(c)
 	flags.StringVar(&keys, "jwks", "", "a JWK Set to use instead of the provider's")
-	flags.Int64Var(&at, "at", 0, "judge the token as of this moment, in Unix seconds (default: now)")
+	at.register(c, "judge the token as of this moment")
 	return c
 }
 

@@ -13,9 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (see the Makefile); without it, the build information's counts.
-var version string
-
 func versionCommand() *cobra.Command {
 	var wasm string
 	c := &cobra.Command{
@@ -24,9 +21,6 @@ func versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			own, _ := debug.ReadBuildInfo()
-			if own != nil && version != "" {
-				own.Main.Version = version
-			}
 			_, _ = fmt.Fprintln(c.OutOrStdout(), "gatehouse", describe(own, runtime.Version()))
 			file := wasm
 			if file == "" {

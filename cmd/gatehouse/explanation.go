@@ -1,0 +1,134 @@
+package main
+
+import (
+	"gatehouse/core"
+	"gatehouse/core/config"
+	"gatehouse/core/policy"
+)
+
+// explanation is what `explain` prints.
+type explanation struct {
+	Decision string           `json:"decision"` // admitted or refused
+	Status   *int             `json:"status"`   // of a refusal
+	Reason   *string          `json:"reason"`
+	WouldBe  *string          `json:"would_be"`
+	Why      string           `json:"why"`
+	Route    *explainedRoute  `json:"route"`
+	Caller   *explainedCaller `json:"caller"`
+	Limits   []explainedLimit `json:"limits"`
+}
+
+type explainedRoute struct {
+	Index  int      `json:"index"`
+	Name   string   `json:"name"`
+	Path   string   `json:"path"`
+	Auth   string   `json:"auth"`
+	Caller string   `json:"caller"`
+	Limits []string `json:"rate_limits"`
+}
+
+type explainedCaller struct {
+	Kind     string   `json:"kind"`
+	Evidence *string  `json:"evidence"`
+	Provider *string  `json:"provider"`
+	UserID   *string  `json:"user_id"`
+	ClientID *string  `json:"client_id"`
+	Scopes   []string `json:"scopes"`
+	Groups   []string `json:"groups"`
+}
+
+type explainedLimit struct {
+	Name     string            `json:"name"`
+	Admitted bool              `json:"admitted"`
+	Shadow   bool              `json:"shadow"`
+	Windows  []explainedWindow `json:"windows"`
+}
+
+type explainedWindow struct {
+	Limit     uint64 `json:"limit"`
+	Remaining uint64 `json:"remaining"`
+}
+
+func explanationOf(cfg *config.Config, d *core.Decision, hasToken bool) explanation {
+	e := explanation{Decision: "admitted", Limits: []explainedLimit{}, Why: why(cfg, d)}
+	if d.Verdict != core.Admit {
+		status := d.Reason.Status()
+		e.Decision, e.Status, e.Reason = "refused", &status, orNull(d.Reason.String())
+	}
+	e.WouldBe = orNull(d.WouldBe.String())
+	if d.Route >= 0 {
+		e.Route = describeRoute(cfg, d.Route)
+	}
+	switch p := d.Principal; {
+	case p != nil:
+		e.Caller = &explainedCaller{
+			Kind: p.Kind.String(), Evidence: orNull(p.Evidence), Provider: &cfg.Tokens.Providers[p.Provider].Name,
+			UserID: orNull(p.UserID), ClientID: orNull(p.ClientID), Scopes: orEmpty(p.Scopes), Groups: orEmpty(p.Groups),
+		}
+	case !hasToken:
+		e.Caller = &explainedCaller{Kind: "anonymous", Scopes: []string{}, Groups: []string{}}
+	}
+	for _, m := range d.Met() {
+		l := explainedLimit{Name: cfg.Limits[m.Limit].Name, Admitted: m.Result.Admitted, Shadow: cfg.Limits[m.Limit].Shadow}
+		for _, w := range m.Result.Windows[:m.Result.N] {
+			l.Windows = append(l.Windows, explainedWindow{w.Limit, w.Remaining})
+		}
+		e.Limits = append(e.Limits, l)
+	}
+	return e
+}
+
+func describeRoute(cfg *config.Config, i int) *explainedRoute {
+	r := &cfg.Routes[i]
+	route := &explainedRoute{
+		Index: i, Name: r.Name, Path: r.Pattern.String(), Limits: []string{},
+		Auth:   map[policy.Auth]string{policy.Required: "required", policy.Optional: "optional", policy.None: "none"}[r.Auth],
+		Caller: map[policy.CallerRule]string{policy.AnyCaller: "any", policy.HumanOnly: "human", policy.MachineOnly: "machine"}[r.Caller],
+	}
+	for _, l := range r.RateLimits {
+		route.Limits = append(route.Limits, cfg.Limits[l].Name)
+	}
+	return route
+}
+
+// why is the decision in words.
+func why(cfg *config.Config, d *core.Decision) string {
+	reason := d.Reason
+	if d.WouldBe != core.None {
+		reason = d.WouldBe
+	}
+	text, ok := whys[reason]
+	if !ok {
+		text = "the token is bad: " + reason.String()
+	}
+	if d.WouldBe != core.None {
+		text = "admitted in observe mode; otherwise: " + text
+	}
+	if d.Rule >= 0 {
+		text += " (" + cfg.Limits[d.Rule].Name + ")"
+	}
+	return text
+}
+
+var whys = map[core.Reason]string{
+	core.None:              "every requirement of the route is met",
+	core.MissingToken:      "the route wants a token, or more than an anonymous caller has",
+	core.HumanRequired:     "the route wants a human",
+	core.MachineRequired:   "the route wants a machine",
+	core.InsufficientScope: "the token lacks a scope that the route wants",
+	core.GroupRequired:     "the caller is in none of the groups that the route wants",
+	core.ClaimRequired:     "a claim hasn't a value that the route wants",
+	core.NoRoute:           "no route matches host, method and path",
+	core.RateLimited:       "a rate limit refuses",
+	core.UnsafePath:        "the path could be read in more than one way",
+	core.KeysUnavailable:   "the provider's keys are not to be had",
+	core.Contention:        "a rate limit's state could not be updated",
+	core.Internal:          "a fault of Gatehouse's own",
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

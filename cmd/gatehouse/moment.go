@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// momentFlag is --at: the moment to judge a token for.
+type momentFlag struct{ seconds int64 }
+
+func (f *momentFlag) register(c *cobra.Command, usage string) {
+	c.Flags().Int64Var(&f.seconds, "at", 0, usage+", in Unix seconds (default: now)")
+}
+
+// moment is in Unix nanoseconds.
+func (f *momentFlag) moment(c *cobra.Command) (int64, error) {
+	if !c.Flags().Changed("at") {
+		return time.Now().UnixNano(), nil
+	}
+	const most = math.MaxInt64 / int64(time.Second)
+	if f.seconds < 0 || f.seconds > most {
+		return 0, fmt.Errorf("--at: want 0..%d, got %d", most, f.seconds)
+	}
+	return f.seconds * int64(time.Second), nil
+}
