@@ -23,11 +23,16 @@ func (r *Rules) judge(res *Result, now int64, audience bool) {
 		res.Reason = MalformedToken
 		return
 	}
+	if r.expired(res.Expires, now) {
+		res.Reason = ExpiredToken
+		return
+	}
 	if res.NotBefore, present, ok = c.Date("nbf"); present && !ok {
 		res.Reason = MalformedToken
 		return
 	}
-	if res.Reason = r.times(res.NotBefore, res.Expires, now); res.Reason != OK {
+	if r.early(res.NotBefore, now) {
+		res.Reason = NotYetValid
 		return
 	}
 	if audience && !r.audience(c) {
@@ -44,15 +49,21 @@ func (r *Rules) judge(res *Result, now int64, audience bool) {
 
 // times: valid while nbf - skew <= now < exp + skew.
 func (r *Rules) times(notBefore, expires, now int64) Reason {
-	skew := r.SkewSeconds * 1_000_000_000
 	switch {
-	case saturatingAdd(now, -skew) >= expires:
+	case r.expired(expires, now):
 		return ExpiredToken
-	case notBefore > saturatingAdd(now, skew):
+	case r.early(notBefore, now):
 		return NotYetValid
 	}
 	return OK
 }
+
+func (r *Rules) expired(expires, now int64) bool { return saturatingAdd(now, -r.skew()) >= expires }
+
+func (r *Rules) early(notBefore, now int64) bool { return notBefore > saturatingAdd(now, r.skew()) }
+
+// skew is in nanoseconds.
+func (r *Rules) skew() int64 { return r.SkewSeconds * 1_000_000_000 }
 
 // saturatingAdd stays at the end that it would pass.
 func saturatingAdd(a, b int64) int64 {

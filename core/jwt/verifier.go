@@ -117,7 +117,8 @@ func (v *Verifier) Verify(token string, now int64) Result {
 		return res
 	}
 	res.Set, res.Claims = keys, set
-	if !slices.Contains(rules.Types, mediaType(c.typ)) {
+	typ := mediaType(c.typ)
+	if !slices.Contains(rules.Types, typ) || typ == "" && c.header.Get("typ").Exists() { // empty isn't absent
 		res.Reason = TokenType
 		return res
 	}
