@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func explainCommand() *cobra.Command {
 A token, if the request has one, is on the standard input. FILE is what "gatehouse check" takes. Keys come from the provider's
 jwks, a remote one fetched from its uri, unless --jwks says otherwise. Limits are as for the first request. Where a provider takes
 claims that Envoy has verified, the token's are taken as if it had. The exit code is 0 whatever the decision is.`,
-		Args: cobra.NoArgs,
+		Args: fromInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := q.config.load()
 			if err != nil {
@@ -59,7 +60,7 @@ claims that Envoy has verified, the token's are taken as if it had. The exit cod
 	flags.StringVar(&q.host, "host", "", "the request's host")
 	flags.StringVar(&q.ip, "ip", "127.0.0.1", "the client's address")
 	flags.StringArrayVar(&q.headers, "header", nil, `a header, "name: value"; may be given again`)
-	flags.StringVar(&q.keys, "jwks", "", "a JWK Set to use instead of the provider's")
+	flags.StringVar(&q.keys, "jwks", "", "a JWK Set, `FILE|URL`, to use instead of the provider's")
 	q.at.register(c, "the moment of the request")
 	_ = c.MarkFlagRequired("path")
 	return c
@@ -114,11 +115,11 @@ func (k *remoteKeys) Keys(i int) *jwks.Set { return k.providerKeys.Keys(i) }
 func (k *remoteKeys) Want(int, int64) bool { return false }
 
 func (q *question) request(cfg *config.Config, token string, now int64) (*core.Request, error) {
-	source := q.ip + ":0"
-	if strings.Contains(q.ip, ":") {
-		source = "[" + q.ip + "]:0"
+	ip, err := netip.ParseAddr(q.ip)
+	if err != nil {
+		return nil, fmt.Errorf("--ip: want an IP address, got %q", q.ip)
 	}
-	r := &core.Request{Method: q.method, Path: q.path, Host: q.host, Source: source, Wall: now}
+	r := &core.Request{Method: q.method, Path: q.path, Host: q.host, Source: netip.AddrPortFrom(ip, 0).String(), Wall: now}
 	for _, h := range q.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {

@@ -93,6 +93,7 @@ func TestExplainRefusesWhatItCantRead(t *testing.T) {
 		{explained, "", []string{"--path", "/x", "--header", "nocolon"}, `want "name: value"`},
 		{explained, "", []string{"--path", "/x", "--header", "Authorization: Bearer a.b.c"}, `"authorization" may carry a token`},
 		{explained, "", []string{"--path", "/x", "--at", "-1"}, "--at"},
+		{explained, "", []string{"--path", "/x", "--ip", "192.0.2.1:80"}, `--ip: want an IP address, got "192.0.2.1:80"`},
 		{"routes: []", "", []string{"--path", "/x"}, "routes"},
 		{explained, "", []string{"--path", "/x", "--jwks", "/nowhere"}, "JWK Set /nowhere"},
 	} {

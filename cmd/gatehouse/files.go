@@ -64,7 +64,10 @@ func loadSource(ctx context.Context, source string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the filter follows none either
+	}}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

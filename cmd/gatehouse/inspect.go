@@ -17,7 +17,7 @@ func inspectCommand() *cobra.Command {
 		Long: `Say what the filter reads in a claim set: human or machine, and why.
 
 The claims are one JSON object on the standard input. Nothing is verified.`,
-		Args: cobra.NoArgs,
+		Args: fromInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, ok := caller.ParseProfile(profile)
 			if !ok {

@@ -29,6 +29,14 @@ func tokenCommand() *cobra.Command {
 	return c
 }
 
+// fromInput refuses arguments without repeating them: what was typed there may be a token, and errors end up in logs.
+func fromInput(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errors.New("want no arguments: what the command looks at is on the standard input")
+	}
+	return nil
+}
+
 func verifyCommand() *cobra.Command {
 	var from configFlags
 	var keys string
@@ -41,7 +49,7 @@ func verifyCommand() *cobra.Command {
 The token is on the standard input. FILE is what "gatehouse check" takes. Keys come from the provider's jwks, a remote one fetched
 from its uri, unless --jwks says otherwise. The exit code is 0 if the token is valid, 1 if not. The claims are those of a token
 whose signature holds.`,
-		Args: cobra.NoArgs,
+		Args: fromInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := from.load()
 			if err != nil {
@@ -60,7 +68,7 @@ whose signature holds.`,
 	}
 	flags := c.Flags()
 	from.register(c)
-	flags.StringVar(&keys, "jwks", "", "a JWK Set to use instead of the provider's")
+	flags.StringVar(&keys, "jwks", "", "a JWK Set, `FILE|URL`, to use instead of the provider's")
 	at.register(c, "judge the token as of this moment")
 	return c
 }
@@ -151,7 +159,7 @@ func signatureCommand() *cobra.Command {
 half of a token is wrong.
 
 The JWS is on the standard input. The exit code is 0 if the signature is valid, 1 if not.`,
-		Args: cobra.NoArgs,
+		Args: fromInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var allowed jwt.AlgSet
 			for _, name := range names {
@@ -160,6 +168,9 @@ The JWS is on the standard input. The exit code is 0 if the signature is valid, 
 					return fmt.Errorf("--algorithms: %q is none that Gatehouse knows", name)
 				}
 				allowed = allowed.With(alg)
+			}
+			if allowed == 0 {
+				return errors.New("--algorithms: want at least one")
 			}
 			token, err := readToken(c.InOrStdin())
 			if err != nil {
@@ -185,7 +196,7 @@ The JWS is on the standard input. The exit code is 0 if the signature is valid, 
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&source, "jwks", "", "the JWK Set")
+	flags.StringVar(&source, "jwks", "", "the JWK Set, `FILE|URL`")
 	flags.StringSliceVar(&names, "algorithms", nil, "the algorithms that are accepted, such as RS256,ES256")
 	_ = c.MarkFlagRequired("jwks")
 	_ = c.MarkFlagRequired("algorithms")

@@ -82,7 +82,12 @@ func TestATokenIsVerifiedAsTheFilterWould(t *testing.T) {
 func TestKeysComeFromTheProviderOrFromWhereTheUserSays(t *testing.T) {
 	idp := newIssuer(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/jwks.json" {
+		switch r.URL.Path {
+		case "/jwks.json":
+		case "/moved":
+			http.Redirect(w, r, "/jwks.json", http.StatusFound)
+			return
+		default:
 			http.NotFound(w, r)
 			return
 		}
@@ -98,6 +103,8 @@ func TestKeysComeFromTheProviderOrFromWhereTheUserSays(t *testing.T) {
 	broken := configFile(t, `{"cluster":"idp","uri":"`+server.URL+`/nothing"}`)
 	r := gatehouse(t, token, "token", "verify", "--config", broken, "--at", "1999")
 	assert.Equal(t, result{2, "", "gatehouse: JWK Set " + server.URL + "/nothing: answered 404 Not Found\n"}, r)
+	r = gatehouse(t, token, "token", "verify", "--config", broken, "--at", "1999", "--jwks", server.URL+"/moved")
+	assert.Equal(t, result{2, "", "gatehouse: JWK Set " + server.URL + "/moved: answered 302 Found\n"}, r, "the filter follows no redirects either")
 
 	assert.Equal(t, valid, gatehouse(t, token, "token", "verify", "--config", broken, "--at", "1999", "--jwks", file(t, "jwks.json", idp.jwks)))
 	assert.Equal(t, valid, gatehouse(t, token, "token", "verify", "--config", broken, "--at", "1999", "--jwks", server.URL+"/jwks.json"))
@@ -133,6 +140,20 @@ func TestWhatCannotBeVerifiedIsAnErrorAndNoAnswer(t *testing.T) {
 	assert.Equal(t, result{2, "", "gatehouse: token: more than 1048576 bytes\n"}, gatehouse(t, strings.Repeat("a", maxInput+1), "token", "verify", "--config", config))
 }
 
+func TestATokenAmongTheArgumentsIsNotRepeated(t *testing.T) {
+	idp := newIssuer(t)
+	token, config := idp.sign(t, payload), configFile(t, `{"inline":`+idp.jwks+`}`)
+	for _, args := range [][]string{
+		{"token", "verify", "--config", config, token},
+		{"token", "signature", "--jwks", file(t, "jwks.json", idp.jwks), "--algorithms", "RS256", token},
+		{"token", "inspect", token},
+		{"explain", "--config", config, "--path", "/", token},
+	} {
+		r := gatehouse(t, "", args...)
+		assert.Equal(t, result{2, "", "gatehouse: want no arguments: what the command looks at is on the standard input\n"}, r)
+	}
+}
+
 func TestASymmetricKeyComesFromTheEnvironment(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	token, err := jws.Sign([]byte(payload), jws.WithKey(jwa.HS256(), []byte(secret)))
@@ -160,7 +181,9 @@ func TestASignatureIsVerifiedAlone(t *testing.T) {
 		gatehouse(t, newIssuer(t).sign(t, `{}`), "token", "signature", "--jwks", keys, "--algorithms", "RS256"))
 	assert.Equal(t, result{1, `{"valid":false,"kid":null,"reason":"malformed_token"}` + "\n", ""},
 		gatehouse(t, "a.b", "token", "signature", "--jwks", keys, "--algorithms", "RS256"))
-	r := gatehouse(t, token, "token", "signature", "--jwks", file(t, "broken.json", "{"), "--algorithms", "RS256")
+	r := gatehouse(t, token, "token", "signature", "--jwks", keys, "--algorithms", "")
+	assert.Equal(t, result{2, "", "gatehouse: --algorithms: want at least one\n"}, r)
+	r = gatehouse(t, token, "token", "signature", "--jwks", file(t, "broken.json", "{"), "--algorithms", "RS256")
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.err, "broken.json: JWK Set is not strict JSON\n")
 }

@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -188,11 +187,13 @@ func TestRequestsAreDecidedForwardedAndAudited(t *testing.T) {
 				`gatehouse_rate_limit_decisions_total{rule="all",decision="admitted"} 2`,
 				`gatehouse_jwks_fetches_total{provider="main",result="success"} 1`,
 				`gatehouse_audit_events_total{event_type="auth_failure"} 4`,
-				`gatehouse_validation_duration_us_bucket{le="50000"} 4`,
+				`gatehouse_validation_duration_us_bucket{le="+Inf"} 4`,
 				`gatehouse_validation_duration_us_count{} 4`,
 			} {
 				assert.Contains(c, page, "\n"+series+"\n")
 			}
+			// How many of them a busy machine has taken longer for is not for the test to say.
+			assert.Contains(c, page, "\n"+`gatehouse_validation_duration_us_bucket{le="50000"} `)
 		}, patience, 50*time.Millisecond)
 	})
 }
@@ -276,10 +277,8 @@ func TestStreamsFlowBothWaysPieceByPiece(t *testing.T) {
 }
 
 func TestAnUpstreamThatIsDownIs503AndAnError(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
-	b := start(t, nil, func(o *Options) { o.Upstream = &url.URL{Scheme: "http", Host: closed.Addr().String()} })
+	// Port 1 is not among those that the system gives away, and taking it needs privileges.
+	b := start(t, nil, func(o *Options) { o.Upstream = &url.URL{Scheme: "http", Host: "127.0.0.1:1"} })
 	inBothProtocols(t, func(t *testing.T, client *http.Client, _ int) {
 		response, err := client.Get(b.url("/open/x"))
 		require.NoError(t, err)
