@@ -2,6 +2,7 @@ package hostsim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tetratelabs/wazero"
@@ -88,18 +89,24 @@ func hostFunctions() []hostFunction {
 	}
 }
 
-// providesHostFunction reports whether a host of that version has the function
-// in its module "env".
-func providesHostFunction(name string, version abi.Version) bool {
-	if name == "emscripten_notify_memory_growth" || name == "pthread_equal" {
-		return true
+// signature is the function's type.
+func (f hostFunction) signature() signature { return signatureOf(f.params, "i") }
+
+// hostFunctionOf returns the signature of the function of that name in the
+// module "env" of a host of that version, and whether there is one.
+func hostFunctionOf(name string, version abi.Version) (signature, bool) {
+	switch name {
+	case "emscripten_notify_memory_growth":
+		return signatureOf("i", ""), true
+	case "pthread_equal":
+		return signatureOf("ii", "i"), true
 	}
 	for _, f := range hostFunctions() {
-		if f.name == name {
-			return f.since <= version && version <= f.until
+		if f.name == name && f.since <= version && version <= f.until {
+			return f.signature(), true
 		}
 	}
-	return false
+	return signature{}, false
 }
 
 // instantiateHostFunctions provides the module "env". Which VM calls is in the
@@ -108,14 +115,8 @@ func instantiateHostFunctions(ctx context.Context, r wazero.Runtime) error {
 	i32 := wapi.ValueTypeI32
 	b := r.NewHostModuleBuilder("env")
 	for _, f := range hostFunctions() {
-		params := make([]wapi.ValueType, len(f.params))
-		for i, letter := range f.params {
-			params[i] = i32
-			if letter == 'l' {
-				params[i] = wapi.ValueTypeI64
-			}
-		}
-		b.NewFunctionBuilder().WithGoModuleFunction(f, params, []wapi.ValueType{i32}).Export(f.name)
+		s := f.signature()
+		b.NewFunctionBuilder().WithGoModuleFunction(f, s.params, s.results).Export(f.name)
 	}
 	// What Emscripten's C library imports beside the ABI.
 	b.NewFunctionBuilder().
@@ -136,9 +137,14 @@ func instantiateHostFunctions(ctx context.Context, r wazero.Runtime) error {
 	return nil
 }
 
-// Call implements wazero's GoModuleFunction.
+// Call implements wazero's GoModuleFunction. As in Envoy start functions and
+// allocators may do no more than log: a guest that allocates in order to allocate
+// would never come back.
 func (f hostFunction) Call(ctx context.Context, _ wapi.Module, stack []uint64) {
 	v := vmOf(ctx)
+	if v.restricted && f.name != "proxy_log" {
+		panic(errors.New("restricted callback: env." + f.name))
+	}
 	if v.host.opts.Faults.HostCall != nil {
 		if status := f.inject(v, stack); status != abi.OK {
 			stack[0] = uint64(status)

@@ -20,7 +20,8 @@ import (
 const maxMemoryPages = 16384
 
 // ErrModule is wrapped by every error that says a module can't be used as it
-// is: no ABI marker, no allocator, or an import that the host lacks.
+// is: no ABI marker, no allocator, no memory, a callback of another form, or an
+// import that the host lacks.
 var ErrModule = errors.New("hostsim: unusable module")
 
 // Module is a compiled filter. Compiling is the slow part of a start, so one
@@ -38,7 +39,9 @@ type Module struct {
 // "" nothing is kept.
 //
 // The error wraps ErrModule if the module is no filter of a known ABI version,
-// or imports something that no host of that version provides.
+// has callbacks of another form than that version's, or imports something that no
+// host of that version provides. A module that imports its memory, which Envoy
+// would take, is refused too.
 func Compile(ctx context.Context, wasm []byte, cacheDir string) (*Module, error) {
 	cfg := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxMemoryPages)
 	m := &Module{}
@@ -72,6 +75,15 @@ func (m *Module) load(ctx context.Context, wasm []byte) error {
 	if exports["malloc"] == nil && exports["proxy_on_memory_allocate"] == nil {
 		return fmt.Errorf("%w: it exports neither proxy_on_memory_allocate nor malloc", ErrModule)
 	}
+	if len(m.compiled.ImportedMemories()) > 0 {
+		return fmt.Errorf("%w: it imports its memory", ErrModule)
+	}
+	if len(m.compiled.ExportedMemories()) == 0 {
+		return fmt.Errorf("%w: it exports no memory", ErrModule)
+	}
+	if err := checkExports(exports, m.version); err != nil {
+		return err
+	}
 	if err := m.checkImports(nil); err != nil {
 		return err
 	}
@@ -87,15 +99,20 @@ func (m *Module) load(ctx context.Context, wasm []byte) error {
 }
 
 // checkImports reports the first import that a host of the module's ABI version
-// does not provide, or that is listed in missing. Envoy refuses such a module
-// when it loads it.
+// does not provide, or not in this form, or that is listed in missing. Envoy
+// refuses such a module when it loads it.
 func (m *Module) checkImports(missing []string) error {
 	for _, f := range m.compiled.ImportedFunctions() {
 		module, name, _ := f.Import()
 		lacks := slices.Contains(missing, name)
 		switch module {
 		case "env":
-			lacks = lacks || !providesHostFunction(name, m.version)
+			has, ok := hostFunctionOf(name, m.version)
+			lacks = lacks || !ok
+			if wants := signatureOfDefinition(f); !lacks && !wants.equal(has) {
+				return fmt.Errorf("%w: failed to load due to an import type mismatch: %s.%s, want: %s, but host exports: %s",
+					ErrModule, module, name, wants, has)
+			}
 		case wasi_snapshot_preview1.ModuleName, wasiUnstable:
 		default:
 			lacks = true
@@ -139,6 +156,9 @@ func instantiateWASI(ctx context.Context, r wazero.Runtime, name string) error {
 	b.NewFunctionBuilder().
 		WithGoModuleFunction(wapi.GoModuleFunc(wasiPollOneoff), []wapi.ValueType{i32, i32, i32, i32}, []wapi.ValueType{i32}).
 		Export("poll_oneoff")
+	b.NewFunctionBuilder().
+		WithGoModuleFunction(wapi.GoModuleFunc(wasiProcExit), []wapi.ValueType{i32}, nil).
+		Export("proc_exit")
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("hostsim: %s: %w", name, err)
 	}

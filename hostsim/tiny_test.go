@@ -1,7 +1,7 @@
 package hostsim_test
 
 import (
-	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,7 +29,7 @@ type tiny struct {
 	headerParams int
 	// more is a function to import besides, without parameters.
 	more string
-	// start is one more export of the marker's empty function.
+	// start is an empty start function.
 	start string
 }
 
@@ -37,51 +37,23 @@ func tinyFilter() tiny {
 	return tiny{marker: "proxy_abi_version_0_2_1", allocate: "proxy_on_memory_allocate", headerParams: 3, start: "_initialize"}
 }
 
-// wasm writes the module (https://webassembly.github.io/spec/core/binary/). All
-// numbers in it are below 128 or written as two LEB128 bytes.
 func (f tiny) wasm() []byte {
-	const i32, fn, end = 0x7f, 0x60, 0x0b
-	name := func(s string) []byte { return append([]byte{byte(len(s))}, s...) }
-	vec := func(items ...[]byte) []byte {
-		return append([]byte{byte(len(items))}, slices.Concat(items...)...)
-	}
-	section := func(id byte, content []byte) []byte {
-		size := []byte{byte(len(content)&0x7f) | 0x80, byte(len(content) >> 7)}
-		return slices.Concat([]byte{id}, size, content)
-	}
-	params := func(n int) []byte { return append([]byte{byte(n)}, slices.Repeat([]byte{i32}, n)...) }
-	body := func(code ...byte) []byte { return append([]byte{byte(len(code) + 2), 0}, append(code, end)...) }
-	constant := func(n byte) []byte { return []byte{0x41, n} }
-
-	imports := [][]byte{slices.Concat(name("env"), name("proxy_add_header_map_value"), []byte{0, 0})}
+	imports := []importedFunc{{"env", "proxy_add_header_map_value", funcType{"iiiii", "i"}}}
 	if f.more != "" {
-		imports = append(imports, slices.Concat(name("env"), name(f.more), []byte{0, 4}))
+		imports = append(imports, importedFunc{"env", f.more, funcType{"i", "i"}})
 	}
-	first := byte(len(imports)) // the index of the first function of its own
-	exports := [][]byte{
-		slices.Concat(name("memory"), []byte{2, 0}),
-		slices.Concat(name(f.marker), []byte{0, first}),
-		slices.Concat(name(f.allocate), []byte{0, first + 1}),
-		slices.Concat(name("proxy_on_request_headers"), []byte{0, first + 2}),
-		slices.Concat(name(f.start), []byte{0, first}),
-	}
-	call := slices.Concat(constant(0), constant(16), constant(10), constant(26), constant(3), []byte{0x10, 0, 0x1a}, constant(0))
-	return slices.Concat(
-		[]byte{0, 'a', 's', 'm', 1, 0, 0, 0},
-		section(1, vec(
-			slices.Concat([]byte{fn}, params(5), params(1)),
-			slices.Concat([]byte{fn}, params(0), params(0)),
-			slices.Concat([]byte{fn}, params(1), params(1)),
-			slices.Concat([]byte{fn}, params(f.headerParams), params(1)),
-			slices.Concat([]byte{fn}, params(1), params(1)),
-		)),
-		section(2, vec(imports...)),
-		section(3, []byte{3, 1, 2, 3}),
-		section(5, []byte{1, 0, 1}),
-		section(7, vec(exports...)),
-		section(10, vec(body(), body(0x41, 0x80, 0x08), body(call...))),
-		section(11, vec(slices.Concat([]byte{0, 0x41, 16, end}, name("x-filteredyes")))),
-	)
+	return assembly{
+		imports: imports,
+		funcs: []exportedFunc{
+			{f.marker, funcType{}, nil},
+			{f.start, funcType{}, nil},
+			{f.allocate, funcType{"i", "i"}, i32(1024)},
+			{"proxy_on_request_headers", funcType{strings.Repeat("i", f.headerParams), "i"},
+				append(callWith(0, 0, dataAt, 10, dataAt+10, 3), i32(0)...)},
+		},
+		data:  "x-filteredyes",
+		pages: 1,
+	}.wasm()
 }
 
 func TestFiltersOfAllKnownABIVersionsRun(t *testing.T) {
@@ -111,6 +83,9 @@ func TestAModuleMayImportOnlyWhatItsABIVersionHas(t *testing.T) {
 	} {
 		f := tinyFilter()
 		f.marker, f.more = marker, imports
+		if marker == "proxy_abi_version_0_1_0" {
+			f.headerParams = 2
+		}
 		_, err := hostsim.Compile(t.Context(), f.wasm(), "")
 		require.ErrorIs(t, err, hostsim.ErrModule)
 		assert.ErrorContains(t, err, "missing import: env."+imports)

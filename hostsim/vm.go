@@ -14,6 +14,13 @@ import (
 
 var errInjectedTrap = errors.New("injected fault")
 
+// errStackOverflow has the words of wazero's for a guest that recurses by itself.
+var errStackOverflow = errors.New("stack overflow")
+
+// maxNesting is how deep callbacks may lead to further callbacks. Envoy's stack
+// holds some thousands; a filter that behaves needs three or four.
+const maxNesting = 1000
+
 // vm is one instance of the module. Everything in it is guarded by its thread's
 // lock.
 type vm struct {
@@ -36,9 +43,13 @@ type vm struct {
 	current, effective *guestContext
 	// after holds what host functions put off until the callback has returned.
 	after []func()
+	// finishing counts the callbacks that are under way in after.
+	finishing int
 	// stopIteration is set by a local response: the callback's action is then
 	// a pause, whatever it returns.
 	stopIteration bool
+	// restricted is true during start functions and allocations.
+	restricted bool
 
 	metrics vmMetrics
 	callIDs [3]uint32
@@ -49,25 +60,6 @@ type vm struct {
 type vmContextKey struct{}
 
 func vmOf(ctx context.Context) *vm { return ctx.Value(vmContextKey{}).(*vm) }
-
-// guestFunction is one of the guest's functions.
-type guestFunction struct {
-	name string
-	f    wapi.Function // nil if the guest doesn't export it
-}
-
-func (g guestFunction) exported() bool { return g.f != nil }
-
-// guestFunctions are the functions that the host calls.
-type guestFunctions struct {
-	allocate, contextCreate, vmStart, configure, tick, queueReady guestFunction
-	request, response                                             messageFunctions
-	httpCallResponse, grpcInitialMetadata, grpcReceive            guestFunction
-	grpcTrailingMetadata, grpcClose, done, log, delete            guestFunction
-}
-
-// messageFunctions are the callbacks of a message that passes the filter.
-type messageFunctions struct{ headers, body, trailers guestFunction }
 
 func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 	h := t.host
@@ -87,7 +79,7 @@ func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 	}
 	instance, err := h.module.runtime.InstantiateModule(v.ctx, h.module.compiled, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate: %w", err)
+		return nil, fmt.Errorf("%w: instantiate: %w", ErrModule, err)
 	}
 	v.instance, v.memory = instance, instance.Memory()
 	v.bind()
@@ -96,41 +88,6 @@ func newVM(t *thread, key vmKey, env map[string]string) (*vm, error) {
 		return nil, err
 	}
 	return v, nil
-}
-
-// bind looks the guest's exports up.
-func (v *vm) bind() {
-	for name, f := range map[string]*guestFunction{
-		"malloc":                                  &v.guest.allocate,
-		"proxy_on_context_create":                 &v.guest.contextCreate,
-		"proxy_on_vm_start":                       &v.guest.vmStart,
-		"proxy_on_configure":                      &v.guest.configure,
-		"proxy_on_tick":                           &v.guest.tick,
-		"proxy_on_queue_ready":                    &v.guest.queueReady,
-		"proxy_on_request_headers":                &v.guest.request.headers,
-		"proxy_on_request_body":                   &v.guest.request.body,
-		"proxy_on_request_trailers":               &v.guest.request.trailers,
-		"proxy_on_response_headers":               &v.guest.response.headers,
-		"proxy_on_response_body":                  &v.guest.response.body,
-		"proxy_on_response_trailers":              &v.guest.response.trailers,
-		"proxy_on_http_call_response":             &v.guest.httpCallResponse,
-		"proxy_on_grpc_receive_initial_metadata":  &v.guest.grpcInitialMetadata,
-		"proxy_on_grpc_receive":                   &v.guest.grpcReceive,
-		"proxy_on_grpc_receive_trailing_metadata": &v.guest.grpcTrailingMetadata,
-		"proxy_on_grpc_close":                     &v.guest.grpcClose,
-		"proxy_on_done":                           &v.guest.done,
-		"proxy_on_log":                            &v.guest.log,
-		"proxy_on_delete":                         &v.guest.delete,
-	} {
-		*f = v.export(name)
-	}
-	if !v.guest.allocate.exported() {
-		v.guest.allocate = v.export("proxy_on_memory_allocate")
-	}
-}
-
-func (v *vm) export(name string) guestFunction {
-	return guestFunction{name, v.instance.ExportedFunction(name)}
 }
 
 // initialize runs the module's start functions: _initialize and main of a WASI
@@ -145,7 +102,9 @@ func (v *vm) initialize() error {
 		if !g.exported() || v.failed {
 			return
 		}
+		v.restricted = true
 		v.call(outside, g, make([]uint64, len(g.f.Definition().ParamTypes()))...)
+		v.restricted = false
 	}
 	if !v.export("_initialize").exported() {
 		run("_start")
@@ -215,9 +174,17 @@ func (v *vm) callback(c *guestContext, g guestFunction, args ...uint64) (result 
 	return result, ok
 }
 
-// finish ends a callback: what host functions put off happens now.
+// finish ends a callback: what host functions put off happens now. It may lead
+// to callbacks that put more off; a guest that never comes to an end fails.
 func (v *vm) finish() {
 	v.stopIteration = false
+	v.finishing++
+	defer func() { v.finishing-- }()
+	if v.finishing > maxNesting {
+		v.fail("after a callback", errStackOverflow)
+		v.free()
+		v.after = nil
+	}
 	for len(v.after) > 0 {
 		f := v.after[0]
 		v.after = v.after[1:]
@@ -290,11 +257,11 @@ func (v *vm) where() *guestContext {
 // none; a VM that fails in its allocator ends the callback too.
 func (v *vm) allocate(size uint32) (uint32, bool) {
 	stack := [1]uint64{uint64(size)}
-	outerCurrent, outerEffective := v.current, v.effective
+	v.restricted = true
 	err := v.guest.allocate.f.CallWithStack(v.ctx, stack[:])
-	v.current, v.effective = outerCurrent, outerEffective
+	v.restricted = false
 	if err != nil {
-		v.fail("allocate", err)
+		v.fail(v.guest.allocate.name, err)
 		panic(err)
 	}
 	ptr := uint32(stack[0])

@@ -13,6 +13,7 @@ const (
 	wasiSuccess = 0
 	wasiBadF    = 8
 	wasiFault   = 21
+	wasiInval   = 28
 	wasiNotSup  = 58
 )
 
@@ -38,7 +39,9 @@ func wasiClockTimeGet(ctx context.Context, mod wapi.Module, stack []uint64) {
 }
 
 // wasiFDWrite logs what the guest writes to its standard output (info) or
-// standard error (error): one line a call, without its last newline.
+// standard error (error): one line a call, without its last newline. A line that
+// is longer than the guest's memory is an error: pieces may overlap, and a list of
+// them can be of any length.
 func wasiFDWrite(ctx context.Context, mod wapi.Module, stack []uint64) {
 	fd, iovs, count, writtenAt := uint32(stack[0]), uint32(stack[1]), uint32(stack[2]), uint32(stack[3])
 	v, mem := vmOf(ctx), mod.Memory()
@@ -59,6 +62,10 @@ func wasiFDWrite(ctx context.Context, mod wapi.Module, stack []uint64) {
 		size, ok2 := mem.ReadUint32Le(iovs + 8*i + 4)
 		b, ok3 := mem.Read(ptr, size)
 		if !ok1 || !ok2 || !ok3 {
+			return
+		}
+		if len(line)+len(b) > int(mem.Size()) {
+			stack[0] = wasiInval
 			return
 		}
 		line = append(line, b...)
@@ -84,3 +91,7 @@ func wasiPollOneoff(_ context.Context, mod wapi.Module, stack []uint64) {
 	}
 	stack[0] = errno
 }
+
+// wasiProcExit returns, as it does in Envoy: no guest ends the process. Those that
+// mean it go on to an unreachable instruction.
+func wasiProcExit(context.Context, wapi.Module, []uint64) {}

@@ -23,6 +23,8 @@ type Difference struct {
 //   - Envoy gives the property metadata as a whole as a protobuf message, and
 //     knows node, listener and certificate properties; hostsim has none of them.
 //     response.flags is always 0.
+//   - Envoy takes a module that imports its memory, and one that exports none, with
+//     which it ends in a segmentation fault; hostsim refuses both.
 //   - Envoy starts one VM more, which runs the module's start functions only.
 //   - Behind net/http, header names come in the order of the alphabet.
 func Differences() []Difference {

@@ -23,12 +23,18 @@ import (
 	"gatehouse/hostsim/proxy"
 )
 
+// nobody listens at this address: port 1 is not among those that the system gives away, and taking it needs privileges.
+const nobody = "127.0.0.1:1"
+
+// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+const patience = time.Minute
+
 // client talks to a proxy over its protocols, with connections of its own.
 func client(h2 bool) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!h2)
 	protocols.SetUnencryptedHTTP2(h2)
-	return &http.Client{Transport: &http.Transport{Protocols: protocols, DisableCompression: true}, Timeout: 20 * time.Second}
+	return &http.Client{Transport: &http.Transport{Protocols: protocols, DisableCompression: true}, Timeout: patience}
 }
 
 // running is a proxy with the probe as its filter.
@@ -49,7 +55,7 @@ func start(t *testing.T, upstream string, change func(*proxy.Options)) *running 
 	require.NoError(t, err)
 	t.Cleanup(host.Close)
 	log := &bytes.Buffer{}
-	opts := proxy.Options{AccessLog: log, AccessLogState: "wasm.probe_state", DrainTimeout: 5 * time.Second}
+	opts := proxy.Options{AccessLog: log, AccessLogState: "wasm.probe_state", DrainTimeout: patience}
 	if upstream != "" {
 		opts.Upstream, err = url.Parse(upstream)
 		require.NoError(t, err)
@@ -187,9 +193,6 @@ func TestARefusalDoesNotWaitForTheRequest(t *testing.T) {
 }
 
 func TestAnUpstreamThatFailsIsAnsweredAsEnvoyDoes(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
 	garbage, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = garbage.Close() })
@@ -208,19 +211,21 @@ func TestAnUpstreamThatFailsIsAnsweredAsEnvoyDoes(t *testing.T) {
 	}()
 	slow := upstream(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	dropped := upstream(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	const inTime = time.Minute // however busy the machine
 	for name, c := range map[string]struct {
 		upstream string
+		timeout  time.Duration
 		status   int
 		body     string
 	}{
-		"no route":           {"", 404, ""},
-		"connection refused": {"http://" + closed.Addr().String(), 503, "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"},
-		"connection dropped": {dropped, 503, "upstream connect error or disconnect/reset before headers. reset reason: connection termination"},
-		"time-out":           {slow, 504, "upstream request timeout"},
-		"not HTTP":           {"http://" + garbage.Addr().String(), 502, "upstream connect error or disconnect/reset before headers. reset reason: protocol error"},
+		"no route":           {"", inTime, 404, ""},
+		"connection refused": {"http://" + nobody, inTime, 503, "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"},
+		"connection dropped": {dropped, inTime, 503, "upstream connect error or disconnect/reset before headers. reset reason: connection termination"},
+		"time-out":           {slow, 50 * time.Millisecond, 504, "upstream request timeout"},
+		"not HTTP":           {"http://" + garbage.Addr().String(), inTime, 502, "upstream connect error or disconnect/reset before headers. reset reason: protocol error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, c.upstream, func(o *proxy.Options) { o.Timeout = 200 * time.Millisecond })
+			p := start(t, c.upstream, func(o *proxy.Options) { o.Timeout, o.ConnectTimeout = c.timeout, inTime })
 			resp, body := get(t, client(false), p.url+"/headers")
 			assert.Equal(t, c.status, resp.StatusCode)
 			assert.Equal(t, c.body, body)
@@ -292,12 +297,12 @@ func TestAStopWaitsForOpenRequests(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.stop() }()
 	require.Eventually(t, func() bool {
-		c, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second)
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), patience)
 		if err == nil {
 			_ = c.Close()
 		}
 		return err != nil
-	}, 5*time.Second, time.Millisecond, "it must accept no more")
+	}, patience, time.Millisecond, "it must accept no more")
 	close(release)
 	assert.Equal(t, "finished", <-body)
 	assert.NoError(t, <-stopped)
