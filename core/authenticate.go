@@ -25,8 +25,10 @@ func (s keySource) Keys(provider int) *jwks.Set {
 func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
 	optional := g.table.Route(d.Route).Auth == policy.Optional
 	found, reason := g.foreign(r, d)
-	if !found && reason == None {
-		found, reason = g.bearer(r, d, mayWait)
+	if !found || reason == InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
+		if ours, bad := g.bearer(r, d, mayWait); ours || bad != None {
+			found, reason = ours, bad
+		}
 	}
 	if reason == waiting {
 		return waiting

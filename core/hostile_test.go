@@ -53,6 +53,29 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 	assert.Equal(t, core.MissingToken, decide("", core.None).Reason)
 }
 
+// Envoy's JWT filter finds the issuers that it doesn't have unknown, those of providers with keys of their own among them.
+func TestATokenOfAnIssuerThatEnvoyDoesNotKnowMayBeOneOfOurs(t *testing.T) {
+	envoys := `{"name":"envoys","issuer":"https://envoys","claims_from":{"envoy_metadata":{"filter":"f","key":"k"},"failed_status_key":"fail"}}`
+	g := open(t, `"tokens":{"providers":[`+envoys+`,`+provider(t, "")+`]},"routes":[{"path":"/**","auth":"optional"}]`)
+	decide := func(token string, failure core.Reason) *core.Decision {
+		r := g.request("GET /", token)
+		r.Foreign = func(int) core.Foreign { return core.Foreign{Failure: failure} }
+		g.Decide(r, &g.decision)
+		return &g.decision
+	}
+	ours := main(t).mint(t, nil)
+	d := decide(ours, core.InvalidIssuer)
+	require.Equal(t, core.None, d.Reason)
+	assert.Equal(t, 1, d.Principal.Provider)
+
+	assert.Equal(t, core.ExpiredToken, decide(main(t).mint(t, claims{"exp": 1}), core.InvalidIssuer).Reason)
+	assert.Equal(t, core.InvalidIssuer, decide(main(t).mint(t, claims{"iss": "https://other.example"}), core.InvalidIssuer).Reason)
+	assert.Equal(t, core.InvalidIssuer, decide("", core.InvalidIssuer).Reason, "Envoy found it where we don't look")
+	for _, failure := range []core.Reason{core.ExpiredToken, core.InvalidSignature, core.MalformedToken, core.KeysUnavailable} {
+		assert.Equal(t, failure, decide(ours, failure).Reason, "of the issuer that Envoy knows")
+	}
+}
+
 func TestANullClaimIsAbsentInALimitsKey(t *testing.T) {
 	g := open(t, `"tokens":{"providers":[{"name":"m","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}}]},"routes":[{"path":"/**"}],
 		"rate_limits":[{"name":"t","max_requests":1,"window_seconds":60,"identifier":["claim:tenant|user_id"]}]`)
