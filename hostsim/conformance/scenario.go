@@ -122,8 +122,9 @@ const (
 	VirtualHost  = "vh"
 )
 
-// wait bounds how long a scenario may take.
-const wait = 10 * time.Second
+// wait bounds how long a scenario may take. It is generous because CI machines
+// are slow.
+const wait = time.Minute
 
 // Run plays a scenario to the host at addr and returns what the client and the
 // upstream saw. The host's log is followed by logs until the stream's end.
