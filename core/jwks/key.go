@@ -37,7 +37,7 @@ type Key struct {
 	Alg   string // "alg", "" when absent; always one that fits Type and Curve
 
 	// N is the modulus of 2048 to 8192 bits, big-endian without leading zeros, E the odd exponent. They are not kept as an
-	// rsa.PublicKey: a type that ends up in an interface would bring big.Int's methods along, 140 kB of module.
+	// rsa.PublicKey: a type that ends up in an interface would bring big.Int's methods along, 0.2 MB of module.
 	N []byte
 	E int
 
