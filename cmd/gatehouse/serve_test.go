@@ -48,7 +48,7 @@ func TestServeRefusesWhatItCannotServe(t *testing.T) {
 		{"no upstream", []string{"--config", open, "--listen", any}, `required flag(s) "upstream" not set`},
 		{"a missing file", []string{"--config", open + "x", "--listen", any, "--upstream", "http://u"}, open + `x: no such file or directory`},
 		{"a bad configuration, in the parser's words", []string{"--config", bad, "--listen", any, "--upstream", "http://u"},
-			bad + `: routes[0].auth: want "required", "optional" or "none", got "nobody"; rate_limit: unknown field, did you mean rate_limits?`},
+			bad + `: routes[0].auth: want "required", "optional" or "none", got "nobody"; rate_limit: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics; did you mean rate_limits?`},
 		{"an unset secret", []string{"--config", hmac, "--listen", any, "--upstream", "http://u"},
 			hmac + `: tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set`},
 		{"a missing cluster", []string{"--config", remote, "--listen", any, "--upstream", "http://u", "--cluster", "other=http://u"},

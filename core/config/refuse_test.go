@@ -55,7 +55,8 @@ var refused = []struct {
 	{`{"routes":{}}`, []string{`routes: want a list of 1..1000, got an object`}},
 	{`{"routes":null}`, []string{`routes: want a list of 1..1000, got null`}},
 	{`{"routes":[{"path":"/**"}]}`, []string{`tokens: required, unless every route is "auth": "none"`}},
-	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, did you mean mode?`}},
+	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics; did you mean mode?`}},
+	{`{` + open + `,"nope":1}`, []string{`nope: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`}},
 	{`{` + open + `,"admin":{"token":"s3cret"}}`, []string{`admin: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`}},
 	{`{` + open + `,"mode":"watch"}`, []string{`mode: want "enforce" or "observe", got "watch"`}},
 	{`{` + open + `,"unsafe_paths":true}`, []string{`unsafe_paths: want "refuse" or "allow", got true`}},
@@ -171,8 +172,8 @@ var refused = []struct {
 		`routes[4].path: want * as a whole segment, for any one segment, and ** as the last segment only, for all below, got "/**/b"`,
 	}},
 	{withRoute(`"scope_all":["a"],"scopes":["a"],"zzz":1`), []string{
-		`routes[0].scope_all: unknown field, did you mean scopes_all?`,
-		`routes[0].scopes: unknown field, did you mean scopes_all?`,
+		`routes[0].scope_all: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight; did you mean scopes_all?`,
+		`routes[0].scopes: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight; did you mean scopes_all?`,
 		`routes[0].zzz: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight`,
 	}},
 	{withRoute(`"methods":["get"],"hosts":["a.example:80","*.b.example.","ok.example"]`), []string{

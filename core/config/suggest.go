@@ -2,26 +2,30 @@ package config
 
 import "strings"
 
-// unknown is the error for a field that an object of this shape doesn't have.
+// unknown is the error for a field that an object of this shape doesn't have: those that it may have, and the one that was
+// probably meant. Two typing errors in a name of four letters or fewer make it any other name.
 func (s *Shape) unknown(name string) string {
-	best, distance := "", 3
+	limit := 3
+	if len(name) <= 4 {
+		limit = 2
+	}
+	best, distance := "", limit
+	var names []string
 	for _, f := range s.Fields {
+		names = append(names, f.Name)
 		d := editDistance(strings.ToLower(name), f.Name, distance)
 		if len(name) >= 4 && strings.HasPrefix(f.Name, name) {
-			d = min(d, 2)
+			d = min(d, limit-1)
 		}
 		if d < distance {
 			best, distance = f.Name, d
 		}
 	}
+	message := "unknown field, want one of " + strings.Join(names, ", ")
 	if best != "" {
-		return "unknown field, did you mean " + best + "?"
+		message += "; did you mean " + best + "?"
 	}
-	var names []string
-	for _, f := range s.Fields {
-		names = append(names, f.Name)
-	}
-	return "unknown field, want one of " + strings.Join(names, ", ")
+	return message
 }
 
 // editDistance is how many single-byte insertions, deletions and substitutions turn a into b (Levenshtein); limit when it is
