@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,9 +62,13 @@ func (c *checker) file(name string) {
 		c.problem(name, oneLine(err.Error()))
 		return
 	}
-	for _, p := range plugins {
+	for i, p := range plugins {
 		where := name
-		if len(plugins) > 1 {
+		switch {
+		case len(plugins) == 1:
+		case p.Name == "":
+			where += ": configuration " + strconv.Itoa(i+1)
+		default:
 			where += ": " + p.Name
 		}
 		c.plugin(where, p)

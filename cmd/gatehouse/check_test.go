@@ -48,6 +48,8 @@ spec:
 `
 	assert.Equal(t, result{1, "", "-: a: spec.wasm[0].failOpen: a plugin that fails open lets everyone in, unchecked, when it crashes\n" +
 		"-: b: routes: want a list of 1..1000, got 0\n"}, gatehouse(t, two, "check", "-"))
+	assert.Equal(t, result{1, "", "-: configuration 2: routes: want a list of 1..1000, got 0\n"},
+		gatehouse(t, "routes: [{path: /**, auth: none}]\n---\nroutes: []\n", "check", "-"), "nameless ones by their place")
 }
 
 func TestSecretsComeFromWhereTheVMWouldSeeThem(t *testing.T) {

@@ -96,33 +96,39 @@ func environment(v *value) *Environment {
 	return env
 }
 
+const looksLikeNone = "without it a bad token looks like none"
+
 // hiddenFailures says where a jwt_authn filter in front lets bad tokens pass in a way that Gatehouse can't tell them from none: with
-// allow_missing_or_failed, it has to leave its status in the metadata, and Gatehouse has to look at it.
+// allow_missing_or_failed, it has to leave its status in the metadata, and Gatehouse has to look for it there.
 func hiddenFailures(jwt, config *value) []string {
-	takes, lenient := false, false
+	lenient := false
 	jwt.walk(func(v *value) { lenient = lenient || v.at("allow_missing_or_failed") != nil })
 	if !lenient {
 		return nil
 	}
 	var out []string
+	looksAt := map[string]bool{}
 	for i, p := range config.get("tokens").get("providers").elements() {
 		from := p.get("claims_from")
 		if from == nil {
 			continue
 		}
-		takes = true
-		if from.get("failed_status_key").text() == "" {
+		key := from.get("failed_status_key").text()
+		if looksAt[key] = true; key == "" {
 			out = append(out, "tokens.providers["+strconv.Itoa(i)+"].claims_from.failed_status_key: required where jwt_authn has "+
-				"allow_missing_or_failed: without it a bad token looks like none")
+				"allow_missing_or_failed: "+looksLikeNone)
 		}
 	}
-	if !takes {
+	if len(looksAt) == 0 {
 		return nil
 	}
 	for _, m := range jwt.at("providers").fields() {
-		if m.value.at("failed_status_in_metadata").text() == "" {
-			out = append(out, "jwt_authn.providers."+m.name+".failed_status_in_metadata: required with allow_missing_or_failed: "+
-				"without it a bad token looks like none")
+		path := "jwt_authn.providers." + m.name + ".failed_status_in_metadata: "
+		switch key := m.value.at("failed_status_in_metadata").text(); {
+		case key == "":
+			out = append(out, path+"required with allow_missing_or_failed: "+looksLikeNone)
+		case !looksAt[key] && !looksAt[""]: // the latter has been reported
+			out = append(out, path+"want the failed_status_key of a provider in tokens.providers, got "+key+": "+looksLikeNone)
 		}
 	}
 	return out

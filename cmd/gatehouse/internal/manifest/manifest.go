@@ -44,12 +44,14 @@ func Read(text []byte) ([]Plugin, error) {
 	return out, nil
 }
 
-// isJSONObject reports whether a file is meant as JSON: it may still be malformed, but isn't YAML either.
+// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace and a quote, or with a brace and
+// isn't YAML either. YAML forgives commas, comments and a byte order mark that the filter's parser will not.
 func isJSONObject(text []byte) bool {
-	if !strings.HasPrefix(strings.TrimLeft(string(text), " \t\r\n"), "{") {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(string(text), "\ufeff \t\r\n"), "{")
+	if !ok {
 		return false
 	}
-	if json.Valid(text) {
+	if strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), `"`) {
 		return true
 	}
 	_, err := documents(text)

@@ -137,6 +137,13 @@ spec:
 func TestABareConfigurationKeepsItsBytes(t *testing.T) {
 	text := "{\n  \"routes\": 1, \"routes\": 2,\n"
 	assert.Equal(t, text, string(read(t, text).Config), "malformed JSON is the parser's to report")
+	for _, text := range []string{
+		`{"routes": [{"path": "/**", "auth": "none"},]}`, `{"routes": [{"path": "/**", "auth": none}]}`,
+		"\ufeff{\"routes\": []}", "{}",
+	} {
+		assert.Equal(t, text, string(read(t, text).Config), "what YAML would forgive, too")
+	}
+	assert.Equal(t, `{"routes":[]}`, string(read(t, "{routes: []}").Config), "YAML in one line")
 }
 
 func TestAPluginThatFailsOpenIsRefused(t *testing.T) {
@@ -227,6 +234,8 @@ func TestBadTokensThatLookLikeNoneAreRefused(t *testing.T) {
                             "failed_status_key": "fail"`
 	assert.Equal(t, []string{"tokens.providers[0].claims_from.failed_status_key: required where jwt_authn has allow_missing_or_failed: without it a bad token looks like none"},
 		problems(key, `"envoy_metadata": {"filter": "envoy.filters.http.jwt_authn", "key": "payload"}`))
+	assert.Equal(t, []string{"jwt_authn.providers.main.failed_status_in_metadata: want the failed_status_key of a provider in tokens.providers, got other: " +
+		"without it a bad token looks like none"}, problems("failed_status_in_metadata: fail", "failed_status_in_metadata: other"))
 	assert.Empty(t, problems("- allow_missing_or_failed: {}", "- allow_missing: {}"))
 }
 
