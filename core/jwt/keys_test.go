@@ -62,9 +62,7 @@ func TestExactlyOneKeyMustFit(t *testing.T) {
 				h = `{"alg":"` + c.alg.String() + `","kid":"` + c.kid + `"}`
 			}
 			v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{octSet(t, c.keys...)}, nil, 16384)
-			res := v.Verify(mint(c.alg, h, goodPayload), testNow)
-			assert.Equal(t, c.want.String(), res.Reason.String())
-			assert.Equal(t, c.kid, res.KeyID)
+			assert.Equal(t, c.want.String(), v.Verify(mint(c.alg, h, goodPayload), testNow).Reason.String())
 		})
 	}
 }

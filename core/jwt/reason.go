@@ -11,8 +11,6 @@ type Reason uint8
 const (
 	// OK is no refusal.
 	OK Reason = iota
-	// MissingToken is given by whoever looks for the token, never by this package.
-	MissingToken
 	// MalformedToken is a token whose form is not exactly that of a JWS that this package understands: not three parts;
 	// a part that isn't strict base64url (RFC 7515 §2; padding, line breaks, stray bits); a header or payload that isn't
 	// one JSON object in UTF-8 without duplicate members and within the depth limit; "alg" absent or not a string;
@@ -57,7 +55,6 @@ func (r Reason) String() string {
 	}
 	return [reasonCount]string{
 		OK:                   "ok",
-		MissingToken:         "missing_token",
 		MalformedToken:       "malformed_token",
 		TokenTooLarge:        "token_too_large",
 		UnsupportedAlgorithm: "unsupported_algorithm",

@@ -127,14 +127,17 @@ func appendInteger(dst []byte, tag byte, v []byte) []byte {
 }
 
 // VerifySignature checks a JWS's signature alone against a set: no claims, no issuer, any payload. kid is the one the
-// token asks for, at most jwks.MaxKeyID bytes of it. The reasons are those of Verify up to the signature.
+// token asks for, "" when absent or above jwks.MaxKeyID bytes. The reasons are those of Verify up to the signature.
 func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, reason Reason) {
 	c, ok := parse(token)
 	if !ok {
 		return "", MalformedToken
 	}
+	if len(c.kid) <= jwks.MaxKeyID {
+		kid = c.kid
+	}
 	_, reason = checker{}.judge(&c, set, allowed)
-	return bounded(c.kid), reason
+	return kid, reason
 }
 
 // judge goes through algorithm, key and signature.
@@ -154,12 +157,4 @@ func (c checker) judge(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Re
 		return nil, InvalidSignature
 	}
 	return key, OK
-}
-
-// bounded cuts what a token calls its key to a length that may be kept.
-func bounded(kid string) string {
-	if len(kid) > jwks.MaxKeyID {
-		return ""
-	}
-	return kid
 }

@@ -74,8 +74,7 @@ func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.via }
 // none.
 type Result struct {
 	Reason   Reason
-	Provider int    // index in the rules; -1 while unknown
-	KeyID    string // the "kid" the token asks for, also on UnknownKey; "" when absent or above jwks.MaxKeyID bytes
+	Provider int // index in the rules; -1 while unknown
 	Key      *jwks.Key
 	Set      *jwks.Set // which the key was found in
 	Claims   claims.Set
@@ -102,7 +101,6 @@ func (v *Verifier) Verify(token string, now int64) Result {
 		res.Reason = MalformedToken
 		return res
 	}
-	res.KeyID = bounded(c.kid)
 	iss, _ := set.Get("iss").Text()
 	provider, ok := v.byIssuer[iss]
 	if !ok {
