@@ -48,7 +48,7 @@ var foreignClaims = []struct {
 	{"object", map[string]any{"a": 1}, ""},
 	{"object_like_a_list", map[string]any{"admins": ""}, ""}, // which Envoy writes as it writes ["admins"]
 	{"object_of_digits", map[string]any{"0": "0"}, ""},
-	{"object_of_a_digit", map[string]any{"0": ""}, ""},
+	{"object_of_a_digit", map[string]any{"0": "", "": "", "admins": ""}, ""}, // whose member 0 is what its first name is, maybe
 	{"object_with_null", map[string]any{"a": nil}, "-"},
 	{"list_of_objects", []any{map[string]any{"a": "b"}}, ""},
 	{"deep.in.leaf", nil, ""}, // of an object, below
@@ -139,7 +139,11 @@ func TestClaimsAreTheSameBehindJWTAuthn(t *testing.T) {
 		default:
 			want = claim.behind
 		}
-		assert.Equal(t, want, string(behind.metadata[claim.name]), claim.name)
+		if got := string(behind.metadata[claim.name]); strings.HasPrefix(want, "{") { // members of metadata have no order
+			assert.JSONEq(t, want, got, claim.name)
+		} else {
+			assert.Equal(t, want, got, claim.name)
+		}
 		header := "x-gatehouse-claim-" + strings.Trim(strings.NewReplacer(".", "-", "_", "-", "/", "-", ":", "-").Replace(claim.name), "-")
 		if claim.behind == "" {
 			assert.Equal(t, own.headers[header], behind.headers[header], header)

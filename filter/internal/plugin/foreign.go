@@ -28,6 +28,7 @@ type foreignClaims struct {
 
 type foreignClaim struct {
 	name   string
+	text   bool        // Envoy's filter sees to it that it is text: nobody gets another identity by a subject of the right bytes
 	number bool        // a NumericDate: its bytes are a float64, whatever they look like
 	object bool        // that it is there matters, even if something in it can't be read
 	paths  []host.Path // where it may be, in the order of claims.Set.Get
@@ -49,6 +50,7 @@ func newForeign(cfg *config.Config, gate *core.Gate) (out []foreignClaims) {
 			for _, steps := range readings(name) {
 				c.paths = append(c.paths, host.NewPath(append(slices.Clip(base), steps...)...))
 			}
+			c.text = name == "iss" || name == "sub"
 			c.number = name == "exp" || name == "nbf" || name == "iat" || name == "auth_time"
 			c.object = name == "kubernetes.io" || name == "cnf"
 			f.claims = append(f.claims, c)
@@ -142,6 +144,7 @@ const maxDepth = 8
 // elements. The path is the property's, "" for a part of one.
 func (c *foreignClaim) appendValue(dst, value []byte, path host.Path, depth int) []byte {
 	switch {
+	case c.text:
 	case len(value) == 8 && (c.number || !isText(value)):
 		f := number(value)
 		if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -206,19 +209,24 @@ func pairs(b []byte) ([]pair, bool) {
 	return out, len(data) == 0
 }
 
-// isList tells ["admin"] from {"admin": ""}, whose bytes are the same: only a list has its first element at index 0. Members'
-// names must not pass for elements, lest the roles that an object merely mentions become the caller's.
+// isList tells ["admin"] from {"admin": ""}, whose bytes are the same: only a list has its element at the element's index. It
+// takes an element that isn't empty, as the members of such an object all are. Members' names must not pass for elements, lest
+// the roles that an object merely mentions become the caller's.
 func isList(members []pair, path host.Path) bool {
+	chosen := 0
 	for i := range members {
 		if len(members[i].value) > 0 {
 			return false
+		}
+		if len(members[chosen].key) == 0 {
+			chosen = i
 		}
 	}
 	if len(members) == 0 || path == "" {
 		return true
 	}
-	first, status := host.Property(path + "\x000")
-	return status == host.OK && string(first) == string(members[0].key)
+	element, status := host.Property(path + "\x00" + host.Path(strconv.Itoa(chosen)))
+	return status == host.OK && string(element) == string(members[chosen].key)
 }
 
 func (c *foreignClaim) appendMembers(dst []byte, members []pair, list bool, depth int) []byte {
