@@ -30,12 +30,11 @@ func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
 			found, reason = ours, bad
 		}
 	}
-	if reason == waiting {
-		return waiting
-	}
 	switch {
+	case reason == waiting:
+		return waiting
 	case found || reason != None:
-		g.tokenChecked(r, reason)
+		g.countToken(r, reason)
 		return reason
 	case optional:
 		return None
@@ -84,7 +83,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad Re
 	}
 	keys := keySource{g}
 	if p, ok := g.cache.Get(token, keys); ok {
-		g.count(g.metrics.CacheHit(), 1)
+		g.Count(g.metrics.CacheHit(), 1)
 		if reason := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); reason != jwt.OK {
 			return true, ofToken[reason]
 		}
@@ -94,7 +93,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad Re
 	res := g.verifier.Verify(token, r.Wall)
 	switch res.Reason {
 	case jwt.OK:
-		g.count(g.metrics.CacheMiss(), 1)
+		g.Count(g.metrics.CacheMiss(), 1)
 		p := g.newPrincipal(&res)
 		d.Principal = p
 		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
@@ -105,7 +104,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad Re
 			return false, waiting
 		}
 	}
-	g.count(g.metrics.CacheMiss(), 1)
+	g.Count(g.metrics.CacheMiss(), 1)
 	return true, ofToken[res.Reason]
 }
 

@@ -37,9 +37,7 @@ func (g *Gate) prepareMetrics() {
 func (g *Gate) Metrics() *metrics.Table { return g.metrics }
 
 // Count adds to a counter.
-func (g *Gate) Count(metric int, n uint64) { g.count(metric, n) }
-
-func (g *Gate) count(metric int, n uint64) {
+func (g *Gate) Count(metric int, n uint64) {
 	if n == 0 {
 		return
 	}
@@ -63,13 +61,13 @@ func (g *Gate) Flush(add func(metric int, n uint64), observe func(metric int, va
 	g.counts.durations = g.counts.durations[:0]
 }
 
-// tokenChecked counts the verdict on a token and how long it took.
-func (g *Gate) tokenChecked(r *Request, reason Reason) {
+// countToken counts the verdict on a token and how long it took.
+func (g *Gate) countToken(r *Request, reason Reason) {
 	switch m := metrics.Decision(reason); {
 	case reason == None:
-		g.count(g.metrics.TokensValidated(), 1)
+		g.Count(g.metrics.TokensValidated(), 1)
 	case m >= metrics.FirstTokenReason && m <= metrics.LastTokenReason:
-		g.count(g.metrics.TokensFailed(m), 1)
+		g.Count(g.metrics.TokensFailed(m), 1)
 	default:
 		return
 	}
@@ -78,15 +76,15 @@ func (g *Gate) tokenChecked(r *Request, reason Reason) {
 	}
 }
 
-// decided counts a decision.
-func (g *Gate) decided(d *Decision) {
+// countDecision counts a decision, in observe mode the one that enforce mode would have made.
+func (g *Gate) countDecision(d *Decision) {
 	what := d.Reason
 	if d.WouldBe != None {
 		what = d.WouldBe
 	}
-	g.count(g.metrics.Requests(d.Route, metrics.Decision(what)), 1)
+	g.Count(g.metrics.Requests(d.Route, metrics.Decision(what)), 1)
 	if d.identified {
-		g.count(g.metrics.Callers(metrics.Caller(d.kind())), 1)
+		g.Count(g.metrics.Callers(metrics.Caller(d.kind())), 1)
 	}
 }
 
@@ -94,8 +92,8 @@ var _ = [1]struct{}{}[int(numReasons)-metrics.NumDecisions] // a Reason converts
 
 var _ = [1]struct{}{}[int(caller.Anonymous)-3] // a caller.Kind converts to a metrics.Caller
 
-// counted is an audit event's metric.
-func (g *Gate) counted(t audit.Type) { g.count(g.metrics.AuditEvents(metrics.Event(t)), 1) }
+// countEvent counts an audit event.
+func (g *Gate) countEvent(t audit.Type) { g.Count(g.metrics.AuditEvents(metrics.Event(t)), 1) }
 
 // logs reports whether events go anywhere at all.
 func logs(a *config.Audit) bool { return a.Enabled && (a.Log != config.LogNone || a.AccessLog) }

@@ -11,10 +11,10 @@ import (
 
 // Outcome is how a stream ended.
 type Outcome struct {
-	Status  int    // what the client got; 0 when nothing
-	Details string // Envoy's response code details
-	Mono    int64  // the end, on the monotonic clock, nanoseconds
-	Custom  string // the upstream's x-audit-event, "" for none
+	Status  int      // what the client got; 0 when nothing
+	Details string   // Envoy's response code details
+	Mono    int64    // the end, on the monotonic clock, nanoseconds
+	Custom  []string // the values of the upstream's x-audit-event
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
@@ -83,8 +83,10 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	if g.recorded(d) {
 		g.write(d, write)
 	}
-	if o.Custom != "" {
-		g.custom(d, o.Custom, write)
+	for _, header := range o.Custom {
+		if header != "" {
+			g.custom(d, header, write)
+		}
 	}
 }
 
@@ -137,12 +139,12 @@ func (g *Gate) identifyEvent(d *Decision) {
 func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
 	word, fields, err := audit.ParseCustom(header)
 	if err != nil {
-		g.count(g.metrics.AuditDropped(), 1)
+		g.Count(g.metrics.AuditDropped(), 1)
 		return
 	}
 	e := &d.event
 	e.Type, e.Custom = audit.TypeCustom, word
-	e.Meta.Extra = append(e.Meta.Extra, fields...)
+	e.Meta.Extra = append(d.extra, fields...)
 	g.write(d, write)
 }
 
@@ -150,7 +152,7 @@ func (g *Gate) write(d *Decision, write func(line []byte)) {
 	e := &d.event
 	e.Meta.EventID = g.eventID(d)
 	g.line = e.AppendJSON(g.line[:0], g.cfg.Audit.MaxFieldBytes)
-	g.counted(e.Type)
+	g.countEvent(e.Type)
 	write(g.line)
 }
 

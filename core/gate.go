@@ -182,7 +182,7 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 		d.Verdict = Admit
 		g.admit(r, d)
 	}
-	g.decided(d)
+	g.countDecision(d)
 }
 
 // Fail makes d a refusal for a fault of our own, whatever it was before.
@@ -190,15 +190,8 @@ func (g *Gate) Fail(d *Decision) {
 	d.Verdict, d.Reason, d.WouldBe = Deny, Internal, None
 	d.Remove, d.Set, d.Response, d.charges = d.Remove[:0], d.Set[:0], d.Response[:0], d.charges[:0]
 	g.refuse(d)
-	g.decided(d)
+	g.countDecision(d)
 }
 
 // HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the rest.
-func (g *Gate) HostAlgorithms() (names []string) {
-	for a := jwt.RS256; a.String() != ""; a++ {
-		if g.verifier.HostAlgorithms().Has(a) {
-			names = append(names, a.String())
-		}
-	}
-	return names
-}
+func (g *Gate) HostAlgorithms() []string { return g.verifier.HostAlgorithms().Names() }

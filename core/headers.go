@@ -30,7 +30,7 @@ func (g *Gate) refuse(d *Decision) {
 			d.Response = append(d.Response, Header{"www-authenticate", g.scopeChallenge(d)})
 		}
 	case 429, 503:
-		d.Response = append(d.Response, d.number("retry-after", max(ceil(d.retry(g)), 1)))
+		d.Response = append(d.Response, d.number("retry-after", max(ceil(g.retry(d)), 1)))
 	}
 }
 
@@ -63,7 +63,7 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 }
 
 // retry is how long a client has to wait, in nanoseconds: until all that refuses it, or would refuse it next time, does not.
-func (d *Decision) retry(g *Gate) (wait int64) {
+func (g *Gate) retry(d *Decision) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
 		if !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {
@@ -176,6 +176,3 @@ func (g *Gate) stateItems(d *Decision) string {
 	}
 	return d.since(start)
 }
-
-// Body is a refusal's body. It never says more than the status does.
-func Body(r Reason) string { return `{"detail": "` + r.Detail() + `"}` }

@@ -43,11 +43,11 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
 		c.rule, c.id = rule, g.identify(r, d, rule)
 		g.limiter.Charge(rule, c.id, route.Cost, r.Mono, &c.result)
 		if c.result.Evicted > 0 {
-			g.count(g.metrics.Evictions(rule), uint64(c.result.Evicted))
+			g.Count(g.metrics.Evictions(rule), uint64(c.result.Evicted))
 		}
 		switch {
 		case c.result.Contention:
-			g.count(g.metrics.LimitContention(rule), 1)
+			g.Count(g.metrics.LimitContention(rule), 1)
 			if l.Shadow || l.AllowOnContention {
 				continue
 			}
@@ -55,11 +55,11 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
 			d.Rule = rule
 			return Contention
 		case c.result.Admitted:
-			g.count(g.metrics.LimitAdmitted(rule), 1)
+			g.Count(g.metrics.LimitAdmitted(rule), 1)
 		case l.Shadow:
-			g.count(g.metrics.LimitShadow(rule), 1)
+			g.Count(g.metrics.LimitShadow(rule), 1)
 		default:
-			g.count(g.metrics.LimitRefused(rule), 1)
+			g.Count(g.metrics.LimitRefused(rule), 1)
 			g.withdraw(r, d, first)
 			d.Rule = rule
 			g.foresee(r, d, before)

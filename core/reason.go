@@ -95,6 +95,9 @@ func (r Reason) GRPCStatus() int { return refusals[r].grpc }
 // Detail is the text in a refusal's body.
 func (r Reason) Detail() string { return refusals[r].detail }
 
+// Body is a refusal's body. It never says more than the status does.
+func Body(r Reason) string { return `{"detail": "` + r.Detail() + `"}` }
+
 // ofToken translates the verdict on a token.
 var ofToken = [...]Reason{
 	jwt.OK:                   None,

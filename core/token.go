@@ -9,7 +9,7 @@ import (
 // findToken looks for the request's token in the configured places. No token is "" and None. Two tokens are one too many:
 // another parser might take the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
-	if count(r, "authorization") > 1 {
+	if fields(r, "authorization") > 1 {
 		return "", MalformedToken // whatever their schemes
 	}
 	found := false
@@ -47,7 +47,8 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 	return token, None
 }
 
-func count(r *Request, name string) (n int) {
+// fields is how many header fields have the name.
+func fields(r *Request, name string) (n int) {
 	for i := range r.Headers {
 		if r.Headers[i].Name == name {
 			n++

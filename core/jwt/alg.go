@@ -102,6 +102,16 @@ func (s AlgSet) With(a Alg) AlgSet { return s | 1<<a }
 // Has reports whether a is in the set.
 func (s AlgSet) Has(a Alg) bool { return s>>a&1 == 1 }
 
+// Names are the registered names of the algorithms in the set.
+func (s AlgSet) Names() (names []string) {
+	for a := RS256; a < algCount; a++ {
+		if s.Has(a) {
+			names = append(names, a.String())
+		}
+	}
+	return names
+}
+
 // fits reports whether a key is one for a: of its type and curve, not restricted to another algorithm, and for HMAC no
 // shorter than the hash (RFC 7518 §3.2).
 func (a Alg) fits(k *jwks.Key) bool {

@@ -317,4 +317,5 @@ func TestReasonsAndAlgorithmsHaveTheContractsNames(t *testing.T) {
 	set := jwt.NewAlgSet(jwt.RS256, jwt.HS512)
 	assert.True(t, set.Has(jwt.RS256) && set.Has(jwt.HS512))
 	assert.False(t, set.Has(jwt.HS256) || set.Has(0) || set.Has(200))
+	assert.Equal(t, []string{"RS256", "HS512"}, set.Names())
 }
