@@ -162,10 +162,8 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 			return ratelimit.AppendElement(key, keyClient, "", provider, p.ClientID)
 		}
 	case config.Claim:
-		if p != nil {
-			if p.Claims.Has(e.Name) {
-				return ratelimit.AppendElement(key, keyClaim, e.Name, provider, string(p.Claims.Get(e.Name).Raw()))
-			}
+		if p != nil && p.Claims.Has(e.Name) {
+			return ratelimit.AppendElement(key, keyClaim, e.Name, provider, p.Claims.Get(e.Name).Raw())
 		}
 	case config.IP:
 		host := sourceHost(r.Source)
@@ -175,7 +173,7 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 		g.ip = g.ip[:0]
 		var ok bool
 		if g.ip, ok = ratelimit.AppendIPPrefix(g.ip, host, l.PrefixV4, l.PrefixV6); ok {
-			return ratelimit.AppendElement(key, keyIP, "", "", string(g.ip))
+			return ratelimit.AppendElement(key, keyIP, "", "", g.ip)
 		}
 		return ratelimit.AppendElement(key, keyAddress, "", "", host)
 	case config.Header:

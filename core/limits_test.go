@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core"
+	"gatehouse/core/ratelimit/ratelimittest"
 )
 
 func TestHeadersOfALimit(t *testing.T) {
@@ -182,4 +184,17 @@ func TestAClientThatObeysRetryAfterIsAdmittedAtOnce(t *testing.T) {
 		waits++
 	}
 	assert.Greater(t, waits, 1000)
+}
+
+func TestAKeyOfWhateverElementsAllocatesNothing(t *testing.T) {
+	g := openOn(t, ratelimittest.NewShared().Worker(), anyone+`,"rate_limits":[{"name":"all","max_requests":100000000,"window_seconds":60,
+		"identifier":["user_id","client_id","ip","claim:tenant","header:x-team","route","method","host"]}]`)
+	token := main(t).mint(t, claims{"client_id": "web", "tenant": strings.Repeat("t", 200)})
+	r := g.request("GET /orders/7", token, "x-team: "+strings.Repeat("b", 200))
+	once := func() { g.Decide(r, &g.decision) }
+	for range 200 {
+		once()
+	}
+	assert.Zero(t, testing.AllocsPerRun(100, once))
+	assert.Equal(t, core.Admit, g.decision.Verdict)
 }

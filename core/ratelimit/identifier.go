@@ -4,7 +4,7 @@ package ratelimit
 // name tells elements of one kind apart (a claim's or a header's name), provider names the token's provider for what comes
 // from a token; both are empty where they mean nothing. Every part goes in with its length, so that no two
 // sequences of elements have the same bytes, whatever their values.
-func AppendElement(dst []byte, kind byte, name, provider, value string) []byte {
+func AppendElement[T ~string | ~[]byte](dst []byte, kind byte, name, provider string, value T) []byte {
 	dst = append(dst, kind)
 	dst = appendText(dst, name)
 	dst = appendText(dst, provider)
@@ -16,7 +16,7 @@ func AppendAbsent(dst []byte) []byte {
 	return append(dst, 0) // no element has kind 0
 }
 
-func appendText(dst []byte, s string) []byte {
+func appendText[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return append(appendUvarint(dst, uint64(len(s))), s...)
 }
 
