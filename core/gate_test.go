@@ -427,8 +427,10 @@ func TestAnEventSaysWhoDidWhatAndHowItEnded(t *testing.T) {
 	g := open(t, `"routes":[{"path":"/orders/**","name":"orders"}],"audit":{"claims":["tenant","gone","roles"],"headers":["x-team","tenant"]}`)
 	token := main(t).mint(t, claims{"client_id": "web", "tenant": "t1", "roles": []string{"a"}})
 	g.decide("GET /orders/7?token=secret", token, "user-agent: ua/1", "x-request-id: r-1", "x-team: blue", "tenant: forged")
-	lines := g.finish(core.Outcome{Status: 201, Details: "via_upstream", Custom: `{"event_type":"refund","amount":7,"user_id":"eve"}`})
-	require.Len(t, lines, 2)
+	lines := g.finish(core.Outcome{Status: 201, Details: "via_upstream", Custom: []string{
+		`{"event_type":"refund","amount":7,"user_id":"eve"}`, "", `{"event_type":"mail"}`,
+	}})
+	require.Len(t, lines, 3)
 	metadata := map[string]any{
 		"event_id": "0000000000000abc-0", "reason": nil, "rule": nil, "route": "orders", "caller": "human", "issuer": "https://idp.example", "m2m_evidence": "email",
 		"duration_ms": 3.0, "request_id": "r-1", "tenant": "t1", "roles": []any{"a"}, "x-team": "blue", "header:tenant": "forged",
@@ -442,6 +444,10 @@ func TestAnEventSaysWhoDidWhatAndHowItEnded(t *testing.T) {
 	event["event_type"] = "refund"
 	metadata["event_id"], metadata["amount"], metadata["user_id"] = "0000000000000abc-1", 7.0, "eve"
 	assert.Equal(t, event, lines[1])
+	event["event_type"], metadata["event_id"] = "mail", "0000000000000abc-2"
+	delete(metadata, "amount")
+	delete(metadata, "user_id")
+	assert.Equal(t, event, lines[2], "nothing of the one before")
 }
 
 func TestWhichEventsAreRecorded(t *testing.T) {
@@ -455,7 +461,7 @@ func TestWhichEventsAreRecorded(t *testing.T) {
 		types       []any
 	}{
 		{"GET /health", "", ok, nil},
-		{"GET /health", "", core.Outcome{Status: 200, Details: "via_upstream", Custom: `{"event_type":"probe"}`}, []any{"probe"}},
+		{"GET /health", "", core.Outcome{Status: 200, Details: "via_upstream", Custom: []string{`{"event_type":"probe"}`}}, []any{"probe"}},
 		{"GET /quiet", "", ok, nil},
 		{"GET /metrics/x", token, ok, nil},
 		{"GET /metrics/x", "", core.Outcome{Status: 401}, []any{"auth_failure"}},
@@ -466,7 +472,7 @@ func TestWhichEventsAreRecorded(t *testing.T) {
 		{"GET /x", token, core.Outcome{Status: 429, Details: "request_rate_limited"}, []any{"rate_limited"}},
 		{"GET /x", "", core.Outcome{Status: 401}, []any{"auth_failure"}},
 		{"GET /x//y", "", core.Outcome{Status: 400}, []any{"access_denied"}},
-		{"GET /x", token, core.Outcome{Status: 200, Details: "via_upstream", Custom: `{"event_type":"auth_success"}`}, []any{"auth_success"}},
+		{"GET /x", token, core.Outcome{Status: 200, Details: "via_upstream", Custom: []string{`{"event_type":"auth_success"}`}}, []any{"auth_success"}},
 	} {
 		g.decide(c.line, c.token)
 		var types []any

@@ -21,12 +21,12 @@ var (
 	errCustomDepth    = errors.New("x-audit-event: nested more than 16 deep")
 	errCustomMembers  = errors.New("x-audit-event: more than 64 members")
 	errCustomName     = errors.New("x-audit-event: a member's name is longer than 64 bytes")
-	errCustomType     = errors.New("x-audit-event: want event_type, a string of the form [a-z][a-z0-9_]{0,63}")
+	errCustomType     = errors.New("x-audit-event: want event_type, a string of the form [A-Za-z][A-Za-z0-9_.-]{0,63}")
 	errCustomReserved = errors.New("x-audit-event: event_type is one of Gatehouse's own")
 )
 
 // ParseCustom reads the value of an upstream's x-audit-event header: one JSON object, read strictly, whose event_type is a
-// word of the form [a-z][a-z0-9_]{0,63} that Gatehouse doesn't use itself. All its other members are extra members of the
+// word of the form [A-Za-z][A-Za-z0-9_.-]{0,63} that Gatehouse doesn't use itself, in whatever case. All its other members are extra members of the
 // event's metadata, whatever their names: who called and what was asked is Gatehouse's to say, so a member user_id becomes
 // metadata.user_id and leaves the event's own user_id alone. Errors are one line and quote nothing of the header.
 func ParseCustom(header string) (word string, fields []Field, err error) {
@@ -98,16 +98,18 @@ func customWord(value []byte) (string, error) {
 		return "", errCustomType
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
-	if err != nil || len(text) == 0 || len(text) > 64 || text[0] < 'a' || text[0] > 'z' {
+	if err != nil || len(text) == 0 || len(text) > 64 || !isLetter(text[0]) {
 		return "", errCustomType
 	}
 	for _, c := range text {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+		if !isLetter(c) && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
 			return "", errCustomType
 		}
 	}
-	if reserved(string(text)) {
+	if reserved(strings.ToLower(string(text))) {
 		return "", errCustomReserved
 	}
 	return string(text), nil
 }
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

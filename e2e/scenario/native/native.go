@@ -182,7 +182,7 @@ func (r *runner) foreign(step *scenario.Step, provider int) core.Foreign {
 }
 
 // admitted plays the upstream and what may come in between. It returns the upstream's x-audit-event.
-func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decision, e *scenario.Exchange) (custom string) {
+func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decision, e *scenario.Exchange) (custom []string) {
 	var fields []scenario.Field
 	if step.By == nil {
 		e.Upstream = upstream(req, d)
@@ -193,7 +193,7 @@ func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decisi
 		fields = scenario.Fields(step.By.Headers)
 	case step.Request.Leaves:
 		e.Details = scenario.LeftDetails
-		return ""
+		return nil
 	case step.Answer.Reset:
 		e.Status, e.Details, e.Body = 503, scenario.ResetDetails, scenario.ResetBody
 		fields = []scenario.Field{{Name: "content-type", Value: "text/plain"}}
@@ -203,10 +203,9 @@ func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decisi
 	}
 	e.Header = scenario.Headers(func(add func(name, value string)) {
 		for _, f := range fields {
-			switch {
-			case f.Name == "x-audit-event" && custom == "":
-				custom = f.Value
-			case f.Name != "x-audit-event":
+			if f.Name == "x-audit-event" {
+				custom = append(custom, f.Value)
+			} else {
 				add(f.Name, f.Value)
 			}
 		}

@@ -3,6 +3,8 @@
 package plugin
 
 import (
+	"strings"
+
 	"gatehouse/core"
 	"gatehouse/filter/internal/host"
 )
@@ -12,10 +14,10 @@ type stream struct {
 	plugin   *plugin
 	id       uint32
 	decision core.Decision
-	custom   string // the upstream's x-audit-event
-	decided  bool   // the gate has seen the request
-	replied  bool   // by us, in the upstream's stead
-	deadline int64  // while waiting for keys, monotonic
+	custom   []string // the values of the upstream's x-audit-event
+	decided  bool     // the gate has seen the request
+	replied  bool     // by us, in the upstream's stead
+	deadline int64    // while waiting for keys, monotonic
 }
 
 var (
@@ -29,7 +31,7 @@ const customHeader = "x-audit-event"
 
 func (s *stream) reset(id uint32) {
 	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
-	s.id, s.custom, s.decided, s.replied, s.deadline = id, "", false, false, 0
+	s.id, s.custom, s.decided, s.replied, s.deadline = id, nil, false, false, 0
 }
 
 // request reads the stream's request. It is valid until the next one is read.
@@ -111,9 +113,8 @@ func (s *stream) ResponseHeaders() {
 	if s.replied {
 		return
 	}
-	if custom, ok := host.Header(host.ResponseHeaders, customHeader); ok {
-		s.custom = custom
-		host.RemoveHeader(host.ResponseHeaders, customHeader)
+	if _, ok := host.Header(host.ResponseHeaders, customHeader); ok {
+		s.takeCustom()
 	}
 	if !s.decided {
 		return
@@ -122,6 +123,18 @@ func (s *stream) ResponseHeaders() {
 		h := &s.decision.Response[i]
 		host.SetHeader(host.ResponseHeaders, h.Name, h.Value)
 	}
+}
+
+// takeCustom takes the upstream's own events out of the response. There may be several; reading one header gives the first only.
+func (s *stream) takeCustom() {
+	r := &s.plugin.req
+	r.Headers = host.Headers(host.ResponseHeaders, r.Headers[:0])
+	for i := range r.Headers {
+		if h := &r.Headers[i]; h.Name == customHeader {
+			s.custom = append(s.custom, strings.Clone(h.Value))
+		}
+	}
+	host.RemoveHeader(host.ResponseHeaders, customHeader)
 }
 
 // Done implements host.Stream.
