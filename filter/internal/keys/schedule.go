@@ -13,7 +13,7 @@ const second = 1_000_000_000
 const maxTimeout = 60 * second
 
 // Failed fetches are tried again after a second, then after twice as long each time, up to maxBackoff; up to
-// maxBackoffWithout while there is no set at all, because every request waits for it then.
+// maxBackoffWithout while there is no set that may be used, because every request waits for it then.
 const (
 	maxBackoff        = 30 * second
 	maxBackoffWithout = 5 * second
@@ -27,7 +27,7 @@ type schedule struct{ remote *config.Remote }
 func (s schedule) due(r *record, now int64) bool {
 	switch {
 	case r.failures > 0:
-		return now >= r.lastAttempt+backoff(r.failures, r.seq > 0)
+		return now >= r.lastAttempt+backoff(r.failures, r.seq > 0 && !s.stale(r, now))
 	case r.seq == 0:
 		return true
 	}

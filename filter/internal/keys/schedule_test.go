@@ -89,6 +89,13 @@ func TestSetsAreFetchedWhenTheyAreDue(t *testing.T) {
 	}
 }
 
+func TestAStaleSetIsFetchedAsOftenAsNone(t *testing.T) {
+	s, r := testSchedule(), record{seq: 1, failures: 1000, fetchedAt: 100 * second, lastAttempt: 4000 * second}
+	assert.True(t, s.stale(&r, r.lastAttempt))
+	assert.False(t, s.due(&r, 4005*second-1))
+	assert.True(t, s.due(&r, 4005*second), "every request waits for it")
+}
+
 func TestUnknownKeysCauseOneFetchInAWhile(t *testing.T) {
 	s := testSchedule()
 	assert.True(t, s.refetchable(&record{}, 1))
