@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 
 	"gatehouse/core/caller"
@@ -165,17 +166,7 @@ func plain(v claims.Value) string {
 	return ""
 }
 
-func contains(list []string, s string) bool {
-	if s == "" {
-		return false
-	}
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
-}
+func contains(list []string, s string) bool { return s != "" && slices.Contains(list, s) }
 
 func containsAny(have, want []string) bool {
 	for _, w := range want {

@@ -14,37 +14,31 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 	}
 	found := false
 	for i := range sources {
-		s := &sources[i]
+		source := &sources[i]
 		for j := range r.Headers {
-			h := &r.Headers[j]
-			var text string
-			var ok bool
+			text, ok, several := tokenIn(&r.Headers[j], source)
 			switch {
-			case s.Cookie != "":
-				if h.Name != "cookie" {
-					continue
-				}
-				var twice bool
-				if text, ok, twice = cookie(h.Value, s.Cookie); twice {
-					return "", MalformedToken
-				}
-				ok = ok && text != "" // what a logout leaves behind
-			case h.Name == s.Header:
-				if joined(h.Value, s.Scheme) {
-					return "", MalformedToken
-				}
-				text, ok = schemed(h.Value, s.Scheme)
-			}
-			if !ok {
-				continue
-			}
-			if found || text == "" {
+			case several, ok && (found || text == ""):
 				return "", MalformedToken
+			case ok:
+				token, found = text, true
 			}
-			token, found = text, true
 		}
 	}
 	return token, None
+}
+
+// tokenIn takes a token out of a header field, if that is where the source has it.
+func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
+	switch {
+	case s.Cookie != "" && h.Name == "cookie":
+		token, found, several = cookie(h.Value, s.Cookie)
+		return token, found && token != "", several // a logout leaves an empty one behind
+	case s.Cookie == "" && h.Name == s.Header:
+		token, found = schemed(h.Value, s.Scheme)
+		return token, found, joined(h.Value, s.Scheme)
+	}
+	return "", false, false
 }
 
 // fields is how many header fields have the name.

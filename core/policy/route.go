@@ -1,6 +1,8 @@
 // Package policy holds the routes: which path, method and host a request must have, and what a caller must bring.
 package policy
 
+import "slices"
+
 // Auth says whether a route wants a token.
 type Auth uint8
 
@@ -53,12 +55,7 @@ func (r *Route) admits(host, method string) bool {
 }
 
 func (r *Route) admitsMethod(method string) bool {
-	for _, m := range r.Methods {
-		if m == method {
-			return true
-		}
-	}
-	return len(r.Methods) == 0
+	return len(r.Methods) == 0 || slices.Contains(r.Methods, method)
 }
 
 func (r *Route) admitsHost(host string) bool {
