@@ -47,7 +47,8 @@ func parse(token string) (c compact, ok bool) {
 		return c, false
 	}
 	c.signature = buf[:len(buf):len(buf)]
-	return c, c.readHeader()
+	ok = c.readHeader()
+	return c, ok
 }
 
 // readHeader takes what is understood from the header. "jwk", "jku", "x5c" and the like are ignored: keys come from the

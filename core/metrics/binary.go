@@ -32,7 +32,7 @@ func (s *Sketch) AppendBinary(dst []byte) []byte {
 	dst = append(dst, sketchVersion)
 	dst = appendUvarint(dst, s.sum)
 	next := 0
-	for i, n := range s.counts {
+	for i, n := range &s.counts {
 		if n == 0 {
 			continue
 		}
