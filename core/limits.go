@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strings"
 
 	"gatehouse/core/caller"
@@ -27,6 +28,17 @@ func applies(l *config.Limit, kind caller.Kind) bool {
 		return kind == caller.Anonymous
 	}
 	return true
+}
+
+// cheapest is the least that any route charges a limit, 0 if none does.
+func cheapest(routes []policy.Route, rule int) (cost uint64) {
+	for i := range routes {
+		r := &routes[i]
+		if slices.Contains(r.RateLimits, rule) && (cost == 0 || r.Cost < cost) {
+			cost = r.Cost
+		}
+	}
+	return cost
 }
 
 // limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and

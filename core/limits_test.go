@@ -147,6 +147,18 @@ func TestCostsAndNamedLimits(t *testing.T) {
 	assert.Equal(t, core.RateLimited, g.decide("GET /named", token).Reason)
 }
 
+func TestNewcomersFreeNobodyWhoseRestIsWorthNoRequest(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/dear","cost":4},{"path":"/**","cost":3}],"rate_limits":[
+		{"name":"l","max_requests":5,"window_seconds":60,"identifier":["header:x-key"],"max_identifiers":1}]`)
+	token := main(t).mint(t, nil)
+	for i := range 100 {
+		require.Equal(t, core.Admit, g.decide("GET /", token, fmt.Sprintf("x-key: %d", i)).Verdict)
+	}
+	for i := range 32 { // as many as there is room for
+		assert.Equal(t, core.RateLimited, g.decide("GET /", token, fmt.Sprintf("x-key: %d", i)).Reason, "caller %d", i)
+	}
+}
+
 func TestRetryAfterKnowsThatChargesBeforeAuthenticationStay(t *testing.T) {
 	g := open(t, anyone+`,"rate_limits":[
 		{"name":"flood","max_requests":2,"window_seconds":60,"identifier":["ip"],"when":"before_auth"},

@@ -159,7 +159,8 @@ func (r *rule) victim(k *bucket) (v entry, live, full bool) {
 	return v, least != 0, least >= 1
 }
 
-// used is how much of its tightest window a caller has used up: 0 for nothing, 1 for all. What can't be read is as good as nothing.
+// used is how much of its tightest window a caller has used up: 0 for nothing, 1 if what is left is too little for any request.
+// What can't be read is as good as nothing.
 func (r *rule) used(e *entry, clock int64) float64 {
 	var states [MaxWindows]state
 	if !r.readWindows(e.windows, clock, &states) {
@@ -167,7 +168,11 @@ func (r *rule) used(e *entry, clock int64) float64 {
 	}
 	most := 0.0
 	for i := range r.windows {
-		most = max(most, float64(states[i].total)/float64(r.windows[i].max))
+		total, limit := states[i].total, r.windows[i].max
+		if limit-total < r.cheapest {
+			return 1
+		}
+		most = max(most, float64(total)/float64(limit))
 	}
 	return most
 }

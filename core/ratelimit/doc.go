@@ -21,8 +21,8 @@
 //
 // What has expired is dropped whenever a bucket is written. When a bucket is full and a newcomer arrives, whoever has nothing
 // left that counts goes first, then the one who has used up the least of its tightest window (on a tie, the one whose
-// newest charge is the oldest). A caller who has reached its limit is never forgotten for a newcomer: if all 32 have, the newcomer
-// is admitted without being recorded.
+// newest charge is the oldest). A caller who has reached its limit (what is left is less than Rule.Cheapest) is never forgotten for a
+// newcomer: if all 32 have, the newcomer is admitted without being recorded.
 //
 // An entry is recognised by 64 bits of the ID beside those that chose the bucket. Two callers who agree in both would share a
 // limit: for a newcomer, a chance of 32 in 2^64, and nobody without the key can look for one.

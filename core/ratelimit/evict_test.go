@@ -131,6 +131,23 @@ func TestANewcomerFreesNobodyWhoHasReachedTheLimit(t *testing.T) {
 	assert.False(t, charge(l, caller(100), 1, start+60*second).Admitted)
 }
 
+func TestWhoseRestIsWorthNoRequestHasReachedTheLimit(t *testing.T) {
+	dear := oneBucket(ratelimit.Window{Max: 100, Length: 60 * second})
+	dear.Cheapest = 30
+	l := limiter(t, ratelimit.NewMemoryStore(), dear)
+	for i := range roomPerBucket - 1 {
+		charge(l, caller(i), 71, start) // leaves 29
+	}
+	charge(l, caller(31), 70, start+1) // leaves room for one more
+	for i := range 50 {
+		require.True(t, charge(l, caller(100+i), 90, start+2).Admitted)
+	}
+	for i := range roomPerBucket - 1 {
+		require.False(t, charge(l, caller(i), 30, start+2).Admitted, "caller %d", i)
+	}
+	assert.True(t, charge(l, caller(31), 70, start+2).Admitted, "the first newcomer took its place")
+}
+
 func TestAFloodOfNewcomersFreesNobodyAndTakesNoMoreMemory(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	r := rule(ratelimit.Window{Max: 3, Length: 3600 * second})

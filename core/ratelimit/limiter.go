@@ -15,6 +15,7 @@ type rule struct {
 	windows     []window
 	fingerprint uint64
 	buckets     uint64
+	cheapest    uint64 // the least cost
 	lifetime    int64  // the longest window's nanoseconds: a charge of that age need not count any more
 	prefix      []byte // of its buckets' keys
 }
@@ -37,7 +38,7 @@ func New(store Store, namespace string, rules []Rule) (*Limiter, error) {
 }
 
 func newRule(config *Rule, namespace string) rule {
-	r := rule{buckets: uint64(config.MaxIdentifiers+bucketShare-1) / bucketShare}
+	r := rule{buckets: uint64(config.MaxIdentifiers+bucketShare-1) / bucketShare, cheapest: max(config.Cheapest, 1)}
 	text := appendText(nil, config.Name)
 	text = appendText(text, config.KeyedBy)
 	text = append64(text, r.buckets)

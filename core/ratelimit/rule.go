@@ -32,6 +32,10 @@ type Rule struct {
 
 	// MaxIdentifiers is for how many callers at once the rule has room: see the package comment for the arithmetic.
 	MaxIdentifiers int
+
+	// Cheapest is the least cost that is ever charged; 0 counts as 1. A caller who has less than that left has reached the limit, and
+	// is not forgotten for a newcomer.
+	Cheapest uint64
 }
 
 // MaxIdentifiersLimit bounds Rule.MaxIdentifiers.
