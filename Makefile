@@ -36,9 +36,10 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 	$(GO) test -timeout 20m -p 1 -v ./e2e/...
 
 FUZZTIME ?= 10s
-FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath
+FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
+            core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket
 
-fuzz: ## the parsers of what strangers send, FUZZTIME (10s) each
+fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each
 	@for t in $(FUZZ); do \
 		echo "fuzzing $$t for $(FUZZTIME)"; \
 		$(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime $(FUZZTIME) ./$${t%:*} || exit 1; \

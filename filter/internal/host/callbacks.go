@@ -111,7 +111,7 @@ func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
 }
 
 // OnHttpRequestBody and OnHttpRequestTrailers hold what belongs to a request that is held. It comes then only if the plugin has
-// allow_on_headers_stop_iteration (Envoy 1.35), and to let it go on would take the request along.
+// allow_on_headers_stop_iteration (Envoy 1.35), and to let it go on would take the request along. They hold after a panic too.
 
 func (c *streamContext) OnHttpRequestBody(int, bool) (action types.Action) {
 	action = types.ActionPause
