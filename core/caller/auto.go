@@ -11,7 +11,7 @@ type rule struct {
 
 // autoRules ask for positive evidence: what is absent proves nothing (an RFC 9068 access token of a human needs no
 // e-mail). Machines come first, because service accounts carry claims that read like a human's: Google's an e-mail,
-// Keycloak's a user name, Cognito's auth_time. Two rules in between are for tokens of which such claims say nothing.
+// Keycloak's a user name, Cognito's and PingAM's auth_time. Two rules in between are for tokens of which such claims say nothing.
 // docs/m2m.md lists all of them with their sources, and a test keeps it so.
 var autoRules = [...]rule{
 	{Machine, "auth0-gty", func(c claims.Set, _ string) bool { return is(c, "gty", "client-credentials") }},
@@ -27,6 +27,8 @@ var autoRules = [...]rule{
 	{Machine, "gitlab-ci", func(c claims.Set, _ string) bool { return hasAll(c, "project_path", "pipeline_id", "job_id") }},
 	{Machine, "spiffe", func(_ claims.Set, sub string) bool { return isSPIFFE(sub) }},
 	{Machine, "authentik-client-credentials", func(c claims.Set, _ string) bool { return isAuthentikClient(c) }},
+	{Machine, "pingam-client-credentials", func(c claims.Set, _ string) bool { return is(c, "grant_type", "client_credentials") }},
+	{Machine, "casdoor-application", isCasdoorApplication},
 
 	{Unknown, "keycloak-other-service-account", func(c claims.Set, _ string) bool { return isServiceAccount(c) }},
 	{Unknown, "authentik-without-session", func(c claims.Set, _ string) bool { return isAuthentik(c) && !hasAll(c, "sid") }},
@@ -91,7 +93,8 @@ func serviceAccountOf(c claims.Set) (client string, ok bool) {
 func isGoogleServiceAccount(c claims.Set, sub string) bool {
 	const domain = ".gserviceaccount.com"
 	iss, _ := c.String("iss")
-	if iss == "https://accounts.google.com" || iss == "accounts.google.com" {
+	switch iss {
+	case "https://accounts.google.com", "accounts.google.com", "https://cloud.google.com/iap":
 		email, _ := c.String("email")
 		return hasSuffix(email, domain)
 	}
@@ -134,6 +137,13 @@ func isAuthentik(c claims.Set) bool {
 func isAuthentikClient(c claims.Set) bool {
 	name, _ := c.String("preferred_username")
 	return isAuthentik(c) && !hasAll(c, "sid") && hasPrefix(name, "ak-") && hasSuffix(name, "-client_credentials")
+}
+
+// isCasdoorApplication sees the user that Casdoor makes up for a client: it has the application's name as its own, and its id.
+func isCasdoorApplication(c claims.Set, sub string) bool {
+	owner, hasOwner := c.String("owner")
+	name, hasName := c.String("name")
+	return is(c, "type", "application") && hasOwner && hasName && sub == owner+"/"+name
 }
 
 // is reports whether a claim is that text, which isn't empty.
