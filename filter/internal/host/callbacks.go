@@ -99,7 +99,7 @@ type streamContext struct {
 func (c *streamContext) OnHttpRequestHeaders(int, bool) (action types.Action) {
 	defer func() {
 		if r := recover(); r != nil {
-			Log(Error, "gatehouse: panic in request headers: "+panicText(r))
+			LogPanic("request headers", r)
 			action = types.ActionPause
 			c.panicked()
 		}
@@ -146,7 +146,7 @@ func (c *streamContext) OnHttpStreamDone() {
 
 func (c *streamContext) survive(where string) {
 	if r := recover(); r != nil {
-		Log(Error, "gatehouse: panic in "+where+": "+panicText(r))
+		LogPanic(where, r)
 		c.panicked()
 	}
 }
@@ -159,8 +159,13 @@ func (c *streamContext) panicked() {
 
 func survive(where string) {
 	if r := recover(); r != nil {
-		Log(Error, "gatehouse: panic in "+where+": "+panicText(r))
+		LogPanic(where, r)
 	}
+}
+
+// LogPanic writes to the proxy's log what was recovered, and where.
+func LogPanic(where string, recovered any) {
+	Log(Error, "gatehouse: panic in "+where+": "+panicText(recovered))
 }
 
 // panicText says what a recovered panic was about. A runtime error's text is the runtime's own and holds no caller's data

@@ -93,8 +93,8 @@ func (s *stream) resume() {
 
 // recovered answers for a request whose second half panicked. Those that wait behind it go on, even if answering panics too.
 func (s *stream) recovered() {
-	if recover() != nil {
-		host.Log(host.Error, "gatehouse: panic in a request that had waited")
+	if r := recover(); r != nil {
+		host.LogPanic("a request that had waited", r)
 		defer func() { _ = recover() }()
 		s.Panicked()
 	}
