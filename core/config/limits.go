@@ -147,6 +147,17 @@ func (p *parser) alternatives(n *node, beforeAuth bool) []Element {
 	return out
 }
 
+// warnOfMethods warns where a method that nobody has heard of is a key of its own. HTTP/2 allows any (RFC 9113 §8.3.1), and
+// Envoy passes them on.
+func (p *parser) warnOfMethods(limit, route *node, identifier [][]Element) {
+	isMethod := func(e Element) bool { return e.Kind == Method }
+	for i, alternatives := range identifier {
+		if slices.ContainsFunc(alternatives, isMethod) {
+			p.warn(limit.list("identifier")[i], "over HTTP/2 a caller can make methods up, and so its own key and limit, on routes without methods such as "+route.path())
+		}
+	}
+}
+
 // keyedBy spells out what decides a key: when it changes, a limit starts empty.
 func keyedBy(l *Limit) string {
 	var b []byte

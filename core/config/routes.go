@@ -10,7 +10,8 @@ import (
 func (p *parser) routes(root *node) {
 	names := newLabels()
 	named := make([]bool, len(p.config.Limits))
-	var all *node // the first route that leaves nothing for those after it
+	open := make([]*node, len(p.config.Limits)) // for each limit the first of its routes that takes any method
+	var all *node                               // the first route that leaves nothing for those after it
 	for _, n := range root.list("routes") {
 		r := p.route(n)
 		if n := namedBy(n); n.usable() && p.config.Metrics.PerRoute {
@@ -24,6 +25,9 @@ func (p *parser) routes(root *node) {
 		r.RateLimits = p.limitsOf(n, root, r.Auth)
 		for _, i := range r.RateLimits {
 			named[i] = true
+			if r.Methods == nil && open[i] == nil {
+				open[i] = n
+			}
 		}
 		p.checkCost(n, root, &r)
 		p.config.Routes = append(p.config.Routes, r)
@@ -31,6 +35,9 @@ func (p *parser) routes(root *node) {
 	for i, n := range root.list("rate_limits") {
 		if !named[i] && n.usable() {
 			p.warn(n, "applies to no route")
+		}
+		if open[i] != nil {
+			p.warnOfMethods(n, open[i], p.config.Limits[i].Identifier)
 		}
 	}
 }
