@@ -107,7 +107,7 @@ func rawExchange(address string, request []byte) (status int, err error) {
 		return 0, err
 	}
 	defer func() { _ = connection.Close() }()
-	if err := connection.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
 	_, _ = connection.Write(request) // Envoy may have closed already

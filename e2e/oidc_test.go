@@ -162,7 +162,7 @@ func TestARealOpenIDProvider(t *testing.T) {
 		"rate_limits": null`
 	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", o.host), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", fmt.Sprintf(`{"tokens": {"providers": [{"name": "zitadel", "issuer": %q, "audiences": ["web", "sid1"],
-			"algorithms": ["RS256"], "jwks": {"cluster": "idp", "uri": %q, "min_refetch_seconds": 1}}]}, %s}`, o.issuer, o.jwksURI, routes)),
+			"algorithms": ["RS256"], "jwks": {"cluster": "idp", "uri": %q, "min_refetch_seconds": 1%s}}]}, %s}`, o.issuer, o.jwksURI, patient, routes)),
 		envoy.MergePluginConfig("gate_envoy_jwt", fmt.Sprintf(`{"tokens": {"providers": [{"name": "zitadel", "issuer": %q, "audiences": ["web", "sid1"],
 			"claims_from": {"envoy_metadata": {"filter": "envoy.filters.http.jwt_authn", "key": "payload"}, "failed_status_key": "fail"}}]}, %s}`,
 			o.issuer, routes)),
@@ -252,10 +252,10 @@ func rotationDuringTraffic(t *testing.T, o *openID, address, human string) {
 
 	c := client()
 	for _, keep := range []bool{true, true, false} {
-		// As long as min_refetch_seconds after the fetch before, and some traffic.
+		// Among so many tokens is a new one, of a key that the gate has fetched. The next key may be fetched min_refetch_seconds later.
 		before := served.Load()
-		time.Sleep(1500 * time.Millisecond)
 		require.Eventually(t, func() bool { return served.Load() > before+10 || t.Failed() }, patience, 10*time.Millisecond)
+		time.Sleep(1500 * time.Millisecond)
 		require.Equal(t, http.StatusOK, get(c, address, "/account/me", human).status, "its key is still published")
 		if !keep {
 			dropped.Add(1)
