@@ -11,12 +11,21 @@ import (
 	"gatehouse/e2e/scenario"
 )
 
-// lag is how long counters may lag (product contract, metrics), with something for a busy machine.
-const lag = 1500 * time.Millisecond
+const (
+	// lag is by how much counters may lag (product contract, metrics), three times over for a busy machine.
+	lag = 3 * time.Second
+	// patience is how long they get where it is known what they must come to.
+	patience = 30 * time.Second
+)
 
-// moved returns by how much counters moved since the last scenario.
+// moved returns by how much counters moved since the last scenario: as soon as that is what is wanted, or when it is too late for
+// more to come.
 func (p *Proxy) moved(ctx context.Context, want map[string]uint64) (map[string]uint64, error) {
-	for end := time.Now().Add(lag); ; {
+	wait := lag
+	if want != nil {
+		wait = patience
+	}
+	for end := time.Now().Add(wait); ; {
 		now, err := p.readCounters(ctx)
 		if err != nil {
 			return nil, err

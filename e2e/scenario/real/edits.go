@@ -80,6 +80,12 @@ func sourcesVary(s *scenario.Scenario) bool {
 
 func local(ip string) bool { return strings.HasPrefix(ip, "127.") }
 
+// The time at which Envoy began to read a request: its format, and how Go reads that.
+const (
+	startFormat = "%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)%"
+	startLayout = "2006-01-02T15:04:05.000000Z"
+)
+
 // accessLog writes what the runner has to know of each request that only Envoy can tell.
 func accessLog(name string) object {
 	return object{
@@ -89,6 +95,7 @@ func accessLog(name string) object {
 			"path":  "/dev/stdout",
 			"log_format": object{"json_format": object{
 				"listener": name,
+				"start":    startFormat,
 				"details":  "%RESPONSE_CODE_DETAILS%",
 				"audit":    "%FILTER_STATE(wasm.gatehouse_audit:PLAIN)%",
 				"id":       "%REQ(x-request-id)%",

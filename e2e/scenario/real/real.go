@@ -63,7 +63,7 @@ func (p *Proxy) Stop() {
 }
 
 // Run executes a scenario. want are the counters that it is expected to move: as they lag, the runner looks again until they
-// are there, or the second that they may lag is over. A nil want is just waited for.
+// are there, or ought to be. A nil want is just waited for.
 func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]uint64) (*scenario.Observation, error) {
 	begin := time.Now()
 	minted, err := s.Mint(p.issuer, begin.Truncate(time.Second))
@@ -71,8 +71,8 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		return nil, err
 	}
 	o := &scenario.Observation{Exchanges: make([][]scenario.Exchange, len(s.Steps))}
-	whole, late := true, time.Duration(0)
-	var exchanges []*scenario.Exchange
+	whole := true
+	var sent []request
 	for i := range s.Steps {
 		step := &s.Steps[i]
 		if !step.RunsIn(scenario.Envoy) {
@@ -86,18 +86,19 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		o.Exchanges[i] = make([]scenario.Exchange, step.Times)
 		for j := range o.Exchanges[i] {
 			e := &o.Exchanges[i][j]
-			late = max(late, time.Since(planned))
-			e.Late = late
 			if err := p.exchange(ctx, s, step, minted, e); err != nil {
 				return nil, fmt.Errorf("step %d: %w", i+1, err)
 			}
 			e.Conceal(minted)
-			exchanges = append(exchanges, e)
+			sent = append(sent, request{e, planned})
 		}
 	}
-	ids, err := p.accessLog(ctx, s, exchanges)
+	ids, err := p.accessLog(ctx, s, sent)
 	if err != nil {
 		return nil, err
+	}
+	if !whole {
+		want = nil
 	}
 	moved, err := p.moved(ctx, want)
 	if err != nil {
@@ -124,19 +125,27 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// accessLog reads the lines of a scenario's requests, and returns the exchanges by Envoy's ids of their requests.
-func (p *Proxy) accessLog(ctx context.Context, s *scenario.Scenario, exchanges []*scenario.Exchange) (map[string]*scenario.Exchange, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// request is one that was sent, and when it was to be.
+type request struct {
+	*scenario.Exchange
+	planned time.Time
+}
+
+// accessLog reads the lines of a scenario's requests, and returns the exchanges by Envoy's ids of their requests. It also finds out
+// how late they were: Envoy's moment counts, not when a busy machine let this process write.
+func (p *Proxy) accessLog(ctx context.Context, s *scenario.Scenario, sent []request) (map[string]*scenario.Exchange, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ids := map[string]*scenario.Exchange{}
-	for _, e := range exchanges {
+	late := time.Duration(0)
+	for _, r := range sent {
 		line, next, err := p.process.Stdout.Wait(ctx, p.stdout, func(string) bool { return true })
 		if err != nil {
 			return nil, fmt.Errorf("access log: %w", err)
 		}
 		p.stdout = next
 		var entry struct {
-			Listener, Details, Audit, ID string
+			Listener, Start, Details, Audit, ID string
 		}
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			return nil, fmt.Errorf("access log: %w in %s", err, line)
@@ -144,11 +153,17 @@ func (p *Proxy) accessLog(ctx context.Context, s *scenario.Scenario, exchanges [
 		if entry.Listener != p.names[s] {
 			return nil, fmt.Errorf("access log: want a line of listener %s, got %s", p.names[s], line)
 		}
-		e.Details = entry.Details
-		if entry.Audit != "" {
-			e.Audit = strings.Split(entry.Audit, "\n")
+		began, err := time.Parse(startLayout, entry.Start)
+		if err != nil {
+			return nil, fmt.Errorf("access log: %w", err)
 		}
-		ids[entry.ID] = e
+		late = max(late, began.Sub(r.planned))
+		r.Late = late
+		r.Details = entry.Details
+		if entry.Audit != "" {
+			r.Audit = strings.Split(entry.Audit, "\n")
+		}
+		ids[entry.ID] = r.Exchange
 	}
 	return ids, nil
 }
