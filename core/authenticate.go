@@ -65,7 +65,7 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad Reason) {
 				return true, ofToken[res.Reason]
 			}
 		}
-		if bad == None {
+		if bad == None || bad == InvalidIssuer && failure != None {
 			bad = failure
 		}
 	}

@@ -53,6 +53,25 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 	assert.Equal(t, core.MissingToken, decide("", core.None).Reason)
 }
 
+// Where each provider has a filter's metadata of its own, the filters that don't know the issuer say the least.
+func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
+	from := func(name string) string {
+		return `{"name":"` + name + `","claims_from":{"envoy_metadata":{"filter":"f","key":"` + name + `"},"failed_status_key":"fail"}}`
+	}
+	g := open(t, `"tokens":{"providers":[`+from("a")+`,`+from("b")+`,`+from("c")+`]},"routes":[{"path":"/**"}]`)
+	for _, failures := range [][]core.Reason{
+		{core.InvalidIssuer, core.ExpiredToken, core.InvalidIssuer},
+		{core.ExpiredToken, core.InvalidIssuer, core.None},
+		{core.None, core.InvalidIssuer, core.ExpiredToken},
+		{core.ExpiredToken, core.InvalidSignature, core.None},
+	} {
+		r := g.request("GET /", "")
+		r.Foreign = func(i int) core.Foreign { return core.Foreign{Failure: failures[i]} }
+		g.Decide(r, &g.decision)
+		assert.Equal(t, core.ExpiredToken, g.decision.Reason, failures)
+	}
+}
+
 // Envoy's JWT filter finds the issuers that it doesn't have unknown, those of providers with keys of their own among them.
 func TestATokenOfAnIssuerThatEnvoyDoesNotKnowMayBeOneOfOurs(t *testing.T) {
 	envoys := `{"name":"envoys","issuer":"https://envoys","claims_from":{"envoy_metadata":{"filter":"f","key":"k"},"failed_status_key":"fail"}}`
