@@ -6,7 +6,6 @@ import (
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
-	"gatehouse/core/policy"
 )
 
 // Outcome is how a stream ended.
@@ -18,7 +17,7 @@ type Outcome struct {
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
-// may be open for hours, and how much its headers hold is up to the client. path is the normalised one, "" if it isn't safe.
+// may be open for hours, and how much its headers hold is up to the client. path is the one that routes are matched on.
 func (g *Gate) remember(r *Request, d *Decision, path string) {
 	if !logs(&g.cfg.Audit) {
 		return
@@ -53,10 +52,10 @@ func (g *Gate) remember(r *Request, d *Decision, path string) {
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	path, safe := policy.NormalizePath(r.Path)
+	path, safe := g.path(r)
 	g.remember(r, d, path)
 	if safe {
-		d.Route = g.table.Match(policy.NormalizeHost(r.Host), r.Method, path)
+		d.Route = g.route(r, path)
 	}
 }
 

@@ -84,7 +84,7 @@ const Namespace = "gatehouse/"
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	path, safe := policy.NormalizePath(r.Path)
+	path, safe := g.path(r)
 	g.remember(r, d, path)
 	reason := g.begin(r, d, path, safe)
 	if reason == None {
@@ -119,13 +119,18 @@ func (g *Gate) judge(r *Request, d *Decision, mayWait bool) Reason {
 	return g.limit(r, d, false)
 }
 
-// begin does what comes before the token: path (from policy.NormalizePath), route, limits.
+// path is what routes and audit.exclude_paths are matched on; "" where it isn't safe and the configuration wants it to be.
+func (g *Gate) path(r *Request) (path string, safe bool) {
+	if path, safe = policy.NormalizePath(r.Path); !safe && g.cfg.AllowUnsafePaths {
+		return policy.LenientPath(r.Path), true
+	}
+	return path, safe
+}
+
+// begin does what comes before the token: path, route, limits.
 func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) Reason {
 	if !safe {
-		if !g.cfg.AllowUnsafePaths {
-			return UnsafePath
-		}
-		path = policy.LenientPath(r.Path)
+		return UnsafePath
 	}
 	if d.Route = g.route(r, path); d.Route < 0 {
 		return NoRoute

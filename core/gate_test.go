@@ -492,6 +492,32 @@ func TestARequestThatAnotherFilterRefusedIsRecorded(t *testing.T) {
 	assert.Equal(t, "jwt_authn", lines[0]["metadata"].(map[string]any)["origin"])
 }
 
+// TestAnEventHasTheSameRouteWhoeverDecided has the requests for which finding it takes more than the path as sent.
+func TestAnEventHasTheSameRouteWhoeverDecided(t *testing.T) {
+	g := open(t, `"unsafe_paths":"allow","routes":[{"path":"/a/**","name":"a","auth":"optional","methods":["PUT"],"cors_preflight":"pass"},
+		{"path":"/a/**","name":"quiet","auth":"none","methods":["GET"],"audit":false},{"path":"/**","name":"rest","auth":"none"}]`)
+	for _, c := range []struct {
+		line    string
+		headers []string
+		route   any // nil for no event
+	}{
+		{"OPTIONS /a/1", []string{"origin: https://b", "access-control-request-method: PUT"}, "a"},
+		{"PUT /b/../a//1", nil, "a"},
+		{"GET /b/../a//1", nil, nil},
+		{"GET //health", nil, nil}, // one of audit.exclude_paths
+		{"GET //b", nil, "rest"},
+	} {
+		for how, see := range map[string]func(*core.Request, *core.Decision){"by the gate": g.Decide, "by another filter": g.Unseen} {
+			see(g.request(c.line, "", c.headers...), &g.decision)
+			var route any
+			for _, line := range g.finish(core.Outcome{Status: 200, Details: "via_upstream"}) {
+				route = line["metadata"].(map[string]any)["route"]
+			}
+			assert.Equal(t, c.route, route, "%s, decided %s", c.line, how)
+		}
+	}
+}
+
 func BenchmarkAdmittedWithACachedToken(b *testing.B) {
 	g, once := admitted(b)
 	nothing := func(int, uint64) {}
