@@ -31,6 +31,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Sink = e
 	s := p.host.Stream(at.worker, req)
 
+	control := http.NewResponseController(w)
+	// Only HTTP/1 knows the question; the answer for others is an error.
+	_ = control.EnableFullDuplex()
+	hasBody := r.Body != http.NoBody && r.ContentLength != 0
+	read := make(chan struct{}) // closed when the request has been read
+	idle := time.AfterFunc(p.opts.IdleTimeout, func() { endIdle(s, e, control, read) })
+	e.moved = func() { idle.Reset(p.opts.IdleTimeout) }
+
 	ctx, cancel := context.WithCancel(r.Context())
 	stopWatch := context.AfterFunc(r.Context(), func() { s.Reset("downstream_remote_disconnect") })
 	var running sync.WaitGroup
@@ -38,15 +46,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stopWatch()
 		cancel()
 		running.Wait()
+		idle.Stop()
 		p.logStream(s)
 	}()
 
-	control := http.NewResponseController(w)
-	// Only HTTP/1 knows the question; the answer for others is an error.
-	_ = control.EnableFullDuplex()
-	hasBody := r.Body != http.NoBody && r.ContentLength != 0
-	read := make(chan struct{}) // closed when the request has been read
-	s.RequestHeaders(!hasBody)
+	if wantsTunnel(r) {
+		s.RefuseBefore(hostsim.LocalReply{Status: http.StatusForbidden, Details: "upgrade_failed", GRPCStatus: hostsim.GRPCUnset})
+	} else {
+		s.RequestHeaders(!hasBody)
+	}
 	if hasBody {
 		running.Go(func() {
 			defer close(read)
@@ -59,14 +67,39 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	whole := writeResponse(w, control, r, s, e, read)
 	cancel()
-	select {
-	case <-read:
-	default:
+	if !isClosed(read) {
 		// The reader may be waiting for a client that has had its answer.
-		_ = control.SetReadDeadline(time.Unix(1, 0))
+		_ = control.SetReadDeadline(past)
 	}
 	if !whole {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// past is a deadline that ends a read or write under way.
+var past = time.Unix(1, 0)
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// endIdle ends a stream that stands still, with the answer that Envoy gives if
+// nothing of a response has left.
+func endIdle(s *hostsim.Stream, e *exchange, control *http.ResponseController, read <-chan struct{}) {
+	status := http.StatusRequestTimeout
+	if isClosed(read) {
+		status = http.StatusGatewayTimeout
+	}
+	s.LocalReply(hostsim.LocalReply{
+		Status: status, Details: "stream_idle_timeout", Body: []byte("stream timeout"), GRPCStatus: hostsim.GRPCUnset,
+	})
+	if e.wasReset() {
+		_ = control.SetWriteDeadline(past) // the client may be what stands still
 	}
 }
 
@@ -74,8 +107,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func readRequest(s *hostsim.Stream, e *exchange, r *http.Request) {
 	buf := chunks.Get().(*[chunk]byte)
 	defer chunks.Put(buf)
+	arrived := 0
 	for {
 		n, err := r.Body.Read(buf[:])
+		arrived += n
 		end := errors.Is(err, io.EOF)
 		trailers := fields(r.Trailer)
 		if n > 0 || end && len(trailers) == 0 {
@@ -91,7 +126,7 @@ func readRequest(s *hostsim.Stream, e *exchange, r *http.Request) {
 			s.Reset("downstream_remote_disconnect")
 			return
 		}
-		e.waitForRoom(&e.request)
+		e.waitForRoom(&e.request, arrived)
 	}
 }
 
@@ -106,13 +141,9 @@ func writeResponse(w http.ResponseWriter, control *http.ResponseController, r *h
 		switch {
 		case part.headers != nil:
 			copyFields(w.Header(), part.headers)
-			if r.ProtoMajor == 1 && s.State().Replied {
-				select {
-				case <-read:
-				default:
-					// What is left of the request would be taken for the next one.
-					w.Header().Set("Connection", "close")
-				}
+			if r.ProtoMajor == 1 && !isClosed(read) {
+				// What is left of the request would be taken for the next one.
+				w.Header().Set("Connection", "close")
 			}
 			status, err := strconv.Atoi(part.headers.Get(":status"))
 			if err != nil || status < 200 || status > 999 {

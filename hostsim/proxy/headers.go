@@ -81,6 +81,7 @@ func (p *Proxy) request(r *http.Request, at place) hostsim.Request {
 		req.UpstreamAddress = p.opts.Upstream.Host
 	}
 	h := r.Header.Clone()
+	h.Del("Expect") // 100-continue, which net/http meets as Envoy does
 	if r.ContentLength > 0 && h.Get("Content-Length") == "" {
 		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
@@ -101,6 +102,26 @@ func target(r *http.Request) string {
 		return r.URL.RequestURI()
 	}
 	return t
+}
+
+// wantsTunnel reports whether the client asks for anything but a response. An
+// upgrade to HTTP/2 is no more than a wish (RFC 7540, 3.2).
+func wantsTunnel(r *http.Request) bool {
+	if r.Method == http.MethodConnect {
+		return true
+	}
+	upgrade := r.Header.Get("Upgrade")
+	if r.ProtoMajor != 1 || upgrade == "" || strings.EqualFold(upgrade, "h2c") {
+		return false
+	}
+	for _, value := range r.Header["Connection"] {
+		for token := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), "upgrade") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func protocol(r *http.Request) string {

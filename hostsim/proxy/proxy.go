@@ -5,8 +5,10 @@
 //
 // It is made for local runs, demos and tests. What it lacks is what net/http
 // decides before a handler runs: a request that net/http refuses (a malformed
-// target, a second Host) never reaches the filter. Upgrades and CONNECT are not
-// supported.
+// target, a second Host, an unknown expectation) never reaches the filter. Bytes of
+// a path that RFC 3986 doesn't allow there reach the upstream percent-encoded.
+// Upgrades and CONNECT are refused, as Envoy refuses them where they are not
+// configured.
 package proxy
 
 import (
@@ -36,6 +38,9 @@ type Options struct {
 	// the end of the response; 0 means 15 s, Envoy's default, and a negative one
 	// none at all.
 	Timeout time.Duration
+	// IdleTimeout is how long a stream may stand still, in both directions, before
+	// it is ended; 0 means 5 min, Envoy's stream_idle_timeout.
+	IdleTimeout time.Duration
 	// ConnectTimeout is how long connecting may take; 0 means 5 s.
 	ConnectTimeout time.Duration
 	// DrainTimeout is how long Serve waits for open requests once it is told to
@@ -72,6 +77,9 @@ func New(host *hostsim.Host, opts Options) *Proxy {
 	if opts.Timeout == 0 {
 		opts.Timeout = 15 * time.Second
 	}
+	if opts.IdleTimeout == 0 {
+		opts.IdleTimeout = 5 * time.Minute
+	}
 	if opts.ConnectTimeout == 0 {
 		opts.ConnectTimeout = 5 * time.Second
 	}
@@ -99,14 +107,21 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	var open sync.WaitGroup // requests
+	// net/http notices that a connection is gone only where it reads or writes; a
+	// request that does neither must be told.
+	base, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			open.Add(1)
 			defer open.Done()
 			p.ServeHTTP(w, r)
 		}),
-		Protocols:         protocols,
-		ReadHeaderTimeout: time.Minute,
+		Protocols:   protocols,
+		BaseContext: func(net.Listener) context.Context { return base },
+		// net/http would answer OPTIONS * itself.
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            time.Minute,
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, p.newPlace())
 		},
@@ -123,6 +138,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	err := server.Shutdown(drain)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("proxy: drain: %w", err), server.Close())
+		cutOff()
 		open.Wait() // what is cut off ends at once, with its line in the access log
 	}
 	if failure := <-failed; !errors.Is(failure, http.ErrServerClosed) {

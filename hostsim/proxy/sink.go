@@ -24,7 +24,8 @@ type part struct {
 type flow struct {
 	parts []part
 	size  int
-	ended bool
+	// begun is set when the headers come, ended with the last part.
+	begun, ended bool
 }
 
 // exchange is the hostsim.Sink of a stream: it keeps what passes the filter for
@@ -36,12 +37,19 @@ type exchange struct {
 	response flow
 	over     bool
 	reset    bool
+	// moved is called whenever a part comes or goes.
+	moved func()
 }
 
 func newExchange() *exchange {
-	e := &exchange{}
+	e := &exchange{moved: func() {}}
 	e.changed = sync.NewCond(&e.mu)
 	return e
+}
+
+func (e *exchange) moves() {
+	e.moved()
+	e.changed.Broadcast()
 }
 
 func (e *exchange) put(f *flow, p part) {
@@ -49,8 +57,8 @@ func (e *exchange) put(f *flow, p part) {
 	defer e.mu.Unlock()
 	f.parts = append(f.parts, p)
 	f.size += len(p.data)
-	f.ended = f.ended || p.end
-	e.changed.Broadcast()
+	f.begun, f.ended = true, f.ended || p.end
+	e.moves()
 }
 
 // RequestHeaders implements hostsim.Sink.
@@ -105,15 +113,18 @@ func (e *exchange) next(f *flow) (part, bool) {
 	p := f.parts[0]
 	f.parts = f.parts[1:]
 	f.size -= len(p.data)
-	e.changed.Broadcast()
+	e.moves()
 	return p, true
 }
 
-// waitForRoom waits until f has room for more, or the stream is over.
-func (e *exchange) waitForRoom(f *flow) {
+// waitForRoom waits until f has room for more, or the stream is over. arrived is
+// how much of the body there has been: as long as the filter holds the headers
+// back, all of it lies in the host.
+func (e *exchange) waitForRoom(f *flow, arrived int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for f.size > bufferBytes && !e.over {
+	heldBack := func() bool { return arrived > bufferBytes && !f.begun && !e.response.begun }
+	for !e.over && (f.size > bufferBytes || heldBack()) {
 		e.changed.Wait()
 	}
 }

@@ -104,8 +104,10 @@ func relayResponse(ctx context.Context, s *hostsim.Stream, e *exchange, resp *ht
 	s.ResponseHeaders(headers, false)
 	buf := chunks.Get().(*[chunk]byte)
 	defer chunks.Put(buf)
+	arrived := 0
 	for {
 		n, err := resp.Body.Read(buf[:])
+		arrived += n
 		end := errors.Is(err, io.EOF)
 		trailers := fields(resp.Trailer)
 		if n > 0 || end && len(trailers) == 0 {
@@ -124,7 +126,7 @@ func relayResponse(ctx context.Context, s *hostsim.Stream, e *exchange, resp *ht
 			s.Reset("upstream_reset_after_response_started{connection_termination}")
 			return
 		}
-		e.waitForRoom(&e.response)
+		e.waitForRoom(&e.response, arrived)
 	}
 }
 
