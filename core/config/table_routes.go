@@ -1,6 +1,11 @@
 package config
 
-var path = Shape{Type: Text, Min: 1, Max: 1024, Format: &pathFormat}
+import (
+	"gatehouse/core/policy"
+	"gatehouse/core/ratelimit"
+)
+
+var path = Shape{Type: Text, Min: 1, Max: policy.MaxPatternBytes, Format: &pathFormat}
 
 var headerName = Shape{Type: Text, Min: 1, Max: 256, Format: &tokenFormat}
 
@@ -13,7 +18,7 @@ var route = Shape{Type: Object, Fields: []Field{
 		Doc: "`/exact` (and `/exact/`), `/tree/**` (the path itself and all below it), `/users/*/avatar` (`*` is one segment)."},
 	{Name: "methods", Shape: &Shape{Type: List, Min: 1, Max: 16, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 32, Format: &methodFormat}},
 		Doc: "Narrows the route to these. `GET` doesn't include `HEAD`."},
-	{Name: "hosts", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 255}},
+	{Name: "hosts", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: int64(len("*.")) + policy.MaxHostBytes}},
 		Doc: "Narrows the route to these: exact, or `*.example.com`; compared in lower case without port or trailing dot."},
 	{Name: "name", Shape: &Shape{Type: Text, Min: 1, Max: 1024},
 		Doc: "Labels metrics and audit events. By default the path. Unique after mapping to `[a-z0-9_]`, unless `metrics.per_route` is false."},
@@ -45,7 +50,7 @@ const maxRequests = 1_000_000_000
 var windowFields = []Field{
 	{Name: "max_requests", Required: true, Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
 		Doc: "The cost that is admitted in any window."},
-	{Name: "window_seconds", Required: true, Shape: &Shape{Type: Integer, Min: 1, Max: 86400},
+	{Name: "window_seconds", Required: true, Shape: &Shape{Type: Integer, Min: 1, Max: ratelimit.MaxLength / second},
 		Doc: "The window's length."},
 }
 
@@ -59,9 +64,9 @@ var rateLimit = Shape{Type: Object,
 			Doc: "Labels headers, metrics and audit events. Unique after mapping to `[a-z0-9_]`."},
 		{Name: "max_requests", Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
 			Doc: "The cost that is admitted in any window of `window_seconds`."},
-		{Name: "window_seconds", Shape: &Shape{Type: Integer, Min: 1, Max: 86400},
+		{Name: "window_seconds", Shape: &Shape{Type: Integer, Min: 1, Max: ratelimit.MaxLength / second},
 			Doc: "The window's length. With `max_requests`, or `windows` instead of both."},
-		{Name: "windows", Shape: &Shape{Type: List, Min: 1, Max: 4, Element: &Shape{Type: Object, Fields: windowFields}},
+		{Name: "windows", Shape: &Shape{Type: List, Min: 1, Max: ratelimit.MaxWindows, Element: &Shape{Type: Object, Fields: windowFields}},
 			Doc: "Several windows at once, each of another length."},
 		{Name: "identifier", Default: `["user_id|client_id|ip"]`,
 			Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 1024}},

@@ -1,5 +1,10 @@
 package config
 
+import (
+	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
+)
+
 var tokens = Shape{Type: Object, Fields: []Field{
 	{Name: "providers", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 64, Element: &provider},
 		Doc: "The issuers that are trusted."},
@@ -13,6 +18,8 @@ var tokens = Shape{Type: Object, Fields: []Field{
 	{Name: "max_token_bytes", Default: `16384`, Shape: &Shape{Type: Integer, Min: 256, Max: 65536},
 		Doc: "Longer tokens are refused as `token_too_large`."},
 }}
+
+var algorithms = jwt.AllAlgs.Names()
 
 var provider = Shape{Type: Object,
 	Choices: []Choice{
@@ -30,7 +37,7 @@ var provider = Shape{Type: Object,
 			Doc: "Admits tokens for any audience, those meant for other services included."},
 		{Name: "audience_claims", Default: `["aud"]`, Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &claimName},
 			Doc: "The first of them that the token has decides. Cognito's access tokens have no `aud`: `[\"aud\",\"client_id\"]`."},
-		{Name: "algorithms", Shape: &Shape{Type: List, Min: 1, Max: 13, Unique: true, Element: &Shape{Type: Text, Enum: algorithms}},
+		{Name: "algorithms", Shape: &Shape{Type: List, Min: 1, Max: int64(len(algorithms)), Unique: true, Element: &Shape{Type: Text, Enum: algorithms}},
 			Doc: "The signature algorithms (RFC 7518, RFC 8037) that are accepted. `HS*` cannot be mixed with the others. Required with `jwks`."},
 		{Name: "types", Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &Shape{Type: Text, Max: 128}},
 			Doc: "Accepted values of the `typ` header, compared without case and without `application/`; `\"\"` is an absent one. By default `typ` may be absent, `JWT` or `at+jwt`."},
@@ -49,9 +56,6 @@ var provider = Shape{Type: Object,
 			Doc: "Takes claims that Envoy's or Istio's own JWT filter verified. Either this or `jwks`."},
 	},
 }
-
-var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-	"HS256", "HS384", "HS512"}
 
 var keySet = Shape{Type: Object,
 	Choices: []Choice{
@@ -77,7 +81,7 @@ var keySet = Shape{Type: Object,
 }
 
 var inlineSet = Shape{Type: Object, Open: true, Secret: true, Fields: []Field{
-	{Name: "keys", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 256, Element: &inlineKey},
+	{Name: "keys", Required: true, Shape: &Shape{Type: List, Min: 1, Max: jwks.MaxKeys, Element: &inlineKey},
 		Doc: "The keys. Other members of the set are ignored."},
 }}
 

@@ -88,6 +88,9 @@ func (a Alg) Symmetric() bool { return a >= HS256 && a < algCount }
 // AlgSet is a set of algorithms. The zero AlgSet is empty.
 type AlgSet uint16
 
+// AllAlgs has every algorithm.
+const AllAlgs AlgSet = 1<<algCount - 1<<RS256
+
 // NewAlgSet is the set of these.
 func NewAlgSet(algs ...Alg) (s AlgSet) {
 	for _, a := range algs {

@@ -308,6 +308,7 @@ func TestReasonsAndAlgorithmsHaveTheContractsNames(t *testing.T) {
 		assert.Equal(t, strings.HasPrefix(name, "HS"), a.Symmetric())
 	}
 	assert.Len(t, allAlgs(), len(names))
+	assert.Equal(t, names, jwt.AllAlgs.Names())
 	for _, name := range []string{"", "none", "rs256", "ES256K", "HS1", "Ed25519", "RSA-OAEP"} {
 		_, ok := jwt.ParseAlg(name)
 		assert.False(t, ok, name)
