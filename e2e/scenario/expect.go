@@ -137,25 +137,6 @@ func (s *Scenario) checkExchange(step *Step, e *Exchange) (problems []string) {
 	return append(problems, s.checkAudit(step, e)...)
 }
 
-func checkRefusal(want *Expect, e *Exchange) (problems []string) {
-	if e.Upstream != nil {
-		problems = append(problems, "refused, but it reached the upstream")
-	}
-	body, contentType := `{"detail": "`+want.Detail+`"}`, "application/json"
-	if e.Header["grpc-status"] != nil {
-		body, contentType = "", "application/grpc"
-	}
-	if e.Body != body {
-		problems = append(problems, fmt.Sprintf("body: want %s, got %s", body, e.Body))
-	}
-	for name, value := range map[string]string{"content-type": contentType, "cache-control": "no-store"} {
-		if err := matches(name, &value, e.Header[name], e); err != "" {
-			problems = append(problems, fmt.Sprintf("header %s: %s", name, err))
-		}
-	}
-	return problems
-}
-
 // checkUpstream checks what the upstream saw: the headers that the file names, and all that could pass for an identity header.
 func (s *Scenario) checkUpstream(want *Expect, e *Exchange) (problems []string) {
 	if e.Upstream == nil {

@@ -75,7 +75,7 @@ func good() *scenario.Observation {
 			}},
 			{{
 				Status: 401, Body: `{"detail": "Authentication required"}`, Details: "gatehouse_missing_token",
-				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}},
+				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}, "www-authenticate": {`Bearer realm="gatehouse"`}},
 				Audit: []string{line("auth_failure", "/x", `"user_id":null,"client_id":null,"is_m2m":false`) +
 					`"status_code":401,"ip_address":"127.0.0.1","user_agent":null,"metadata":{` + meta + `"reason":"missing_token","route":null,"rule":null,"caller":null,"issuer":null,"m2m_evidence":null,` + end + "}}"},
 			}},
@@ -93,19 +93,25 @@ func TestAnObservationThatMeetsTheFileHasNoProblems(t *testing.T) {
 func TestEveryDeviationIsAProblem(t *testing.T) {
 	s := loadOne(t)
 	for name, change := range map[string]func(o *scenario.Observation){
-		"status":              func(o *scenario.Observation) { o.Exchanges[0][0].Status = 201 },
-		"details":             func(o *scenario.Observation) { o.Exchanges[1][0].Details = "via_upstream" },
-		"body of a refusal":   func(o *scenario.Observation) { o.Exchanges[1][0].Body = "why" },
-		"header's value":      func(o *scenario.Observation) { o.Exchanges[0][0].Header["retry-after"][0] = "6" },
-		"header's pattern":    func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-like"][0] = "b" },
-		"header twice":        func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-like"] = []string{"aa", "aa"} },
-		"header there":        func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-absent"] = []string{""} },
-		"header missing":      func(o *scenario.Observation) { delete(o.Exchanges[0][0].Header, "retry-after") },
-		"refused, yet passed": func(o *scenario.Observation) { o.Exchanges[1][0].Upstream = &scenario.Seen{} },
-		"admitted, but lost":  func(o *scenario.Observation) { o.Exchanges[0][0].Upstream = nil },
-		"upstream's path":     func(o *scenario.Observation) { o.Exchanges[0][0].Upstream.Path = "/y" },
-		"identity header":     func(o *scenario.Observation) { o.Exchanges[0][0].Upstream.Header["x-gatehouse-caller"][0] = "machine" },
-		"no identity header":  func(o *scenario.Observation) { delete(o.Exchanges[0][0].Upstream.Header, "x-gatehouse-scopes") },
+		"status":            func(o *scenario.Observation) { o.Exchanges[0][0].Status = 201 },
+		"details":           func(o *scenario.Observation) { o.Exchanges[1][0].Details = "via_upstream" },
+		"body of a refusal": func(o *scenario.Observation) { o.Exchanges[1][0].Body = "why" },
+		"no challenge":      func(o *scenario.Observation) { delete(o.Exchanges[1][0].Header, "www-authenticate") },
+		"another challenge": func(o *scenario.Observation) {
+			o.Exchanges[1][0].Header["www-authenticate"][0] += `, error="invalid_token"`
+		},
+		"retry-after on a 401": func(o *scenario.Observation) { o.Exchanges[1][0].Header["retry-after"] = []string{"1"} },
+		"gRPC status":          func(o *scenario.Observation) { o.Exchanges[1][0].Header["grpc-status"] = []string{"16"} },
+		"header's value":       func(o *scenario.Observation) { o.Exchanges[0][0].Header["retry-after"][0] = "6" },
+		"header's pattern":     func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-like"][0] = "b" },
+		"header twice":         func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-like"] = []string{"aa", "aa"} },
+		"header there":         func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-absent"] = []string{""} },
+		"header missing":       func(o *scenario.Observation) { delete(o.Exchanges[0][0].Header, "retry-after") },
+		"refused, yet passed":  func(o *scenario.Observation) { o.Exchanges[1][0].Upstream = &scenario.Seen{} },
+		"admitted, but lost":   func(o *scenario.Observation) { o.Exchanges[0][0].Upstream = nil },
+		"upstream's path":      func(o *scenario.Observation) { o.Exchanges[0][0].Upstream.Path = "/y" },
+		"identity header":      func(o *scenario.Observation) { o.Exchanges[0][0].Upstream.Header["x-gatehouse-caller"][0] = "machine" },
+		"no identity header":   func(o *scenario.Observation) { delete(o.Exchanges[0][0].Upstream.Header, "x-gatehouse-scopes") },
 		"smuggled identity": func(o *scenario.Observation) {
 			o.Exchanges[0][0].Upstream.Header["x_gatehouse-groups"] = []string{"root"}
 		},
