@@ -35,8 +35,8 @@ func IdentityHeader(claim string) string {
 	return string(b)
 }
 
-// standing are beginnings of headers that requests need on their way.
-var standing = []string{"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "content-", "grpc-", "if-", "sec-"}
+// neededPrefixes begin headers that requests need on their way.
+var neededPrefixes = []string{"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "content-", "grpc-", "if-", "sec-"}
 
 // identityPrefix refuses prefixes that would take other people's headers away: what begins with the prefix is removed from
 // every request.
@@ -44,7 +44,7 @@ func (p *parser) identityPrefix(n *node) {
 	if !n.usable() {
 		return
 	}
-	for _, s := range standing {
+	for _, s := range neededPrefixes {
 		if strings.HasPrefix(s, n.text) || strings.HasPrefix(n.text, s) {
 			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove the headers "+s+"*")
 			return
