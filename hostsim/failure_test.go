@@ -84,6 +84,16 @@ func TestAFailedReloadIsTriedAgain(t *testing.T) {
 	assert.Equal(t, "200", visit(h, "/plain").Downstream().Status())
 }
 
+func TestAClosedHostReloadsNothing(t *testing.T) {
+	h, clock, logs := probeHost(t, failing(hostsim.FailReload))
+	h.Close()
+	logs.take()
+	clock.Advance(time.Hour)
+	assert.Equal(t, "503", visit(h, "/plain").Downstream().Status())
+	assert.Empty(t, logs.take())
+	assert.True(t, h.Failed(0, "probe"))
+}
+
 func TestARequestPausedInAVMThatFailsHangs(t *testing.T) {
 	h, clock, _ := probeHost(t, failing(hostsim.FailReload))
 	paused := h.Stream(0, hostsim.Request{Path: "/tick"})

@@ -154,7 +154,7 @@ func (d *direction) showData(data []byte, endStream bool) {
 		d.visible.body = nil
 		d.passData(piece, endStream)
 	case abi.ActionPause, abi.ActionPauseWatermark:
-		if d.overflows(piece) {
+		if action == abi.ActionPause && d.overflows(piece) {
 			s.sendLocalReply(d.tooLarge())
 			return
 		}

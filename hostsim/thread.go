@@ -107,7 +107,7 @@ func (t *thread) load(handle *pluginHandle) error {
 // reload if the VM has failed and the policy and its back-off allow one.
 func (t *thread) current(handle *pluginHandle) (*vm, *guestContext) {
 	p := handle.plugin
-	if handle.vm == nil || !handle.vm.failed || p.Failure != FailReload {
+	if handle.vm == nil || !handle.vm.failed || p.Failure != FailReload || t.closed {
 		return handle.vm, handle.root
 	}
 	base := p.ReloadInterval

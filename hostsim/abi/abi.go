@@ -172,7 +172,8 @@ const (
 type Action uint32
 
 // The actions. Body callbacks may also return ActionPauseNoBuffer and
-// ActionPauseWatermark, which are Envoy's and not in the specification.
+// ActionPauseWatermark, which are Envoy's and not in the specification: the host
+// keeps nothing of the piece, or keeps it without a limit.
 const (
 	ActionContinue       Action = 0
 	ActionPause          Action = 1

@@ -26,6 +26,8 @@ type Difference struct {
 //   - Envoy takes a module that imports its memory, and one that exports none, with
 //     which it ends in a segmentation fault; hostsim refuses both.
 //   - Envoy starts one VM more, which runs the module's start functions only.
+//   - Envoy reads no more of a body on which a filter has paused with
+//     StopIterationAndWatermark, once the buffer limit is reached; hostsim goes on.
 //   - Behind net/http, header names come in the order of the alphabet.
 func Differences() []Difference {
 	return []Difference{{
