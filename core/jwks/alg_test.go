@@ -19,7 +19,7 @@ func TestAKeyTakesTheAlgorithmsOfItsKindAlone(t *testing.T) {
 		"P-256":   jwkOf(t, &testEC().PublicKey),
 		"P-384":   jwkOf(t, &must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).PublicKey),
 		"P-521":   jwkOf(t, &must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)).PublicKey),
-		"Ed25519": {"kty": "OKP", "crv": "Ed25519", "x": b64(make([]byte, 32))},
+		"Ed25519": {"kty": "OKP", "crv": "Ed25519", "x": b64(ed25519Of(1))},
 		"oct":     {"kty": "oct", "k": b64(make([]byte, 64))},
 	}
 	takes := map[string]string{"RSA": "RS256 RS384 RS512 PS256 PS384 PS512", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512",

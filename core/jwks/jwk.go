@@ -184,6 +184,9 @@ func (k *Key) setOKP(j jwk) string {
 	if err != nil || len(x) != 32 {
 		return "x is not 32 bytes of base64url"
 	}
+	if !ec.Edwards25519(x) {
+		return "x is no point of its curve, or one of small order"
+	}
 	k.Type, k.Curve, k.X = OKP, Ed25519, x
 	return ""
 }

@@ -29,8 +29,8 @@ var (
 // Parse reads a JWK Set (RFC 7517 §5). The document must be one JSON object in UTF-8, without duplicate members, of at
 // most MaxBytes and MaxKeys; otherwise the whole set is an error and its caller keeps the one it has. A key that can't
 // verify signatures is skipped: an unknown type, curve or algorithm, "use" other than "sig", "key_ops" without "verify",
-// RSA outside 2048..8192 bits or with an even exponent or one below 3, a point off its curve, a secret below MinSecret
-// bytes, a repetition. Private members are not read.
+// RSA outside 2048..8192 bits or with an even exponent or one below 3, a point off its curve or, on Ed25519's, of small order, a
+// secret below MinSecret bytes, a repetition. Private members are not read.
 func Parse(doc []byte) (*Set, error) {
 	if len(doc) > MaxBytes {
 		return nil, errTooLarge

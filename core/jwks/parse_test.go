@@ -129,7 +129,7 @@ func TestSubjectPublicKeyInfoIsThatOfX509(t *testing.T) {
 func TestKeysThatCannotVerifyAreSkippedAndSaidWhy(t *testing.T) {
 	r, e := jwkOf(t, &testRSA().PublicKey), jwkOf(t, &testEC().PublicKey)
 	oct := members{"kty": "oct", "k": b64(make([]byte, 64))}
-	okp := members{"kty": "OKP", "crv": "Ed25519", "x": b64(make([]byte, 32))}
+	okp := okp(ed25519Of(1))
 	modulus := func(bits int) string {
 		return b64(new(big.Int).SetBit(big.NewInt(1), bits-1, 1).Bytes())
 	}
@@ -251,8 +251,7 @@ func TestEqualComparesEverythingThatCounts(t *testing.T) {
 		e, e.with("kid", "a"), e.with("kid", "b"), e.with("alg", "ES256"), jwkOf(t, &other.PublicKey), jwkOf(t, &p384.PublicKey),
 		jwkOf(t, &testRSA().PublicKey), jwkOf(t, &rsa.PublicKey{N: testRSA().N, E: 3}),
 		oct, oct.with("k", b64(make([]byte, 65))), oct.with("alg", "HS256"),
-		members{"kty": "OKP", "crv": "Ed25519", "x": b64(make([]byte, 32))},
-		members{"kty": "OKP", "crv": "Ed25519", "x": b64(append(make([]byte, 31), 1))},
+		okp(ed25519Of(1)), okp(ed25519Of(2)),
 	}
 	a, err := jwks.Parse(set(t, keys...))
 	require.NoError(t, err)

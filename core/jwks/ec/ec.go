@@ -1,6 +1,7 @@
-// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP 800-186), and nothing
-// else. It exists because crypto/ecdsa costs a WebAssembly module 1.2 MB (docs/RATIONALE.md), and every megabyte more
-// than a second of an Envoy's start. It handles public values only, so its time may depend on them: never give it a secret.
+// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP 800-186), and tells
+// which Ed25519 keys crypto/ed25519 had better not be given; nothing else. It exists because crypto/ecdsa costs a
+// WebAssembly module 1.2 MB (docs/RATIONALE.md), and every megabyte more than a second of an Envoy's start. It handles
+// public values only, so its time may depend on them: never give it a secret.
 package ec
 
 import "sync"

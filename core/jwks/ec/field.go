@@ -137,6 +137,11 @@ func (f *modulus) enter(a element) element {
 func (f *modulus) invert(a element) element {
 	e := f.m
 	e[0] -= 2 // no borrow: the lowest limb of every modulus here is large
+	return f.power(a, e)
+}
+
+// power gives aᵉ; a and the result are in Montgomery form.
+func (f *modulus) power(a, e element) element {
 	z := f.one
 	for i := 64*f.limbs - 1; i >= 0; i-- {
 		f.mul(&z, &z, &z)
