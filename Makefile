@@ -8,7 +8,7 @@ WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') g
 WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
 MAX_WASM      := 5000000
 
-.PHONY: help build run test fuzz soak check bench fmt generate clean
+.PHONY: help build run test fuzz soak check tools bench fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -56,6 +56,8 @@ check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files
 	GOOS=wasip1 GOARCH=wasm $(LINT) run --allow-parallel-runners ./filter/...
 	$(GO) mod tidy -diff
 	$(GO) test -count=1 -run 'UpToDate|Imports' ./...
+
+tools: $(LINT) ## golangci-lint, which check builds otherwise
 
 fmt: ## gofmt
 	gofmt -w .
