@@ -35,8 +35,12 @@ func IdentityHeader(claim string) string {
 	return string(b)
 }
 
-// neededPrefixes begin headers that requests need on their way.
-var neededPrefixes = []string{"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "content-", "grpc-", "if-", "sec-"}
+// needed are headers that requests need on their way, by their names or, with "-" at the end, by what they begin with. Names
+// without "-" are left out: no prefix covers them.
+var needed = []string{
+	"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "access-control-", "content-", "grpc-", "if-", "proxy-", "sec-",
+	"cache-control", "keep-alive", "max-forwards", "transfer-encoding", "user-agent",
+}
 
 // identityPrefix refuses prefixes that would take other people's headers away: what begins with the prefix is removed from
 // every request.
@@ -44,9 +48,14 @@ func (p *parser) identityPrefix(n *node) {
 	if !n.usable() {
 		return
 	}
-	for _, s := range neededPrefixes {
-		if strings.HasPrefix(s, n.text) || strings.HasPrefix(n.text, s) {
-			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove the headers "+s+"*")
+	for _, s := range needed {
+		what := "the header " + s
+		family := strings.HasSuffix(s, "-")
+		if family {
+			what = "the headers " + s + "*"
+		}
+		if strings.HasPrefix(s, n.text) || family && strings.HasPrefix(n.text, s) {
+			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove "+what)
 			return
 		}
 	}

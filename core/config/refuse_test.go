@@ -293,6 +293,9 @@ var refused = []struct {
 		`identity_headers.claims[1]: the same header as identity_headers.claims[0]: claim-a-b`,
 	}},
 	{withTop("identity_headers", `{"prefix":"x-forwarded-"}`), []string{`identity_headers.prefix: want a prefix of your own: "x-forwarded-" would remove the headers x-forwarded-*`}},
+	{withTop("identity_headers", `{"prefix":"x-forwarded-user-"}`), []string{`identity_headers.prefix: want a prefix of your own: "x-forwarded-user-" would remove the headers x-forwarded-*`}},
+	{withTop("identity_headers", `{"prefix":"user-"}`), []string{`identity_headers.prefix: want a prefix of your own: "user-" would remove the header user-agent`}},
+	{withTop("identity_headers", `{"prefix":"proxy-"}`), []string{`identity_headers.prefix: want a prefix of your own: "proxy-" would remove the headers proxy-*`}},
 	{withTop("metrics", `{"per_route":"yes","naming":"prometheus"}`), []string{
 		`metrics.per_route: want true or false, got "yes"`,
 		`metrics.naming: want "envoy" or "istio", got "prometheus"`,
