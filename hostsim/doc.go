@@ -24,9 +24,10 @@
 // that answers twice in one callback sends the first answer with the details of
 // the second; headers are out of reach as soon as they have passed; a refusal of
 // another filter ahead shows as nothing but a log callback; a gRPC call to an
-// upstream without hosts fails and is closed as well; some fields join their
-// values and others don't. Package conformance plays the same probe to Envoy and
-// to hostsim, compares all that is seen, and lists the few differences.
+// upstream without hosts fails and is closed as well; start functions and
+// allocators may do nothing but log; some fields join their values and others
+// don't. Package conformance plays the same probe to Envoy and to hostsim,
+// compares all that is seen, and lists the few differences.
 //
 // # Time
 //
@@ -42,8 +43,10 @@
 //
 // # Failures
 //
-// A trap is contained in its VM; what its requests get is the plugin's
-// [FailurePolicy]. [Faults] makes any host call fail or trap, [Host.Trap] ends a
+// A trap is contained in its VM, and so are endless recursion, through the host
+// too, pointers to nowhere and more memory than there is; what the requests get is
+// the plugin's [FailurePolicy]. An endless loop is not: as in Envoy its thread
+// waits. [Faults] makes any host call fail or trap, [Host.Trap] ends a
 // VM, [Options].Foreign takes functions away, and Cluster functions return
 // errors.
 //
