@@ -169,20 +169,24 @@ func TestAStreamThatStandsStillEnds(t *testing.T) {
 		assert.Equal(t, 504, resp.StatusCode)
 		assert.Equal(t, "stream timeout", body)
 	})
-	t.Run("the client reads no more", func(t *testing.T) {
-		ended := make(chan struct{})
-		p := start(t, upstream(t, func(w http.ResponseWriter, _ *http.Request) {
-			for err := error(nil); err == nil; {
-				_, err = w.Write(make([]byte, 1<<20))
-			}
-			close(ended)
-		}), idle)
-		c, _ := dial(t, p)
-		_, err := io.WriteString(c, "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n")
-		require.NoError(t, err)
-		<-ended
-		require.NoError(t, p.stop())
-	})
+	for _, h2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the client reads no more, HTTP/2 %t", h2), func(t *testing.T) {
+			ended := make(chan struct{})
+			p := start(t, upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+				for err := error(nil); err == nil; {
+					_, err = w.Write(make([]byte, 1<<20))
+				}
+				close(ended)
+			}), idle)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/plain", nil)
+			require.NoError(t, err)
+			resp, err := client(h2).Do(req)
+			require.NoError(t, err)
+			<-ended
+			require.NoError(t, p.stop())
+			require.NoError(t, resp.Body.Close())
+		})
+	}
 	t.Run("the upstream reads no more", func(t *testing.T) {
 		p := start(t, deaf(t), idle)
 		stuckUpload(t, p)
