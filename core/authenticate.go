@@ -24,12 +24,7 @@ func (s keySource) Keys(provider int) *jwks.Set {
 // authenticate finds out who is calling.
 func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
 	optional := g.table.Route(d.Route).Auth == policy.Optional
-	found, reason := g.foreign(r, d)
-	if !found || reason == InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
-		if ours, bad := g.bearer(r, d, mayWait); ours || bad != None {
-			found, reason = ours, bad
-		}
-	}
+	found, reason := g.identity(r, d, mayWait)
 	switch {
 	case reason == waiting:
 		return waiting
@@ -40,6 +35,20 @@ func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
 		return None
 	}
 	return MissingToken
+}
+
+// identity takes the caller from the token that another filter verified, or from one that is verified here.
+func (g *Gate) identity(r *Request, d *Decision, mayWait bool) (found bool, bad Reason) {
+	if severalCredentials(r) {
+		return true, MalformedToken
+	}
+	found, bad = g.foreign(r, d)
+	if !found || bad == InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
+		if ours, reason := g.bearer(r, d, mayWait); ours || reason != None {
+			return ours, reason
+		}
+	}
+	return found, bad
 }
 
 // foreign takes claims that another filter has verified.

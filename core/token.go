@@ -9,9 +9,6 @@ import (
 // findToken looks for the request's token in the configured places. No token is "" and None. Two tokens are one too many:
 // another parser might take the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
-	if fields(r, "authorization") > 1 {
-		return "", MalformedToken // whatever their schemes
-	}
 	found := false
 	for i := range sources {
 		source := &sources[i]
@@ -41,14 +38,40 @@ func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	return "", false, false
 }
 
-// fields is how many header fields have the name.
-func fields(r *Request, name string) (n int) {
+// severalCredentials reports whether a request brings more than one authorization header, whatever their schemes: who reads
+// them behind us might take another one than we did. Envoy makes one value of several, with commas between them.
+func severalCredentials(r *Request) bool {
+	found := false
 	for i := range r.Headers {
-		if r.Headers[i].Name == name {
-			n++
+		if h := &r.Headers[i]; h.Name == "authorization" {
+			if found || listsCredentials(h.Value) {
+				return true
+			}
+			found = true
 		}
 	}
-	return n
+	return false
+}
+
+// listsCredentials reports whether a comma in an authorization value is followed by another scheme and what belongs to it: a
+// word, a space, and no "=" (RFC 9110 §11.4). Other commas stand between the parameters of one scheme, or in a quoted one.
+func listsCredentials(value string) bool {
+	quoted := false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == ',' && !quoted:
+			word, rest, spaced := strings.Cut(strings.TrimLeft(value[i+1:], " \t"), " ")
+			rest = strings.TrimLeft(rest, " \t")
+			if spaced && word != "" && !strings.ContainsAny(word, "=\",\t") && rest != "" && rest[0] != '=' && rest[0] != ',' {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // joined reports whether a value is a list that has a token in it: Envoy makes one value of several authorization headers,
