@@ -168,7 +168,7 @@ func (o *httpCallout) deliver(reply *HTTPReply, err error) {
 		return
 	}
 	var headers, body, trailers int
-	if err != nil {
+	if err != nil || reply == nil {
 		c.statusCode, c.statusMessage = uint32(abi.BrokenConnection), "reset"
 	} else {
 		// The guest reads the reply, but a Cluster may hand out one reply twice.
@@ -251,7 +251,8 @@ func (c *HeldCallout) waiting() bool {
 	return root.calls[c.callout.token] == c.callout
 }
 
-// Reply answers the callout. It does nothing if nobody waits any more.
+// Reply answers the callout; nil is the same as Break. It does nothing if nobody
+// waits any more.
 func (c *HeldCallout) Reply(reply *HTTPReply) {
 	c.callout.root.vm.thread.do(func() { c.callout.deliver(reply, nil) })
 }

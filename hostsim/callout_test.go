@@ -85,13 +85,17 @@ func TestAHeldCalloutWaitsForTheTest(t *testing.T) {
 	held[0].Reply(hostsim.NewHTTPReply(200, "again"))
 	assert.Empty(t, logs.take())
 
-	for name, end := range map[string]func(*hostsim.HeldCallout){
-		":status=\"503\"": (*hostsim.HeldCallout).Unreachable,
-		"11 reset":        (*hostsim.HeldCallout).Break,
+	for _, c := range []struct {
+		end  func(*hostsim.HeldCallout)
+		want string
+	}{
+		{(*hostsim.HeldCallout).Unreachable, ":status=\"503\""},
+		{(*hostsim.HeldCallout).Break, "11 reset"},
+		{func(c *hostsim.HeldCallout) { c.Reply(nil) }, "11 reset"},
 	} {
 		h.Stream(0, hostsim.Request{Path: "/call"}).RequestHeaders(true)
-		end(h.HeldCallouts()[0])
-		assert.Contains(t, strings.Join(logs.take(), "\n"), name)
+		c.end(h.HeldCallouts()[0])
+		assert.Contains(t, strings.Join(logs.take(), "\n"), c.want)
 	}
 }
 

@@ -153,7 +153,8 @@ const (
 type Cluster struct {
 	// HTTP answers an HTTP callout. An error makes the answer that Envoy gives
 	// itself: 504 for one that wraps context.DeadlineExceeded, none at all for
-	// ErrCalloutReset, and 503 for any other. It must not call into the Host.
+	// ErrCalloutReset or without either, and 503 for any other. It must not call
+	// into the Host.
 	HTTP func(ctx context.Context, call *HTTPCall) (*HTTPReply, error)
 	// GRPC answers a gRPC call or stream; what it returns is the status. It must
 	// not call into the Host. With CalloutsInline it runs until it waits for a

@@ -122,16 +122,16 @@ func (h *Host) Stream(worker int, req Request) *Stream {
 	if req.Sink != nil {
 		s.sinks = append(s.sinks, req.Sink)
 	}
-	t.mu.Lock()
-	handle := t.handle(req.Plugin)
-	s.plugin = handle.plugin
-	v, root := t.current(handle)
-	if v != nil && !v.failed {
-		s.context = v.newContext(s.plugin, root, s)
-	} else {
-		s.refuse = s.plugin.Failure != FailOpen
-	}
-	t.mu.Unlock()
+	t.only(func() {
+		handle := t.handle(req.Plugin)
+		s.plugin = handle.plugin
+		v, root := t.current(handle)
+		if v != nil && !v.failed {
+			s.context = v.newContext(s.plugin, root, s)
+		} else {
+			s.refuse = s.plugin.Failure != FailOpen
+		}
+	})
 	h.drain()
 	return s
 }

@@ -196,6 +196,12 @@ func TestASinkHearsWhatTheRecordWouldHold(t *testing.T) {
 	assert.Nil(t, s.Downstream().Headers)
 }
 
+func TestAnUnknownPluginPanicsAndHarmsNothing(t *testing.T) {
+	h, _, _ := probeHost(t, nil)
+	assert.PanicsWithValue(t, "hostsim: no plugin named other", func() { h.Stream(0, hostsim.Request{Plugin: "other"}) })
+	assert.Equal(t, "200", visit(h, "/plain").Downstream().Status())
+}
+
 func TestADurationIsTheMonotonicTimeOfTheStream(t *testing.T) {
 	h, clock, _ := probeHost(t, nil)
 	s := h.Stream(0, hostsim.Request{Path: "/plain"})
