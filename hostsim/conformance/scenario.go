@@ -74,6 +74,7 @@ func Scenarios() []Scenario {
 		{Name: "close"},
 		{Name: "close-response"},
 		{Name: "continue-in-callback"},
+		{Name: "upgrade", Headers: []string{"connection: Upgrade", "upgrade: websocket"}},
 		{Name: "call"},
 		{Name: "call-unknown"},
 		{Name: "call-headers"},
