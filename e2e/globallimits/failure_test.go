@@ -65,5 +65,5 @@ func (f *fleet) awaitHealthy(t *testing.T, proxies int) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Equal(c, proxies, f.stat(c, "cluster.ratelimit.membership_healthy"))
-	}, 20*time.Second, 50*time.Millisecond)
+	}, waits, 50*time.Millisecond)
 }

@@ -33,7 +33,10 @@ const (
 )
 
 // patience is the timeout of the global stage where the test is not about it.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
+
+// waits bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+const waits = time.Minute
 
 // fleet is two proxies that share the example's limits.
 type fleet struct {
@@ -49,7 +52,7 @@ func startFleet(t *testing.T) *fleet {
 	root, err := envoy.RepoRoot()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	f := &fleet{redis: newRedis(t, dir), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	f := &fleet{redis: newRedis(t, dir), client: &http.Client{Timeout: waits, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	t.Cleanup(f.client.CloseIdleConnections)
 	f.service = newService(t, root, dir, f.redis)
 	f.redis.start(t)
@@ -273,7 +276,7 @@ type event struct {
 // events returns a user's n audit events, of both proxies together; n must be how many there are.
 func (f *fleet) events(t *testing.T, user string, n int) []event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), waits)
 	defer cancel()
 	found := make(chan event, n)
 	ctx, enough := context.WithCancel(ctx)

@@ -1,6 +1,7 @@
 package globallimits_test
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -30,8 +31,8 @@ const (
 	machineLimit = 10
 )
 
-// spare is how much of a minute a scenario needs; it waits for the next one otherwise.
-const spare = 5 * time.Second
+// spare is how much of a minute a scenario may need, on a machine that is busy with other things; it waits for the next one otherwise.
+const spare = 20 * time.Second
 
 func (f *fleet) holdsTheLimit(t *testing.T) {
 	const each = 40
@@ -74,7 +75,7 @@ func (f *fleet) holdsTheLimit(t *testing.T) {
 		text, err := f.proxies[0].PrometheusText(t.Context())
 		require.NoError(c, err)
 		assert.Regexp(c, `(?m)^gatehouse_audit_events_total\{event_type="rate_limited"\} [1-9]`, text)
-	}, 10*time.Second, 50*time.Millisecond)
+	}, waits, 50*time.Millisecond)
 }
 
 func (f *fleet) keepsCallersApart(t *testing.T) {
@@ -121,8 +122,9 @@ func (f *fleet) tellsBothStages(t *testing.T) {
 	assert.Empty(t, h.Values("Retry-After"))
 
 	f.alternate(t, limit-10, gate, "/", carol)
+	most := time.Until(end)
 	refused := f.get(t, 0, gate, "/", carol)
-	left := time.Until(end)
+	least := time.Until(end)
 	assert.Equal(t, http.StatusTooManyRequests, refused.status)
 	assert.Equal(t, `{"detail": "Rate limit exceeded"}`, refused.body)
 	assert.Equal(t, []string{"application/json"}, refused.header.Values("Content-Type"))
@@ -133,7 +135,8 @@ func (f *fleet) tellsBothStages(t *testing.T) {
 	require.Len(t, refused.header.Values("Retry-After"), 1)
 	retry, err := strconv.Atoi(refused.header.Get("Retry-After"))
 	require.NoError(t, err)
-	assert.InDelta(t, left.Seconds(), retry, 2, "until the service's window ends")
+	assert.GreaterOrEqual(t, float64(retry), math.Floor(least.Seconds()), "until the service's window ends")
+	assert.LessOrEqual(t, float64(retry), math.Ceil(most.Seconds()), "and no longer")
 	assert.Equal(t, refused.header.Get("Retry-After"), refused.header.Get("X-Fleet-Ratelimit-Reset"))
 
 	// Envoy's own X-RateLimit headers speak of the fleet, but Gatehouse has the last word.
@@ -180,7 +183,7 @@ func (f *fleet) doublesAtTheBoundary(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// A burst must end before the boundary, which a busy machine may miss: then a fresh machine tries again.
-			for try := range 10 {
+			for try := range 50 {
 				machine := f.machine(t, "job-"+strconv.Itoa(test.proxies)+"-"+strconv.Itoa(try))
 				for proxy := range test.proxies { // verifies the token, and opens no window of the scenario's
 					f.burst(t, proxy, 1, "/health", machine)

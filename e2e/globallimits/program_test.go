@@ -17,7 +17,7 @@ import (
 )
 
 // startTimeout is how long a program may take until it accepts connections.
-const startTimeout = 30 * time.Second
+const startTimeout = time.Minute
 
 // program is a process that serves on a Unix socket, which no other program can take by chance.
 type program struct {

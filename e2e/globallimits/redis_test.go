@@ -43,7 +43,7 @@ func dialRedis(t *testing.T, redis *program) *redisClient {
 	connection, err := net.Dial("unix", redis.socket)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = connection.Close() })
-	require.NoError(t, connection.SetDeadline(time.Now().Add(time.Minute)))
+	require.NoError(t, connection.SetDeadline(time.Now().Add(5*time.Minute)))
 	return &redisClient{t: t, w: bufio.NewWriter(connection), r: bufio.NewReader(connection)}
 }
 
