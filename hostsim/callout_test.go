@@ -186,7 +186,7 @@ func TestGRPCCallsAndStreamsReachTheirCallbacks(t *testing.T) {
 		play := func(path string, last string) []string {
 			s := h.Stream(0, hostsim.Request{Path: path})
 			s.RequestHeaders(true)
-			require.Eventually(t, func() bool { return len(logs.of(0, last)) > 0 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(logs.of(0, last)) > 0 }, time.Minute, time.Millisecond)
 			return logs.take()
 		}
 		call := play("/grpc", "grpc effective")

@@ -48,7 +48,7 @@ func TestTheShippedGates(t *testing.T) {
 	unsigned, err := toy.Unsigned(human)
 	require.NoError(t, err)
 	for _, listener := range []string{"gate", "gate_envoy_jwt"} {
-		ctx := within(t, 30*time.Second)
+		ctx := waiting(t)
 		next := len(p.Stdout.Lines())
 		for _, test := range []struct {
 			name, method, path, token string
@@ -122,7 +122,7 @@ func TestTheShippedGates(t *testing.T) {
 			assert.Contains(c, text, "\n"+series)
 		}
 		assert.NotContains(c, text, `gatehouse_validation_duration_us_count{} 0`)
-	}, 30*time.Second, 200*time.Millisecond)
+	}, patience, 200*time.Millisecond)
 	promtoolAccepts(t, text)
 }
 

@@ -19,7 +19,7 @@ import (
 
 const (
 	// readyTimeout is generous: Envoy compiles the module while it starts, seconds of CPU that it may have to share.
-	readyTimeout = 2 * time.Minute
+	readyTimeout = 5 * time.Minute
 	// readyInterval is the pause between two looks at a starting Envoy.
 	readyInterval = 20 * time.Millisecond
 	// stopTimeout is how long Envoy may take to end by itself before it is killed.

@@ -23,6 +23,9 @@ import (
 
 const plain = "testdata/plain.yaml"
 
+// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+const patience = time.Minute
+
 // asChild tells this test binary to start an Envoy and wait for its own death.
 const asChild = "GATEHOUSE_TEST_CHILD"
 
@@ -72,8 +75,9 @@ func get(t *testing.T, url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func within(t *testing.T, limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+// waiting is a context that ends with the test's patience.
+func waiting(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -103,7 +107,7 @@ func TestEnvoyServesOnFreePortsWithEditsApplied(t *testing.T) {
 		text, err := os.ReadFile(accessLog)
 		require.NoError(c, err)
 		assert.Equal(c, "/upstream/x 200\n", string(text))
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 
 	dump, err := p.ConfigDump(t.Context())
 	require.NoError(t, err)
@@ -133,7 +137,7 @@ func TestStandardOutputIsFollowedLineByLine(t *testing.T) {
 	p := start(t, envoy.Options{OnStdout: func(line string) { seen <- line }})
 	get(t, p.URL("web", "/a"))
 	get(t, p.URL("web", "/b"))
-	ctx := within(t, 10*time.Second)
+	ctx := waiting(t)
 	line, next, err := p.Stdout.Wait(ctx, 0, func(line string) bool { return strings.HasPrefix(line, "/a") })
 	require.NoError(t, err)
 	assert.Equal(t, "/a 200", line)
@@ -202,7 +206,7 @@ func TestTheEndOfTheContextStopsEnvoy(t *testing.T) {
 	cancel()
 	select {
 	case <-p.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("Envoy still runs")
 	}
 }
@@ -230,7 +234,7 @@ func TestEnvoyDiesWithAStarterThatIsKilled(t *testing.T) {
 
 	require.NoError(t, starter.Process.Kill())
 	_ = starter.Wait() // says that it was killed
-	assert.Eventually(t, func() bool { return gone(pid) }, 10*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return gone(pid) }, patience, 10*time.Millisecond)
 }
 
 // gone reports whether a process has ended; one that nobody waited for stays as a zombie, which does nothing any more.

@@ -134,7 +134,7 @@ func TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse(t *testing.T) {
 	require.NoError(t, err)
 	stranger, err := issuer.Sign(claims, toy.Header("kid", "nobody"))
 	require.NoError(t, err)
-	ctx := within(t, 20*time.Second)
+	ctx := waiting(t)
 	next := 0
 	for _, test := range []struct {
 		name, header, query string
