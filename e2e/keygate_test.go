@@ -57,7 +57,7 @@ func startKeyGates(t *testing.T, setups map[string]keySetup) map[string]*keyGate
 	t.Helper()
 	upstream := startUpstream(t)
 	gates := map[string]*keyGate{}
-	edits := []envoy.Edit{envoy.Endpoint("upstream", upstream.Address())}
+	edits := []envoy.Edit{envoy.Endpoint("upstream", upstream.Address()), roomyUpstream}
 	for name, setup := range setups {
 		issuer := startIssuer(t, shippedIssuer)
 		if setup.prepare != nil {
@@ -100,6 +100,18 @@ func startKeyGates(t *testing.T, setups map[string]keySetup) map[string]*keyGate
 		gate.p = p
 	}
 	return gates
+}
+
+// roomyUpstream lets more requests through at once than may wait for a set: by default Envoy answers those beyond 1,024 with 503.
+func roomyUpstream(b envoy.Bootstrap) error {
+	cluster, err := b.Cluster("upstream")
+	if err == nil {
+		const most = 10_000
+		cluster["circuit_breakers"] = map[string]any{"thresholds": []any{map[string]any{
+			"max_connections": most, "max_pending_requests": most, "max_requests": most,
+		}}}
+	}
+	return err
 }
 
 // statPrefix names the statistics of a listener's connection manager after the listener.
