@@ -69,14 +69,15 @@ func (s schedule) lease() int64 { return s.timeout() + second }
 
 func (s schedule) timeout() int64 { return s.remote.TimeoutSeconds * second }
 
-// maxAge finds max-age in a Cache-Control header (RFC 9111 §5.2.2.1); no-cache and no-store count as 0.
+// maxAge finds max-age in a Cache-Control header (RFC 9111 §5.2.2.1). With no-cache or no-store it is as good as absent: Keycloak and
+// Spring send them with all they answer, and mean no fetch every few seconds.
 func maxAge(header string) int32 {
 	age := int32(unsaid)
 	for directive := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.Trim(directive, " \t")), "=")
 		switch name {
 		case "no-store", "no-cache":
-			return 0
+			return unsaid
 		case "max-age":
 			if n, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31); err == nil {
 				age = int32(n)

@@ -113,7 +113,7 @@ func TestStaleSetsHaveTheTimeOfTheFetchThatIsDue(t *testing.T) {
 func TestMaxAgeIsReadFromCacheControl(t *testing.T) {
 	for header, want := range map[string]int32{
 		"": unsaid, "public": unsaid, "max-age=300": 300, "public, Max-Age=300": 300, `max-age="60", must-revalidate`: 60,
-		"max-age=0": 0, "no-store": 0, "max-age=300, no-cache": 0, "no-cache, max-age=300": 0,
+		"max-age=0": 0, "no-store": unsaid, "max-age=300, no-cache": unsaid, "no-cache, no-store, max-age=0, must-revalidate": unsaid,
 		"max-age": unsaid, "max-age=": unsaid, "max-age=-1": unsaid, "max-age=1e3": unsaid, "s-maxage=5": unsaid,
 		"max-age=2147483647": math.MaxInt32, "max-age=2147483648": unsaid, "\tmax-age=7 ": 7,
 	} {
