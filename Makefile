@@ -39,10 +39,14 @@ FUZZTIME ?= 10s
 FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
             core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket
 
+# Up to Go 1.26 it may count as a failure that the time is up (golang/go#75804); a real one leaves its input.
 fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each
-	@for t in $(FUZZ); do \
+	@mkdir -p $(CACHE); log=$(CACHE)/fuzz.log; for t in $(FUZZ); do \
 		echo "fuzzing $$t for $(FUZZTIME)"; \
-		$(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime $(FUZZTIME) ./$${t%:*} || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime $(FUZZTIME) ./$${t%:*} 2>&1 | tee $$log | grep -E '^(fuzz: |ok)'; \
+		grep -q '^ok' $$log && continue; \
+		grep -q '^    context deadline exceeded$$' $$log && ! grep -q 'Failing input' $$log || { cat $$log; exit 1; }; \
+		echo "the time is up, and no input failed"; \
 	done
 
 soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
