@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"hostsim/abi", nil},
 	{"hostsim", []string{"hostsim/**"}},
 	{"hostsim/**", []string{"hostsim", "hostsim/**"}},
+	{"e2e/child", nil},
 	{"e2e", []string{"e2e/**"}},
 	{"e2e/**", []string{"e2e/**", "hostsim", "hostsim/**", "core", "core/**"}},
 	{"cmd/gatehouse/**", []string{"**"}},

@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"gatehouse/e2e/child"
 )
 
 const (
@@ -166,27 +167,15 @@ func prepare(o Options) (Bootstrap, error) {
 	return bootstrap, nil
 }
 
-// launch starts the command and the goroutine that waits for its end.
+// launch starts the command. The signal for the case that we die is one that the docker client passes on to its container.
 func (p *Process) launch() error {
 	p.cmd.Stdout, p.cmd.Stderr = p.Stdout, p.Log
 	p.cmd.WaitDelay = stopTimeout
-	p.cmd.SysProcAttr = sysProcAttr()
-	started := make(chan error)
-	go func() {
-		// The kernel ties a child's parent-death signal to the thread that started it, so that thread must live as long.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(p.done)
-		err := p.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		_ = p.cmd.Wait() // how it ended shows in the log
+	return child.Start(p.cmd, syscall.SIGTERM, func() {
 		p.Log.end()
 		p.Stdout.end()
-	}()
-	return <-started
+		close(p.done)
+	})
 }
 
 // awaitReady returns when Envoy says that it serves, with all its addresses known.
@@ -283,7 +272,7 @@ func (p *Process) end() error {
 		return fmt.Errorf("envoy ended by itself: %s", p.cmd.ProcessState)
 	default:
 	}
-	group := -p.cmd.Process.Pid // of which it is the leader, see sysProcAttr
+	group := -p.cmd.Process.Pid // of which it is the leader
 	_ = syscall.Kill(group, syscall.SIGTERM)
 	select {
 	case <-p.done:

@@ -6,13 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/e2e/child"
 	"gatehouse/e2e/envoy"
 )
 
@@ -45,21 +45,9 @@ func (p *program) start(t *testing.T) {
 	p.cmd = exec.Command(p.path, p.args...)
 	p.cmd.Dir, p.cmd.Env = p.dir, append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = sysProcAttr()
-	p.done = make(chan struct{})
-	started, done := make(chan error), p.done
-	go func() {
-		// The parent-death signal is tied to the thread that started the child, so that thread must live as long.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(done)
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	require.NoError(t, <-started)
+	done := make(chan struct{})
+	p.done = done
+	require.NoError(t, child.Start(p.cmd, syscall.SIGKILL, func() { close(done) }))
 
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/e2e/child"
 	"gatehouse/e2e/envoy"
 	"gatehouse/e2e/toy"
 )
@@ -82,20 +82,7 @@ func launch(t testing.TB, env []string, stdout io.Writer, path string, args ...s
 	if stdout == nil {
 		p.cmd.Stdout = p.stdout
 	}
-	p.cmd.SysProcAttr = sysProcAttr()
-	started := make(chan error)
-	go func() {
-		// The parent-death signal is tied to the thread that started the child, so that thread must live as long.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(p.done)
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	require.NoError(t, <-started)
+	require.NoError(t, child.Start(p.cmd, syscall.SIGKILL, func() { close(p.done) }))
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // most have ended by now
 		<-p.done

@@ -33,6 +33,12 @@ func exchangeRaw(t *testing.T, p *running, request string) (*http.Response, stri
 	c, r := dial(t, p)
 	_, err := io.WriteString(c, request)
 	require.NoError(t, err)
+	return readResponse(t, r)
+}
+
+// readResponse returns the next response and its body.
+func readResponse(t *testing.T, r *bufio.Reader) (*http.Response, string) {
+	t.Helper()
 	resp, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
@@ -60,12 +66,8 @@ func TestWhatIsLeftOfAnAnsweredRequestIsNoRequest(t *testing.T) {
 			c, r := dial(t, p)
 			_, err := io.WriteString(c, "POST /plain HTTP/1.1\r\nHost: a\r\n"+framed)
 			require.NoError(t, err)
-			resp, err := http.ReadResponse(r, nil)
-			require.NoError(t, err)
-			body, err := io.ReadAll(resp.Body)
-			require.NoError(t, err)
-			require.NoError(t, resp.Body.Close())
-			assert.Equal(t, "early", string(body))
+			resp, body := readResponse(t, r)
+			assert.Equal(t, "early", body)
 			assert.True(t, resp.Close, "the connection is of no more use")
 			_, _ = io.WriteString(c, "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n")
 			rest, _ := io.ReadAll(r)
@@ -95,12 +97,8 @@ func TestAnExpectationIsMetHere(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.WriteString(c, "body")
 	require.NoError(t, err)
-	resp, err := http.ReadResponse(r, nil)
-	require.NoError(t, err)
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	assert.Equal(t, "[] body", string(body))
+	_, body := readResponse(t, r)
+	assert.Equal(t, "[] body", body)
 }
 
 func TestUpgradesAndTunnelsAreRefused(t *testing.T) {
