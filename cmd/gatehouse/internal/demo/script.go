@@ -90,7 +90,7 @@ func (s script) String() string {
 	for _, step := range s.steps {
 		fmt.Fprintf(&b, "\n# %d: %s\n%s\n", step.status, step.shows, step.command)
 	}
-	fmt.Fprintf(&b, "\nThe metrics, as Prometheus scrapes them:\n\n%s\n", s.metrics)
+	fmt.Fprintf(&b, "\nThe metrics, as Prometheus scrapes them, up to a second later:\n\n%s\n", s.metrics)
 	b.WriteString("\nAudit events follow as they happen. Ctrl-C ends everything.\n")
 	return b.String()
 }
