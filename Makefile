@@ -32,8 +32,8 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 	@exec dist/gatehouse demo $(if $(ENVOY),--envoy)
 
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
-	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v /e2e)
-	$(GO) test -timeout 40m -p 1 -v ./e2e/...
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)')
+	$(GO) test -timeout 40m -p 1 -v ./cmd/testbed/... ./e2e/...
 
 FUZZTIME ?= 10s
 FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \

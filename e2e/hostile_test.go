@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // TestHostileRequestsCrashNothing sends what nobody should to both gates, over plain TCP, as far as Envoy's codec lets it

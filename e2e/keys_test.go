@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // outage is for how long an issuer is down during traffic.

@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/e2e/scenario"
 	"gatehouse/e2e/scenario/native"
 	"gatehouse/e2e/scenario/real"
 	"gatehouse/e2e/scenario/sim"
-	"gatehouse/e2e/toy"
 	"gatehouse/hostsim"
 	"gatehouse/hostsim/hostsimtest"
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/hostsim"
 	"gatehouse/hostsim/abi"
 	"gatehouse/hostsim/hostsimtest"

@@ -12,7 +12,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // tokenCases mints the tokens, with users of the listener's own, since both gates share one limit.

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // verdict is what a gate makes of a request: what the contract's table of refusals lists.

@@ -41,12 +41,14 @@ var arrows = []struct {
 	{"hostsim/abi", nil},
 	{"hostsim", []string{"hostsim/**"}},
 	{"hostsim/**", []string{"hostsim", "hostsim/**"}},
-	{"e2e/child", nil},
-	{"e2e", []string{"e2e/**"}},
-	{"e2e/**", []string{"e2e/**", "hostsim", "hostsim/**", "core", "core/**"}},
-	{"cmd/gatehouse/**", []string{"**"}},
-	{"cmd/gatehouse", []string{"**"}},
-	{"examples/**", []string{"e2e/**", "hostsim", "hostsim/**"}},
+	{"cmd/testbed/envoy", []string{"cmd/testbed/child"}},
+	{"cmd/testbed/**", nil},
+	{"cmd/gatehouse/**", []string{"cmd/**", "core", "core/**", "hostsim", "hostsim/**"}},
+	{"cmd/gatehouse", []string{"cmd/**", "core", "core/**"}},
+	{"e2e", []string{"e2e/**", "cmd/testbed/**"}},
+	{"e2e/scenario/native", []string{"e2e/**", "cmd/testbed/**", "core", "core/**"}},
+	{"e2e/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
+	{"examples/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
 }
 
 // jsontext is all that core uses beside the standard library.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/hostsim"
 	"gatehouse/hostsim/conformance"
 	"gatehouse/hostsim/hostsimtest"

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // The listeners of each proxy.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/child"
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/child"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // startTimeout is how long a program may take until it accepts connections.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // What core/ratelimit documents: a bucket for every 16 of max_identifiers with room for 32 callers, each of 53 bytes and up to 6 for

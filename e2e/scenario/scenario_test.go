@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/e2e/scenario"
-	"gatehouse/e2e/toy"
 )
 
 const common = `

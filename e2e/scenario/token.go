@@ -18,7 +18,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jws"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // Token says how a token is minted.

@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/child"
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/child"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // patience bounds each wait for something that is bound to happen. It is generous because the first start compiles the filter, and

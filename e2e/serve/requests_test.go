@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // TestManyRequestsOverFourVMsAreAllAnsweredAndLimitsAreExact has each of 1,000 callers send more than a limit admits, in bursts that

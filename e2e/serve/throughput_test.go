@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // bareProxyEnv makes this program a bare reverse proxy in front of the URL that it holds.

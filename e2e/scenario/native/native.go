@@ -7,13 +7,13 @@ import (
 	"net"
 	"time"
 
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/core"
 	"gatehouse/core/claims"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
 	"gatehouse/e2e/scenario"
-	"gatehouse/e2e/toy"
 )
 
 // runner runs one scenario.

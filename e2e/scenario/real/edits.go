@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/e2e/scenario"
-	"gatehouse/e2e/toy"
 )
 
 type object = map[string]any

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/e2e/scenario"
-	"gatehouse/e2e/toy"
 )
 
 // Proxy is an Envoy with a listener for each of some scenarios.

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/cmd/testbed/toy"
 	"gatehouse/e2e/scenario"
-	"gatehouse/e2e/toy"
 	"gatehouse/hostsim"
 	"gatehouse/hostsim/abi"
 )

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"syscall"
 
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // What the demo uses of the repository: the configuration, the listener in it, and the filter's module.

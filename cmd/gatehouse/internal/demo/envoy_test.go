@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // asDemo tells this test binary to be the demo, with the filter at the path that it holds; in Envoy if inRealEnvoy is set.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // Setup is what a [Gate] needs to know.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 const (

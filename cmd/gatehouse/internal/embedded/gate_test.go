@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // patience bounds each wait for something that is bound to happen.

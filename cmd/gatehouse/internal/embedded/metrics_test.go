@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/core/metrics"
-	"gatehouse/e2e/envoy"
 	"gatehouse/hostsim/proxy"
 )
 

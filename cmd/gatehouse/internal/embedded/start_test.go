@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 func TestStopLetsOpenRequestsFinish(t *testing.T) {

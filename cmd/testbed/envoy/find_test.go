@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // executable writes a shell script and returns its path.

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // prometheusName does to a metric's name what Envoy does by stats_tags: the first group of a pattern is cut out, the second is the

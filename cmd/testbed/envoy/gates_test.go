@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/envoy"
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 // TestTheShippedGates runs envoy.yaml with the filter, as a user does, and asks both of its gates the same questions.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 func newUpstream(t *testing.T) *toy.Upstream {

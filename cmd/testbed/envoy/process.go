@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"gatehouse/e2e/child"
+	"gatehouse/cmd/testbed/child"
 )
 
 const (

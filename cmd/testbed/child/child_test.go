@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/child"
+	"gatehouse/cmd/testbed/child"
 )
 
 const parentEnv = "GATEHOUSE_TEST_PARENT"

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"gatehouse/e2e/toy"
+	"gatehouse/cmd/testbed/toy"
 )
 
 func newIssuer(t *testing.T, name string) *toy.Issuer {
