@@ -7,12 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds of a custom event. An upstream that needs more should write its own log.
+// Bounds of a custom event. An upstream that needs more can write a log of its own.
 const (
 	MaxCustomBytes     = 8192 // of the header's value
 	maxCustomMembers   = 64
 	maxCustomNameBytes = 64
 	maxCustomDepth     = 16
+	maxCustomTypeBytes = 64
 )
 
 var (
@@ -25,11 +26,14 @@ var (
 	errCustomReserved = errors.New("x-audit-event: event_type is one of Gatehouse's own")
 )
 
-// ParseCustom reads the value of an upstream's x-audit-event header: one JSON object, read strictly, whose event_type is a
-// word of the form [A-Za-z][A-Za-z0-9_.-]{0,63} that Gatehouse doesn't use itself, in whatever case. All its other members are extra members of the
-// event's metadata, whatever their names: who called and what was asked is Gatehouse's to say, so a member user_id becomes
-// metadata.user_id and leaves the event's own user_id alone. Errors are one line and quote nothing of the header.
-func ParseCustom(header string) (word string, fields []Field, err error) {
+// ParseCustom reads the value of an upstream's x-audit-event header: one JSON object, without
+// duplicate members. Its event_type has the form [A-Za-z][A-Za-z0-9_.-]{0,63} and isn't one of
+// Gatehouse's own types, compared without case. All other members become extra members of the
+// event's metadata. The caller and the request are Gatehouse's to describe: a member user_id
+// becomes metadata.user_id and leaves the event's own user_id alone.
+//
+// An error is one line and quotes nothing of the header.
+func ParseCustom(header string) (eventType string, fields []Field, err error) {
 	if len(header) > MaxCustomBytes {
 		return "", nil, errCustomSize
 	}
@@ -40,7 +44,6 @@ func ParseCustom(header string) (word string, fields []Field, err error) {
 	if _, err := d.ReadToken(); err != nil {
 		return "", nil, errCustomJSON
 	}
-	typed := false
 	for n := 0; ; n++ {
 		token, err := d.ReadToken()
 		if err != nil {
@@ -59,8 +62,7 @@ func ParseCustom(header string) (word string, fields []Field, err error) {
 		case len(name) > maxCustomNameBytes:
 			return "", nil, errCustomName
 		case name == "event_type":
-			typed = true
-			if word, err = customWord(value); err != nil {
+			if eventType, err = parseCustomType(value); err != nil {
 				return "", nil, err
 			}
 		default:
@@ -70,13 +72,14 @@ func ParseCustom(header string) (word string, fields []Field, err error) {
 	if strings.Trim(header[d.InputOffset():], " \t\r\n") != "" {
 		return "", nil, errCustomJSON
 	}
-	if !typed {
+	if eventType == "" {
 		return "", nil, errCustomType
 	}
-	return word, fields, nil
+	return eventType, fields, nil
 }
 
-// readValue reads a member's value token by token, because a decoder's ReadValue would follow any depth.
+// readValue reads a member's value token by token. The decoder's own ReadValue would follow any
+// depth.
 func readValue(d *jsontext.Decoder, header string) ([]byte, error) {
 	start := d.InputOffset()
 	for {
@@ -92,24 +95,30 @@ func readValue(d *jsontext.Decoder, header string) ([]byte, error) {
 	}
 }
 
-// customWord reads the value of event_type.
-func customWord(value []byte) (string, error) {
+// parseCustomType reads the value of event_type, which is never empty.
+func parseCustomType(value []byte) (string, error) {
 	if value[0] != '"' {
 		return "", errCustomType
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
-	if err != nil || len(text) == 0 || len(text) > 64 || !isLetter(text[0]) {
+	if err != nil || len(text) == 0 || len(text) > maxCustomTypeBytes || !isLetter(text[0]) {
 		return "", errCustomType
 	}
 	for _, c := range text {
-		if !isLetter(c) && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
+		if !isWordByte(c) {
 			return "", errCustomType
 		}
 	}
-	if reserved(strings.ToLower(string(text))) {
+	if isReservedType(strings.ToLower(string(text))) {
 		return "", errCustomReserved
 	}
 	return string(text), nil
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// isWordByte reports whether c may stand in an event type, or in the first word of Envoy's response
+// code details.
+func isWordByte(c byte) bool {
+	return isLetter(c) || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-'
+}

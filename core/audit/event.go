@@ -1,73 +1,77 @@
-// Package audit writes audit events: what happened to a request, one JSON object a line, safe to write whatever bytes a caller
-// sent. It does no I/O.
+// Package audit writes audit events: one JSON object a line for each request, valid whatever bytes
+// a caller sent. It does no I/O.
 package audit
 
 import "strconv"
 
-// DefaultFieldBytes is the length fields are cut at where the configuration doesn't say (audit.max_field_bytes).
+// DefaultFieldBytes is the length that fields are cut to when the configuration doesn't set
+// audit.max_field_bytes.
 const DefaultFieldBytes = 1024
 
-// Event is what happened to one request, or what its upstream reported. Strings and slices are only read while
-// AppendJSON runs, so they may alias memory that is reused afterwards. "" is unknown and becomes null.
+// Event describes what happened to one request, or what the request's upstream reported. The
+// strings and slices are read only while AppendJSON runs, so they may alias memory that is reused
+// afterwards. An empty string means that the value is unknown; it is written as null.
 type Event struct {
-	Timestamp int64 // arrival, nanoseconds since 1970
+	Timestamp int64 // arrival of the request, nanoseconds since 1970
 	Type      Type
-	Custom    string // the event's own word, from ParseCustom; used when Type is TypeCustom
+	Custom    string // the event_type of a custom event, from ParseCustom; read when Type is TypeCustom
 	UserID    string
 	ClientID  string
 	IsM2M     bool
-	Path      string // what follows the first ? or # is left out
+	Path      string // written without the query: it is cut at the first ? or #
 	Method    string
-	Status    int // what the client got; 0 when nothing
+	Status    int // the status that the client got; 0 if it got no response
 	IP        string
 	UserAgent string
 	Meta      Metadata
 }
 
-// Metadata is an event's object of the same name. Members that are "" are null, but Origin and WouldBe, which are left out.
+// Metadata is the event's metadata object. An empty member is written as null; an empty Origin and
+// an empty WouldBe are left out.
 type Metadata struct {
 	EventID     string
-	Reason      string // why Gatehouse refused, from the closed list of reasons
+	Reason      string // the reason for Gatehouse's refusal, from the closed list of reasons
 	Route       string // the route's name
-	Rule        string // the rate limit that refused
+	Rule        string // the name of the rate limit that refused
 	Caller      string // human, machine, unknown or anonymous
 	Issuer      string
-	Evidence    string // the rule that told human from machine; written as m2m_evidence
-	DurationMS  int64  // from arrival to the stream's end, milliseconds; null unless HasDuration
+	Evidence    string // the rule that told humans from machines; written as m2m_evidence
+	DurationMS  int64  // from the request's arrival to the stream's end, milliseconds; null unless HasDuration
 	HasDuration bool
-	RequestID   string  // x-request-id
-	Origin      string  // the filter that refused in Gatehouse's stead, OriginOf
-	WouldBe     string  // the reason for which enforce mode would have refused
-	Extra       []Field // after the fixed members, in this order
+	RequestID   string  // the x-request-id header
+	Origin      string  // the other filter that refused the request, from OriginOf
+	WouldBe     string  // in observe mode: the reason for which enforce mode would have refused
+	Extra       []Field // written after the fixed members, in this order
 }
 
-// AppendJSON appends the event as one line of JSON, without the newline, to dst and returns the result. The members of
-// the object are always the same eleven, in the contract's order. Each string is cut to maxField bytes (DefaultFieldBytes
-// when maxField is below 1) between two characters; bytes that aren't UTF-8 become U+FFFD, and control characters and
-// Unicode's line breaks are escaped, so that the result is valid JSON (RFC 8259) on exactly one line. It allocates nothing
-// when dst has room and no Field carries JSON.
+// AppendJSON appends the event to dst as one line of JSON, without the newline, and returns the
+// result. The object always has the same eleven members in the same order. Each string is cut to
+// maxField bytes (DefaultFieldBytes if maxField is below 1), never within a character. Bytes that
+// aren't UTF-8 become U+FFFD. Control characters and Unicode's line breaks are escaped. So the
+// result is always valid JSON (RFC 8259) on exactly one line. AppendJSON allocates nothing if dst
+// has room and no Field has a JSON value.
 func (e *Event) AppendJSON(dst []byte, maxField int) []byte {
 	if maxField < 1 {
 		maxField = DefaultFieldBytes
 	}
-	word := e.Type.String()
+	eventType := e.Type.String()
 	if e.Type == TypeCustom {
-		word = e.Custom
+		eventType = e.Custom
 	}
 	dst = append(dst, `{"timestamp":"`...)
 	dst = AppendTime(dst, e.Timestamp)
 	dst = append(dst, `","event_type":`...)
-	dst = appendNullable(dst, word, maxField)
+	dst = appendStringOrNull(dst, eventType, maxField)
 	dst = append(dst, `,"user_id":`...)
-	dst = appendNullable(dst, e.UserID, maxField)
+	dst = appendStringOrNull(dst, e.UserID, maxField)
 	dst = append(dst, `,"client_id":`...)
-	dst = appendNullable(dst, e.ClientID, maxField)
+	dst = appendStringOrNull(dst, e.ClientID, maxField)
 	dst = append(dst, `,"is_m2m":`...)
 	dst = strconv.AppendBool(dst, e.IsM2M)
 	dst = append(dst, `,"path":`...)
-	dst = appendNullable(dst, WithoutQuery(e.Path), maxField)
+	dst = appendStringOrNull(dst, WithoutQuery(e.Path), maxField)
 	dst = append(dst, `,"method":`...)
-	dst = appendNullable(dst, e.Method, maxField)
+	dst = appendStringOrNull(dst, e.Method, maxField)
 	dst = append(dst, `,"status_code":`...)
 	if e.Status > 0 {
 		dst = strconv.AppendInt(dst, int64(e.Status), 10)
@@ -75,15 +79,15 @@ func (e *Event) AppendJSON(dst []byte, maxField int) []byte {
 		dst = append(dst, "null"...)
 	}
 	dst = append(dst, `,"ip_address":`...)
-	dst = appendNullable(dst, e.IP, maxField)
+	dst = appendStringOrNull(dst, e.IP, maxField)
 	dst = append(dst, `,"user_agent":`...)
-	dst = appendNullable(dst, e.UserAgent, maxField)
+	dst = appendStringOrNull(dst, e.UserAgent, maxField)
 	dst = append(dst, `,"metadata":`...)
 	dst = e.Meta.appendJSON(dst, maxField)
 	return append(dst, '}')
 }
 
-// WithoutQuery is the part of a path before the first ? or #: what an event says of it.
+// WithoutQuery returns the part of a path before the first ? or #, which is what an event records.
 func WithoutQuery(path string) string {
 	for i := 0; i < len(path); i++ {
 		if path[i] == '?' || path[i] == '#' {

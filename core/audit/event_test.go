@@ -3,6 +3,7 @@ package audit_test
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,12 +89,14 @@ func TestStringsAreMadeSafe(t *testing.T) {
 		"next\u0085line":            `"next\u0085line"`,
 		"line\u2028para\u2029":      `"line\u2028para\u2029"`,
 		"\xff\xc3(":                 `"` + "\ufffd\ufffd" + `("`,
-		"\xed\xa0\x80":              `"` + "\ufffd\ufffd\ufffd" + `"`, // a surrogate, which UTF-8 has no form for
+		"\xed\xa0\x80":              `"` + "\ufffd\ufffd\ufffd" + `"`, // a surrogate, which UTF-8 cannot encode
 		"gr\u00fc\u00df \U0001f600": `"` + "gr\u00fc\u00df \U0001f600" + `"`,
 		"</script>&":                `"</script>&"`,
 	} {
-		e := audit.Event{UserAgent: in}
-		assert.Contains(t, string(e.AppendJSON(nil, 0)), `"user_agent":`+want+`,`, "%q", in)
+		t.Run(strconv.Quote(in), func(t *testing.T) {
+			e := audit.Event{UserAgent: in}
+			assert.Contains(t, string(e.AppendJSON(nil, 0)), `"user_agent":`+want+`,`)
+		})
 	}
 }
 
@@ -119,6 +122,13 @@ func TestFieldsAreCutBetweenCharacters(t *testing.T) {
 	}
 }
 
+func TestTheEventIDIsNeverCut(t *testing.T) {
+	e := audit.Event{Path: "/a-long-path-that-is-cut", Meta: audit.Metadata{EventID: "0123456789abcdef-17"}}
+	line := string(e.AppendJSON(nil, 16))
+	assert.Contains(t, line, `"event_id":"0123456789abcdef-17"`)
+	assert.Contains(t, line, `"path":"/a-long-path-tha"`)
+}
+
 func TestMetadataNamesNeverCollide(t *testing.T) {
 	e := audit.Event{Meta: audit.Metadata{Reason: "ours", Extra: []audit.Field{
 		{Source: audit.FromClaim, Name: "reason", Text: "c1"},
@@ -139,7 +149,7 @@ func TestMetadataNamesNeverCollide(t *testing.T) {
 	}), got["metadata"])
 }
 
-// unset adds the members that are null where nothing is known.
+// unset adds the members that are null when nothing is known.
 func unset(metadata map[string]any) map[string]any {
 	for _, name := range metaKeys {
 		if _, ok := metadata[name]; !ok && name != "origin" && name != "would_be" {
@@ -149,7 +159,7 @@ func unset(metadata map[string]any) map[string]any {
 	return metadata
 }
 
-func TestAHeaderNeverGoesByAClaimsName(t *testing.T) {
+func TestAHeaderNeverTakesAClaimsName(t *testing.T) {
 	header := audit.Field{Source: audit.FromHeader, Name: "tenant", Text: "forged"}
 	for _, claim := range []audit.Field{{Name: "tenant", Text: "a"}, {Name: "tenant"}} {
 		for _, fields := range [][]audit.Field{{header, claim}, {claim, header}} {
@@ -264,14 +274,15 @@ func FuzzAnyBytesInAnyFieldMakeOneStrictLine(f *testing.F) {
 	})
 }
 
-// wholeCharacters checks got against the plainest description of cutting: characters of s, each whole, as many as fit.
+// wholeCharacters checks got against the simplest description of cutting: as many whole characters of
+// s as fit.
 func wholeCharacters(t *testing.T, s, got string, limit int) {
 	t.Helper()
 	if limit < 1 {
 		limit = audit.DefaultFieldBytes
 	}
 	want := ""
-	for _, r := range s { // a range yields U+FFFD for each byte that isn't UTF-8
+	for _, r := range s { // range yields U+FFFD for each byte that isn't UTF-8
 		if len(want)+len(string(r)) > limit {
 			break
 		}
@@ -280,7 +291,7 @@ func wholeCharacters(t *testing.T, s, got string, limit int) {
 	require.Equal(t, want, got)
 }
 
-// inOrder checks that the fixed members come first, in their order.
+// inOrder checks that the fixed members come first and in order.
 func inOrder(t *testing.T, names []string) {
 	t.Helper()
 	rest := metaKeys

@@ -7,45 +7,49 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Source is where an extra member of metadata comes from.
+// Source says where an extra member of metadata comes from.
 type Source uint8
 
-// The sources of extra members, in the order in which they have a name.
+// The sources of extra members. If two sources use one name, the earlier source keeps it.
 const (
 	FromClaim    Source = iota // a claim of the verified token, audit.claims
 	FromHeader                 // a request header, audit.headers
 	FromUpstream               // a member of the upstream's x-audit-event
 )
 
-// prefixes mark a member whose plain name is taken.
-var prefixes = [...]string{FromClaim: "claim:", FromHeader: "header:", FromUpstream: "event:"}
+// sourcePrefixes mark a member whose plain name belongs to an earlier source or a fixed member.
+var sourcePrefixes = [...]string{FromClaim: "claim:", FromHeader: "header:", FromUpstream: "event:"}
 
-// Field is an extra member of metadata: a configured claim or header, or what a custom event brought. One with neither Text
-// nor JSON isn't written, but its name counts as taken: the configured claims that a token lacks belong there too, lest a
-// header, which is the client's to choose, goes by a claim's name in just the events without the claim.
+// Field is an extra member of metadata: a configured claim or header, or a member of a custom event.
 //
-// A field is recorded under its own name, unless that is one of the fixed members', or a Field of an earlier Source has it,
-// or it begins with one of the prefixes "claim:", "header:" and "event:". Then it is recorded with the prefix of its
-// source: a claim "reason" is "claim:reason". So what has a fixed member's name is always Gatehouse's own word, and no two
-// members have the same name. A second Field with the source and the name of an earlier one is left out, and so is one
-// whose name isn't UTF-8.
+// A Field has its own name in metadata unless that name is a fixed member's, a Field of an earlier
+// Source has it, or it begins with one of the prefixes "claim:", "header:" and "event:". Then it is
+// written with the prefix of its source: a claim "reason" becomes "claim:reason". So a member with a
+// fixed member's name always has Gatehouse's own value, and no two members have the same name. A
+// second Field with the same source and name is left out, and so is a Field whose name isn't UTF-8.
+//
+// A Field without Text and JSON isn't written, but it reserves its name. List the configured claims
+// that a token lacks this way. Otherwise a header, which the client chooses, would take the name of
+// a claim in exactly the events that lack the claim.
 type Field struct {
 	Source Source
 	Name   string
 	Text   string
-	// JSON is the value where it isn't a plain text. One that is longer than the limit for fields, or isn't valid JSON, is
-	// recorded as a string that holds its beginning.
+	// JSON is the value if it isn't a plain text. A JSON value that is longer than the limit for
+	// fields, or isn't valid JSON, is written as a string that holds its beginning.
 	JSON []byte
 }
 
-// fixed are the members of metadata that Gatehouse itself sets, in the order in which they are written.
-var fixed = [...]string{
+// fixedMembers are the members of metadata that Gatehouse itself sets, in the order in which they
+// are written.
+var fixedMembers = [...]string{
 	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
 }
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	dst = append(dst, `{"event_id":`...)
-	dst = appendNullable(dst, m.EventID, max(maxField, len(m.EventID))) // cut, it would name several events
+	// The id isn't cut: several events would share a cut one.
+	dst = appendStringOrNull(dst, m.EventID, max(maxField, len(m.EventID)))
 	dst = appendMember(dst, `,"reason":`, m.Reason, maxField)
 	dst = appendMember(dst, `,"route":`, m.Route, maxField)
 	dst = appendMember(dst, `,"rule":`, m.Rule, maxField)
@@ -71,28 +75,20 @@ func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	return append(dst, '}')
 }
 
+// appendMember appends a member; name is `,"NAME":`.
 func appendMember(dst []byte, name, value string, maxField int) []byte {
-	return appendNullable(append(dst, name...), value, maxField)
+	return appendStringOrNull(append(dst, name...), value, maxField)
 }
 
-// appendField writes fields[at].
+// appendField appends fields[at] as a member.
 func appendField(dst []byte, fields []Field, at, maxField int) []byte {
 	f := &fields[at]
-	if f.Text == "" && f.JSON == nil || !utf8.ValidString(f.Name) || int(f.Source) >= len(prefixes) {
+	if f.Text == "" && f.JSON == nil || !utf8.ValidString(f.Name) || int(f.Source) >= len(sourcePrefixes) {
 		return dst
 	}
-	prefix := ""
-	if taken(f.Name) {
-		prefix = prefixes[f.Source]
-	}
-	for i := range fields {
-		switch o := &fields[i]; {
-		case o.Name != f.Name:
-		case o.Source < f.Source:
-			prefix = prefixes[f.Source]
-		case o.Source == f.Source && i < at:
-			return dst
-		}
+	prefix, repeated := memberPrefix(fields, at)
+	if repeated {
+		return dst
 	}
 	dst = append(dst, ',')
 	dst = appendQuoted(dst, prefix, f.Name)
@@ -108,15 +104,34 @@ func appendField(dst []byte, fields []Field, at, maxField int) []byte {
 	return appendString(dst, string(f.JSON), maxField)
 }
 
-// taken reports whether a field's name can't be a member's as it is.
-func taken(name string) bool {
-	for _, f := range fixed {
-		if f == name {
+// memberPrefix returns the prefix that the name of fields[at] needs, "" for none. repeated is true
+// if an earlier Field has the same source and name.
+func memberPrefix(fields []Field, at int) (prefix string, repeated bool) {
+	f := &fields[at]
+	if isReservedName(f.Name) {
+		prefix = sourcePrefixes[f.Source]
+	}
+	for i := range fields {
+		switch other := &fields[i]; {
+		case other.Name != f.Name:
+		case other.Source < f.Source:
+			prefix = sourcePrefixes[f.Source]
+		case other.Source == f.Source && i < at:
+			return "", true
+		}
+	}
+	return prefix, false
+}
+
+// isReservedName reports whether no extra member may have the name without a prefix.
+func isReservedName(name string) bool {
+	for _, member := range fixedMembers {
+		if member == name {
 			return true
 		}
 	}
-	for _, p := range prefixes {
-		if len(name) >= len(p) && name[:len(p)] == p {
+	for _, prefix := range sourcePrefixes {
+		if len(name) >= len(prefix) && name[:len(prefix)] == prefix {
 			return true
 		}
 	}

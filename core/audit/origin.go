@@ -2,29 +2,30 @@ package audit
 
 import "strings"
 
-// What OriginOf calls the filters whose refusals have an event type of their own.
+// The origins of refusals that have an event type of their own.
 const (
 	originJWT         = "jwt_authn"
 	originLocalLimit  = "local_ratelimit"
 	originGlobalLimit = "ratelimit"
 )
 
-// ofFilters are beginnings of the response code details by which Envoy's HTTP filters mark the replies that they send in the
-// upstream's stead, from the filters' sources. The names are those of Envoy's configuration, envoy.filters.http.NAME.
-var ofFilters = [...]struct{ details, origin string }{
+// filterDetails lists how the response code details begin when one of Envoy's HTTP filters answers
+// instead of the upstream (from the filters' sources). An origin is the filter's name in Envoy's
+// configuration, envoy.filters.http.NAME.
+var filterDetails = [...]struct{ details, origin string }{
 	{"jwt_authn_access_denied", originJWT}, // jwt_authn_access_denied{Jwt_is_expired}
 	{"local_rate_limited", originLocalLimit},
-	{"request_rate_limited", originGlobalLimit}, // the rate limit service said no
+	{"request_rate_limited", originGlobalLimit}, // the rate limit service refused
 	{"rbac_access_denied", "rbac"},              // rbac_access_denied_matched_policy[none]
 	{"ext_authz_", "ext_authz"},                 // ext_authz_denied, ext_authz_error
 	{"fault_filter_abort", "fault"},
 	{"gatehouse_", "gatehouse"}, // another instance, in front of this one or behind it
 }
 
-// ofEnvoy are beginnings of the details that the connection manager, the router and the codecs set (Envoy's
-// response_code_details.rst and stream_info.h). late ones may take the place of an earlier via_upstream, when the response
-// had begun and then broke off.
-var ofEnvoy = [...]struct {
+// envoyDetails lists how the details begin that the connection manager, the router and the codecs
+// set (Envoy's response_code_details.rst and stream_info.h). If late is true, the details may
+// replace an earlier via_upstream: the response had begun and then broke off.
+var envoyDetails = [...]struct {
 	details string
 	late    bool
 }{
@@ -61,29 +62,29 @@ var ofEnvoy = [...]struct {
 	{"admin_filter_response", false},
 }
 
-// OriginOf names the filter that refused a request in Gatehouse's stead; "" when none did. A filter that isn't known by its
-// details is named by them: their first word.
+// OriginOf names the other filter that refused the request, "" if none did. For a filter that isn't
+// in the table it returns the first word of the details.
 func OriginOf(o Outcome) string {
 	if o.Refused != 0 {
 		return ""
 	}
-	for i := range ofFilters {
-		if strings.HasPrefix(o.Details, ofFilters[i].details) {
-			return ofFilters[i].origin
+	for i := range filterDetails {
+		if strings.HasPrefix(o.Details, filterDetails[i].details) {
+			return filterDetails[i].origin
 		}
 	}
 	if o.Status < 400 || byUpstream(o.Details) {
 		return ""
 	}
-	for i := range ofEnvoy {
-		if strings.HasPrefix(o.Details, ofEnvoy[i].details) {
+	for i := range envoyDetails {
+		if strings.HasPrefix(o.Details, envoyDetails[i].details) {
 			return ""
 		}
 	}
 	return firstWord(o.Details)
 }
 
-// answered reports whether an answer from the upstream, or what stands for one, reached the client.
+// answered reports whether the client got a response from the upstream, or one that stands for it.
 func answered(o Outcome) bool {
 	if o.Status == 0 {
 		return false
@@ -91,16 +92,18 @@ func answered(o Outcome) bool {
 	if o.Details == "" || byUpstream(o.Details) {
 		return true
 	}
-	for i := range ofEnvoy {
-		if strings.HasPrefix(o.Details, ofEnvoy[i].details) {
-			// Envoy's own answers are errors, but to gRPC they all have status 200. Of the late ones that status tells.
-			return ofEnvoy[i].late && o.Status < 400
+	for i := range envoyDetails {
+		if strings.HasPrefix(o.Details, envoyDetails[i].details) {
+			// Envoy's own answers are errors, but gRPC clients get all of them with status 200. Only
+			// for late details does the status say that the upstream had answered.
+			return envoyDetails[i].late && o.Status < 400
 		}
 	}
 	return o.Status < 400 && OriginOf(o) == ""
 }
 
-// byUpstream tells the details of a response that the upstream, or a direct_response in Envoy's routes, gave.
+// byUpstream reports whether the response came from the upstream or from a direct_response in
+// Envoy's routes.
 func byUpstream(details string) bool {
 	return details == "via_upstream" || details == "direct_response" ||
 		strings.HasPrefix(details, "upstream_reset_after_response_started")
@@ -108,9 +111,7 @@ func byUpstream(details string) bool {
 
 func firstWord(s string) string {
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
-		default:
+		if !isWordByte(s[i]) {
 			return s[:i]
 		}
 	}

@@ -2,43 +2,46 @@ package audit
 
 import "unicode/utf8"
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
-// plain tells the bytes that stand for themselves in a JSON string: printable ASCII but the quote and the backslash.
-var plain = func() (t [256]bool) {
+// unescaped has the bytes that need no escape in a JSON string: printable ASCII without the quote and
+// the backslash.
+var unescaped = func() (t [256]bool) {
 	for c := ' '; c <= '~'; c++ {
 		t[c] = c != '"' && c != '\\'
 	}
 	return t
 }()
 
-func appendNullable(dst []byte, s string, limit int) []byte {
+func appendStringOrNull(dst []byte, s string, limit int) []byte {
 	if s == "" {
 		return append(dst, "null"...)
 	}
 	return appendString(dst, s, limit)
 }
 
-// appendString appends s as a JSON string (RFC 8259 §7) of at most limit bytes, counted as a reader will get them.
+// appendString appends s as a JSON string (RFC 8259 §7) of at most limit bytes, counted after
+// decoding.
 func appendString(dst []byte, s string, limit int) []byte {
 	dst = append(dst, '"')
 	dst = appendEscaped(dst, s, limit)
 	return append(dst, '"')
 }
 
-// appendQuoted appends a prefix that needs no escapes and s, whole, as one JSON string.
+// appendQuoted appends prefix and all of s as one JSON string. The prefix must need no escapes.
 func appendQuoted(dst []byte, prefix, s string) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, prefix...)
-	dst = appendEscaped(dst, s, 3*len(s)) // a byte becomes a U+FFFD of three at most
+	dst = appendEscaped(dst, s, 3*len(s)) // a byte becomes at most a U+FFFD, three bytes
 	return append(dst, '"')
 }
 
-// appendEscaped appends the longest run of whole characters of s that takes at most limit bytes, escaped.
+// appendEscaped appends s with escapes. It stops before the first character that exceeds limit bytes,
+// counted after decoding.
 func appendEscaped(dst []byte, s string, limit int) []byte {
 	for len(s) > 0 {
 		n := 0
-		for n < len(s) && n < limit && plain[s[n]] {
+		for n < len(s) && n < limit && unescaped[s[n]] {
 			n++
 		}
 		dst = append(dst, s[:n]...)
@@ -47,7 +50,7 @@ func appendEscaped(dst []byte, s string, limit int) []byte {
 		if s == "" {
 			break
 		}
-		r, size := utf8.DecodeRuneInString(s) // RuneError, 1 for what isn't UTF-8
+		r, size := utf8.DecodeRuneInString(s) // RuneError, 1 if the byte isn't UTF-8
 		if limit -= utf8.RuneLen(r); limit < 0 {
 			break
 		}
@@ -67,17 +70,17 @@ func appendRune(dst []byte, r rune) []byte {
 		return append(dst, `\r`...)
 	case r == '\t':
 		return append(dst, `\t`...)
-	case r < ' ' || disruptive(r):
+	case r < ' ' || isUnsafe(r):
 		return appendEscape(dst, r)
 	}
 	return utf8.AppendRune(dst, r)
 }
 
-// appendJSON appends compact, valid JSON; the disruptive characters that its strings may hold are escaped.
+// appendJSON appends valid, compact JSON. It escapes the unsafe characters in its strings.
 func appendJSON(dst, compact []byte) []byte {
 	for len(compact) > 0 {
 		r, size := utf8.DecodeRune(compact)
-		if disruptive(r) {
+		if isUnsafe(r) {
 			dst = appendEscape(dst, r)
 		} else {
 			dst = append(dst, compact[:size]...)
@@ -87,9 +90,10 @@ func appendJSON(dst, compact []byte) []byte {
 	return dst
 }
 
-// disruptive tells the characters that JSON allows in a string but that move terminals' cursors or end lines for some readers.
-func disruptive(r rune) bool { return r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' }
+// isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor, or
+// ends a line for some readers.
+func isUnsafe(r rune) bool { return r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' }
 
 func appendEscape(dst []byte, r rune) []byte {
-	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }

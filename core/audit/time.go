@@ -8,8 +8,8 @@ const (
 	perSecond = 1_000_000
 )
 
-// AppendTime appends a moment, in nanoseconds since 1970, as RFC 3339 has it: UTC, microseconds (the rest is cut off),
-// "2006-01-02T15:04:05.000000Z".
+// AppendTime appends a time, given in nanoseconds since 1970, in the form of RFC 3339: UTC, cut to
+// microseconds, "2006-01-02T15:04:05.000000Z".
 func AppendTime(dst []byte, unixNano int64) []byte {
 	micros := floorDiv(unixNano, perMicro)
 	days := floorDiv(micros, perDay)
@@ -31,8 +31,9 @@ func AppendTime(dst []byte, unixNano int64) []byte {
 	return append(dst, 'Z')
 }
 
-// civil turns days since 1970-01-01 into a date of the Gregorian calendar. It counts in 400-year eras of years that begin
-// on 1 March, where the leap day comes last. An int64 of nanoseconds reaches from 1677 to 2262.
+// civil converts days since 1970-01-01 to a date in the Gregorian calendar. It counts in eras of 400
+// years that begin on 1 March, so that the leap day is a year's last. An int64 of nanoseconds reaches
+// from 1677 to 2262.
 func civil(days int64) (year, month, day int64) {
 	const (
 		perEra   = 146_097 // days in 400 years
@@ -43,7 +44,7 @@ func civil(days int64) (year, month, day int64) {
 	inEra := days - era*perEra
 	yearInEra := (inEra - inEra/1_460 + inEra/36_524 - inEra/146_096) / 365
 	inYear := inEra - (365*yearInEra + yearInEra/4 - yearInEra/100)
-	m := (5*inYear + 2) / 153 // 0 is March: every five months from there have 153 days
+	m := (5*inYear + 2) / 153 // 0 is March; from there, every five months have 153 days
 	day = inYear - (153*m+2)/5 + 1
 	year = era*400 + yearInEra
 	if m < 10 {
@@ -60,7 +61,7 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// appendDigits appends a number that has at most width digits, with leading zeros.
+// appendDigits appends a number of at most width digits, with leading zeros.
 func appendDigits(dst []byte, n int64, width int) []byte {
 	for range width {
 		dst = append(dst, '0')

@@ -1,18 +1,18 @@
 package audit
 
-// Type is a kind of event. Its zero value is TypeRequestError, which claims the least.
+// Type is a kind of event. The zero value is TypeRequestError, the one that claims no success.
 type Type uint8
 
-// The kinds of events, one for each row of the table of event types. A custom event's own word is Event.Custom.
+// The kinds of events, one for each event_type. Event.Custom holds the event_type of a TypeCustom.
 const (
-	TypeRequestError Type = iota // 503 by Gatehouse, or no upstream response reached the client
+	TypeRequestError Type = iota // 503 by Gatehouse, or the client got no response of the upstream
 	TypeAuthSuccess              // authenticated and admitted, whatever the upstream answered
 	TypeAuthFailure              // 401, by Gatehouse or by Envoy's JWT filter
 	TypeAccessDenied             // 403 or 400 by Gatehouse
 	TypeRateLimited              // 429 by Gatehouse, or by one of Envoy's rate limit filters
-	TypeRequest                  // anonymous, on a route that allows it
+	TypeRequest                  // an anonymous request, on a route that allows it
 	TypeAdminAction              // a write through the admin API
-	TypeCustom                   // what an upstream reported in x-audit-event
+	TypeCustom                   // an upstream's own event, from x-audit-event
 	numTypes
 )
 
@@ -27,8 +27,8 @@ var typeWords = [numTypes]string{
 	TypeCustom:       "custom",
 }
 
-// String is the word that the audit log uses as event_type. TypeCustom's, "custom", is used by metrics alone: there an
-// upstream must not choose a label.
+// String returns the word that the audit log writes as event_type. Only metrics use TypeCustom's word,
+// "custom": an upstream must not choose a label.
 func (t Type) String() string {
 	if t >= numTypes {
 		return ""
@@ -36,8 +36,8 @@ func (t Type) String() string {
 	return typeWords[t]
 }
 
-// reserved reports whether word is an event type that only Gatehouse may write.
-func reserved(word string) bool {
+// isReservedType reports whether word is an event type that only Gatehouse may write.
+func isReservedType(word string) bool {
 	for t := Type(0); t < TypeCustom; t++ {
 		if typeWords[t] == word {
 			return true
@@ -46,15 +46,15 @@ func reserved(word string) bool {
 	return false
 }
 
-// Outcome is how a request ended, as far as the choice of its event type depends on it.
+// Outcome is how a request ended: everything that decides its event type.
 type Outcome struct {
-	Refused       int    // the status that Gatehouse itself answered with; 0 when it let the request pass or never saw it
+	Refused       int    // the status of Gatehouse's own refusal; 0 if it admitted the request or never saw it
 	Authenticated bool   // a token was verified
-	Status        int    // what the client got; 0 when nothing
-	Details       string // Envoy's response.code_details; "" when unknown
+	Status        int    // the status that the client got; 0 if it got no response
+	Details       string // Envoy's response.code_details; "" if unknown
 }
 
-// TypeOf chooses the event type of a request. It never answers TypeCustom or TypeAdminAction.
+// TypeOf returns the event type of a request. It never returns TypeCustom or TypeAdminAction.
 func TypeOf(o Outcome) Type {
 	switch o.Refused {
 	case 0:
@@ -82,8 +82,9 @@ func TypeOf(o Outcome) Type {
 	return TypeRequest
 }
 
-// Recorded decides whether e is written. Requests on excluded paths are left out; refusals there, real or would-be, are
-// recorded all the same, and so is what an upstream or the admin API reports.
+// Recorded reports whether the event is to be written. Requests to excluded paths are left out, with
+// these exceptions: refusals, refusals that enforce mode would have made, custom events and writes
+// through the admin API.
 func Recorded(enabled, excluded bool, e *Event) bool {
 	if !enabled || !excluded {
 		return enabled

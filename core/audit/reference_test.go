@@ -13,7 +13,7 @@ import (
 	"gatehouse/core/audit"
 )
 
-// row is one pair of inputs and outputs recorded from the seed.
+// row is one pair of inputs and outputs recorded from the Python library.
 type row struct {
 	Case  string
 	Input struct {
@@ -43,26 +43,26 @@ func rows(t *testing.T, service string) (found []row) {
 	require.NoError(t, err)
 	var all []json.RawMessage
 	require.NoError(t, json.Unmarshal(doc, &all))
-	for _, one := range all {
+	for _, entry := range all {
 		var of struct{ Service string }
-		require.NoError(t, json.Unmarshal(one, &of))
-		if of.Service == service { // the other services' rows have other shapes
+		require.NoError(t, json.Unmarshal(entry, &of))
+		if of.Service == service { // the rows of other services have other shapes
 			var r row
-			require.NoError(t, json.Unmarshal(one, &r))
+			require.NoError(t, json.Unmarshal(entry, &r))
 			found = append(found, r)
 		}
 	}
 	return found
 }
 
-func TestTheSeedsEventsAreWrittenAlike(t *testing.T) {
+func TestEventsAreWrittenAsThePythonLibraryDoes(t *testing.T) {
 	seen := rows(t, "audit")
 	require.Len(t, seen, 9)
 	for _, r := range seen {
 		t.Run(r.Case, func(t *testing.T) {
 			e := fromKwargs(t, r)
 			line := e.AppendJSON(nil, 0)
-			sameAsSeed(t, r.Expected.Event, line)
+			sameAsLibrary(t, r.Expected.Event, line)
 			if len(r.Expected.KeyOrder) > 0 {
 				assert.Equal(t, r.Expected.KeyOrder[:10], memberNames(t, line)[:10])
 			}
@@ -70,7 +70,7 @@ func TestTheSeedsEventsAreWrittenAlike(t *testing.T) {
 	}
 }
 
-func TestTheSeedsMiddlewareWritesTheSameEvents(t *testing.T) {
+func TestThePythonLibrarysMiddlewareWritesTheSameEvents(t *testing.T) {
 	seen := rows(t, "audit_middleware")
 	require.Len(t, seen, 6)
 	for _, r := range seen {
@@ -96,12 +96,12 @@ func TestTheSeedsMiddlewareWritesTheSameEvents(t *testing.T) {
 				return
 			}
 			require.Len(t, r.Expected.Events, 1)
-			sameAsSeed(t, r.Expected.Events[0], e.AppendJSON(nil, 0))
+			sameAsLibrary(t, r.Expected.Events[0], e.AppendJSON(nil, 0))
 		})
 	}
 }
 
-// fromKwargs makes the event that the seed makes of its arguments.
+// fromKwargs makes the event that the Python library makes of its arguments.
 func fromKwargs(t *testing.T, r row) audit.Event {
 	t.Helper()
 	e := audit.Event{Timestamp: time.Now().UnixNano()}
@@ -127,8 +127,8 @@ func fromKwargs(t *testing.T, r row) audit.Event {
 	return e
 }
 
-// sameAsSeed compares a line with what the seed wrote, but for the departures that are listed here.
-func sameAsSeed(t *testing.T, want map[string]any, line []byte) {
+// sameAsLibrary compares a line with what the Python library wrote. The cases are the departures.
+func sameAsLibrary(t *testing.T, want map[string]any, line []byte) {
 	t.Helper()
 	got := decode(t, line)
 	meta := got["metadata"].(map[string]any)
@@ -138,7 +138,7 @@ func sameAsSeed(t *testing.T, want map[string]any, line []byte) {
 			assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`, got[name])
 			_, err := time.Parse(time.RFC3339Nano, got[name].(string))
 			assert.NoError(t, err)
-		case name == "event_type" && value == "request_success": // the event types of the seed's own document
+		case name == "event_type" && value == "request_success": // the event types of the library's own document
 			if got["user_id"] == nil {
 				assert.Equal(t, "request", got[name])
 			} else {
