@@ -203,8 +203,9 @@ func TestClaimsAreInspected(t *testing.T) {
 	assert.True(t, strings.HasPrefix(r.err, "gatehouse: claims: "), r.err)
 }
 
-// The seed's own input/output pairs: what its get_token_metadata says, `token inspect --profile cognito` says too.
-func TestInspectSaysWhatTheSeedSays(t *testing.T) {
+// TestInspectSaysWhatThePythonLibrarySays replays input/output pairs of the Python library: what its get_token_metadata says,
+// `token inspect --profile cognito` says too.
+func TestInspectSaysWhatThePythonLibrarySays(t *testing.T) {
 	text, err := os.ReadFile("../../core/testdata/vectors.json")
 	require.NoError(t, err)
 	var vectors []struct {
@@ -230,7 +231,7 @@ func TestInspectSaysWhatTheSeedSays(t *testing.T) {
 		var got map[string]any
 		require.NoError(t, json.Unmarshal([]byte(r.out), &got))
 		for name, want := range expected.Metadata {
-			if name == "service_account" { // the seed's second name for client_id
+			if name == "service_account" { // the library's second name for client_id
 				name = "client_id"
 			}
 			assert.Equal(t, want, got[name], "%s: %s", v.Case, name)

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// refusal is a row of the product contract's table of refusals (section 4), from which follows what no file has to say each
+// refusal is a row of the table of refusals (docs/reference.md). From it follows what scenario files need not repeat each
 // time.
 type refusal struct {
 	status int

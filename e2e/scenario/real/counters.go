@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// lag is by how much counters may lag (product contract, metrics), three times over for a busy machine.
+	// lag is three times the second by which counters may lag (docs/reference.md), for a busy machine.
 	lag = 3 * time.Second
-	// patience is how long they get where it is known what they must come to.
+	// patience is how long counters have to reach a total that is known.
 	patience = 30 * time.Second
 )
 
