@@ -58,7 +58,7 @@ func (g *Gate) dropToken(r *Request, d *Decision) {
 		}
 		for j := range r.Headers {
 			if h := &r.Headers[j]; h.Name == s.Header {
-				if _, ok := schemed(h.Value, s.Scheme); ok {
+				if _, ok := cutScheme(h.Value, s.Scheme); ok {
 					d.Remove = append(d.Remove, s.Header)
 					break
 				}

@@ -11,22 +11,22 @@ import (
 	"gatehouse/core/policy"
 )
 
-// Principal is what a verified token says about its bearer: derived once, shared by all requests that bring the token, and
-// never changed.
+// Principal is what a verified token says about its bearer. It is immutable: all requests with the same
+// token share it.
 type Principal struct {
 	Provider  int
 	Issuer    string
 	UserID    string
 	ClientID  string
 	Kind      caller.Kind
-	Evidence  string // the rule of caller.Classify that decided
+	Evidence  string // the name of the rule that decided Kind
 	Scopes    []string
 	Groups    []string
 	Claims    claims.Set
 	NotBefore int64 // Unix nanoseconds, 0 for none
 	Expires   int64 // Unix nanoseconds
 
-	headers []Header // for the upstream
+	headers []Header // identity headers for the upstream
 }
 
 func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
@@ -43,7 +43,8 @@ func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
 	return p
 }
 
-// identityHeaders are the fields that tell the upstream who is calling. What the token doesn't say has no field.
+// identityHeaders are the headers that tell the upstream who is calling. A property that the token lacks
+// has no header.
 func identityHeaders(id *config.Identity, p *Principal) []Header {
 	if id.Prefix == "" {
 		return nil
@@ -66,8 +67,8 @@ func identityHeaders(id *config.Identity, p *Principal) []Header {
 	return out
 }
 
-// appendClaim writes a claim for a header: text, a list of the simple values in it, or a number or boolean as JSON writes it.
-// Objects and null have no such form.
+// appendClaim writes a claim as the value of a header: a string as text, a number or boolean as JSON writes
+// it, a list as a list of these. It writes nothing for an object or null.
 func appendClaim(dst []byte, v claims.Value) []byte {
 	switch v.Kind() {
 	case claims.String:
@@ -100,8 +101,8 @@ func appendList(dst []byte, list []string) []byte {
 	return dst
 }
 
-// appendEscaped percent-encodes what a header must not carry or a reader could take for something else: "%", anything outside
-// visible ASCII and, in lists, commas.
+// appendEscaped percent-encodes every byte that a header can't carry or that would be ambiguous: "%", bytes
+// outside visible ASCII and, in lists, commas.
 func appendEscaped(dst []byte, s string, inList bool) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
@@ -115,7 +116,7 @@ func appendEscaped(dst []byte, s string, inList bool) []byte {
 	return dst
 }
 
-// meets checks a route's scopes, groups and claims, in this order.
+// meets checks the scopes, groups and claims that a route requires, in this order.
 func (p *Principal) meets(route *policy.Route) Reason {
 	switch {
 	case !containsAll(p.Scopes, route.ScopesAll),
@@ -132,23 +133,23 @@ func (p *Principal) meets(route *policy.Route) Reason {
 	return None
 }
 
-// hasClaim reports whether a claim is, or as a list has, one of some values. Numbers and booleans compare as JSON writes
-// them, so that {"verified": ["true"]} can be asked for.
+// hasClaim reports whether a claim is one of these values, or a list that has one of them. Numbers and
+// booleans compare as JSON writes them, so that {"verified": ["true"]} works.
 func (p *Principal) hasClaim(name string, values []string) bool {
 	v := p.Claims.Get(name)
 	if v.Kind() != claims.List {
-		return contains(values, plain(v))
+		return contains(values, scalarText(v))
 	}
 	for _, e := range v.Elements() {
-		if contains(values, plain(e)) {
+		if contains(values, scalarText(e)) {
 			return true
 		}
 	}
 	return false
 }
 
-// plain is a simple value as text; "" for absence, null, lists and objects, which no configured value equals.
-func plain(v claims.Value) string {
+// scalarText is a string, number or boolean as text. It is "" for other values; no configured value is "".
+func scalarText(v claims.Value) string {
 	switch v.Kind() {
 	case claims.String:
 		text, _ := v.Text()
@@ -156,7 +157,7 @@ func plain(v claims.Value) string {
 	case claims.Bool:
 		return string(v.Raw())
 	case claims.Number:
-		// 1, 1.0 and 1e0 are the same number, and claims from Envoy's metadata are all float64.
+		// 1, 1.0 and 1e0 are the same number. In Envoy's metadata every number is a float64.
 		f, err := strconv.ParseFloat(string(v.Raw()), 64)
 		if err != nil {
 			return ""

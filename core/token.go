@@ -6,8 +6,8 @@ import (
 	"gatehouse/core/config"
 )
 
-// findToken looks for the request's token in the configured places. No token is "" and None. Two tokens are one too many:
-// another parser might take the other one.
+// findToken finds the request's token in the configured places. Without a token it returns "" and None. It
+// refuses two tokens, because the server behind could read the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 	found := false
 	for i := range sources {
@@ -25,21 +25,21 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 	return token, None
 }
 
-// tokenIn takes a token out of a header field, if that is where the source has it.
+// tokenIn takes the token out of a header field, if the source is that header or a cookie in it.
 func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	switch {
 	case s.Cookie != "" && h.Name == "cookie":
 		token, found, several = cookie(h.Value, s.Cookie)
-		return token, found && token != "", several // a logout leaves an empty one behind
+		return token, found && token != "", several // a logout leaves an empty cookie
 	case s.Cookie == "" && h.Name == s.Header:
-		token, found = schemed(h.Value, s.Scheme)
-		return token, found, joined(h.Value, s.Scheme)
+		token, found = cutScheme(h.Value, s.Scheme)
+		return token, found, listsTokens(h.Value, s.Scheme)
 	}
 	return "", false, false
 }
 
-// severalCredentials reports whether a request brings more than one authorization header, whatever their schemes: who reads
-// them behind us might take another one than we did. Envoy makes one value of several, with commas between them.
+// severalCredentials reports whether a request has more than one authorization header, of any scheme: the
+// server behind could read another one than Gatehouse. Envoy joins several headers with commas.
 func severalCredentials(r *Request) bool {
 	found := false
 	for i := range r.Headers {
@@ -53,8 +53,9 @@ func severalCredentials(r *Request) bool {
 	return false
 }
 
-// listsCredentials reports whether a comma in an authorization value is followed by another scheme and what belongs to it: a
-// word, a space, and no "=" (RFC 9110 §11.4). Other commas stand between the parameters of one scheme, or in a quoted one.
+// listsCredentials reports whether an authorization value has a second scheme with credentials behind a
+// comma: a word, a space, and no "=" (RFC 9110 §11.4). Other commas separate the parameters of one scheme,
+// or stand in a quoted parameter.
 func listsCredentials(value string) bool {
 	quoted := false
 	for i := 0; i < len(value); i++ {
@@ -74,23 +75,23 @@ func listsCredentials(value string) bool {
 	return false
 }
 
-// joined reports whether a value is a list that has a token in it: Envoy makes one value of several authorization headers,
-// with commas between them (RFC 9110 §5.3). A token has no comma (RFC 6750 §2.1, RFC 7515 §7.1).
-func joined(value, scheme string) bool {
+// listsTokens reports whether a value is a comma-separated list with a token in it. Envoy joins several
+// authorization headers with commas (RFC 9110 §5.3); a token has no comma (RFC 6750 §2.1, RFC 7515 §7.1).
+func listsTokens(value, scheme string) bool {
 	if strings.IndexByte(value, ',') < 0 {
 		return false
 	}
 	for part := range strings.SplitSeq(value, ",") {
-		if _, ok := schemed(part, scheme); ok {
+		if _, ok := cutScheme(part, scheme); ok {
 			return true
 		}
 	}
 	return false
 }
 
-// schemed takes the token from behind its scheme, which is compared without case (RFC 9110 §11.1). A value of another scheme is
-// no token of ours.
-func schemed(value, scheme string) (string, bool) {
+// cutScheme is the token behind its scheme, which is compared without case (RFC 9110 §11.1). ok is false if
+// the value has another scheme.
+func cutScheme(value, scheme string) (token string, ok bool) {
 	value = strings.Trim(value, " \t")
 	if scheme == "" {
 		return value, true
@@ -126,7 +127,7 @@ func cookie(header, name string) (value string, found, twice bool) {
 	return value, found, false
 }
 
-// withoutCookie is a Cookie header without one cookie; "" when nothing is left.
+// withoutCookie is a Cookie header without one of its cookies; "" if no cookie is left.
 func withoutCookie(header, name string) string {
 	var kept []string
 	for _, pair := range strings.Split(header, ";") {

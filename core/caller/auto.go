@@ -2,17 +2,18 @@ package caller
 
 import "gatehouse/core/claims"
 
-// rule is one piece of evidence.
+// rule is one rule of the auto profile: if holds, the caller is of this kind.
 type rule struct {
 	kind     Kind
-	evidence string // its name, as docs/m2m.md and audit events have it
+	evidence string // the rule's name in docs/m2m.md and in audit events
 	holds    func(c claims.Set, sub string) bool
 }
 
-// autoRules ask for positive evidence: what is absent proves nothing (an RFC 9068 access token of a human needs no
-// e-mail). Machines come first, because service accounts carry claims that read like a human's: Google's an e-mail,
-// Keycloak's a user name, Cognito's and PingAM's auth_time. Two rules in between are for tokens of which such claims say nothing.
-// docs/m2m.md lists all of them with their sources, and a test keeps it so.
+// autoRules ask for positive evidence. An absent claim proves nothing: an access token of a human
+// (RFC 9068) needs no e-mail. Machines come first, because tokens of service accounts have claims of
+// humans: Google's an e-mail, Keycloak's a user name, Cognito's and PingAM's auth_time. The rules for
+// unknown are for tokens in which such claims say nothing. docs/m2m.md lists all rules with their
+// sources, and a test compares the two lists.
 var autoRules = [...]rule{
 	{Machine, "auth0-gty", func(c claims.Set, _ string) bool { return is(c, "gty", "client-credentials") }},
 	{Machine, "auth0-clients-subject", func(_ claims.Set, sub string) bool { return hasSuffix(sub, "@clients") }},
@@ -46,7 +47,7 @@ var autoRules = [...]rule{
 	{Human, "auth0-user-subject", func(_ claims.Set, sub string) bool { return hasPrefix(sub, "auth0|") }},
 }
 
-// auto applies autoRules. A claim of another JSON type than its specification's is no evidence.
+// auto applies autoRules. A claim whose JSON type is not that of its specification is no evidence.
 func auto(c claims.Set) Verdict {
 	sub, _ := c.String("sub")
 	for i := range autoRules {
@@ -57,15 +58,16 @@ func auto(c claims.Set) Verdict {
 	return Verdict{}
 }
 
-// isServiceAccount sees the user name that Keycloak gives a client's service account. In another client's token, where
-// token exchange puts it, the name, and the session that comes with it, belong to nobody in particular.
+// isServiceAccount recognises the user name that Keycloak gives to the service account of a client. Token
+// exchange can put that name into another client's token: then neither the name nor the session in the
+// token says who is calling.
 func isServiceAccount(c claims.Set) bool {
 	_, ok := serviceAccountOf(c)
 	return ok
 }
 
-// isOwnServiceAccount wants the service account of the very client that the token was issued to. Keycloak keeps user
-// names in lower case and client ids as they were entered.
+// isOwnServiceAccount recognises the service account of the client that the token was issued to. Keycloak
+// keeps user names in lower case, but client ids as they were entered.
 func isOwnServiceAccount(c claims.Set) bool {
 	account, ok := serviceAccountOf(c)
 	if !ok {
@@ -88,8 +90,8 @@ func serviceAccountOf(c claims.Set) (client string, ok bool) {
 	return name[len(prefix):], true
 }
 
-// isGoogleServiceAccount trusts the e-mail's domain only where Google vouches for it, or where the account signed the
-// token itself: elsewhere a human may choose an e-mail.
+// isGoogleServiceAccount goes by the domain of the e-mail where Google is the issuer, or of the issuer
+// where the account signed the token itself. Other issuers let humans choose their e-mail.
 func isGoogleServiceAccount(c claims.Set, sub string) bool {
 	const domain = ".gserviceaccount.com"
 	iss, _ := c.String("iss")
@@ -101,8 +103,8 @@ func isGoogleServiceAccount(c claims.Set, sub string) bool {
 	return iss == sub && hasSuffix(sub, domain)
 }
 
-// isKubernetesServiceAccount wants the subject's form and the claims that only an API server writes: an object in
-// bound tokens, flat names in those from Secrets.
+// isKubernetesServiceAccount goes by the form of the subject and by a claim that only an API server
+// writes: an object in bound tokens, a flat name in tokens from Secrets.
 func isKubernetesServiceAccount(c claims.Set, sub string) bool {
 	if !hasPrefix(sub, "system:serviceaccount:") {
 		return false
@@ -110,7 +112,7 @@ func isKubernetesServiceAccount(c claims.Set, sub string) bool {
 	return c.Get("kubernetes.io").Kind() == claims.Object || hasAll(c, "kubernetes.io/serviceaccount/namespace")
 }
 
-// isSPIFFE reads a SPIFFE ID (SPIFFE-ID §2): a trust domain, and perhaps a path.
+// isSPIFFE recognises a SPIFFE ID (SPIFFE-ID §2): a trust domain, and optionally a path.
 func isSPIFFE(sub string) bool {
 	const scheme = "spiffe://"
 	if !hasPrefix(sub, scheme) {
@@ -126,27 +128,29 @@ func isSPIFFE(sub string) bool {
 	return true
 }
 
-// isAuthentik knows authentik's tokens by their acr. They have auth_time and, on request, names for everybody; only a
-// browser session (sid) tells a human.
+// isAuthentik recognises authentik's tokens by their acr. They have auth_time, and with the scope
+// "profile" names, for humans and machines alike. Only the session of a browser (sid) says human.
 func isAuthentik(c claims.Set) bool {
 	acr, _ := c.String("acr")
 	return hasPrefix(acr, "goauthentik.io/")
 }
 
-// isAuthentikClient sees the account that authentik generates for a client that identifies by its own secret.
+// isAuthentikClient recognises the account that authentik generates for a client that authenticates with
+// its own secret.
 func isAuthentikClient(c claims.Set) bool {
 	name, _ := c.String("preferred_username")
 	return isAuthentik(c) && !hasAll(c, "sid") && hasPrefix(name, "ak-") && hasSuffix(name, "-client_credentials")
 }
 
-// isCasdoorApplication sees the user that Casdoor makes up for a client: it has the application's name as its own, and its id.
+// isCasdoorApplication recognises the user that Casdoor makes for a client. The user has the name and the
+// id of the application.
 func isCasdoorApplication(c claims.Set, sub string) bool {
 	owner, hasOwner := c.String("owner")
 	name, hasName := c.String("name")
 	return is(c, "type", "application") && hasOwner && hasName && sub == owner+"/"+name
 }
 
-// is reports whether a claim is that text, which isn't empty.
+// is reports whether a claim is the text want, which must not be empty.
 func is(c claims.Set, name, want string) bool {
 	text, ok := c.String(name)
 	return ok && text == want
@@ -156,7 +160,7 @@ func hasText(name string) func(claims.Set, string) bool {
 	return func(c claims.Set, _ string) bool { return hasAll(c, name) }
 }
 
-// hasAll wants claims that are strings and not empty.
+// hasAll reports whether all these claims are strings that are not empty.
 func hasAll(c claims.Set, names ...string) bool {
 	for _, name := range names {
 		if _, ok := c.String(name); !ok {
@@ -166,15 +170,15 @@ func hasAll(c claims.Set, names ...string) bool {
 	return true
 }
 
-// hasPrefix wants something after the prefix.
+// hasPrefix reports whether s is the prefix and at least one more byte.
 func hasPrefix(s, prefix string) bool { return len(s) > len(prefix) && s[:len(prefix)] == prefix }
 
-// hasSuffix wants something before the suffix.
+// hasSuffix reports whether s is at least one byte and the suffix.
 func hasSuffix(s, suffix string) bool {
 	return len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix
 }
 
-// equalFold ignores the case of ASCII letters.
+// equalFold compares without the case of ASCII letters.
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false

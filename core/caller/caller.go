@@ -1,4 +1,5 @@
-// Package caller says who is behind a verified claim set: a human, a machine, or nobody can tell.
+// Package caller says whether the bearer of a verified token is a human or a machine, and reads identity,
+// scopes and groups from its claims.
 package caller
 
 import "gatehouse/core/claims"
@@ -6,7 +7,7 @@ import "gatehouse/core/claims"
 // Kind is what a caller is.
 type Kind uint8
 
-// The kinds of callers. Unknown is the zero value: nothing admits it but a route for any caller.
+// The kinds of callers. The zero Kind is Unknown, which only routes for any caller admit.
 const (
 	Unknown Kind = iota
 	Human
@@ -27,13 +28,13 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Profile is a way to read claims.
+// Profile is a set of rules that tell humans and machines apart.
 type Profile uint8
 
 // The profiles of a provider.
 const (
-	Auto    Profile = iota // positive evidence, for any issuer
-	Cognito                // what is absent, as the seed's M2MTokenDetector
+	Auto    Profile = iota // goes by claims that are there, for any issuer
+	Cognito                // goes by claims that are absent, as M2MTokenDetector of the Python library
 )
 
 // ParseProfile reads the configuration's word.
@@ -55,14 +56,15 @@ func (p Profile) String() string {
 	return "auto"
 }
 
-// Verdict is what a caller is, and the name of the rule that says so: a constant, listed in docs/m2m.md, "" when no rule
-// holds and the caller is therefore Unknown.
+// Verdict is the kind of a caller and the evidence for it: the name of a rule in docs/m2m.md, "" if no
+// rule holds and the caller is Unknown.
 type Verdict struct {
 	Kind     Kind
 	Evidence string
 }
 
-// Classify judges claims that have been verified. The first rule that holds decides.
+// Classify says what kind of caller these claims are of. The first rule that holds decides. The claims
+// must come from a verified token.
 func Classify(p Profile, c claims.Set) Verdict {
 	if p == Cognito {
 		return cognito(c)
@@ -70,8 +72,9 @@ func Classify(p Profile, c claims.Set) Verdict {
 	return auto(c)
 }
 
-// ClientID is the client that the token was issued to, "" when the token doesn't say: the first of client_id (RFC 9068
-// §2.2), azp (OpenID Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta).
+// ClientID is the client that the token was issued to: the first of client_id (RFC 9068 §2.2), azp (OpenID
+// Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta) that is there. It is
+// "" if none is.
 func ClientID(c claims.Set) string {
 	for _, name := range [...]string{"client_id", "azp", "appid", "cid"} {
 		if id, ok := c.String(name); ok {
@@ -98,7 +101,8 @@ func Scopes(c claims.Set) []string {
 	return c.Words("scp")
 }
 
-// Groups are the strings that the named claims hold, in order, each once. A claim is a string or a list of strings.
+// Groups is the union of the strings in the named claims, in order. A claim is a string or a list of
+// strings.
 func Groups(c claims.Set, names []string) []string {
 	var out []string
 	seen := map[string]struct{}{}

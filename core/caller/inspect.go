@@ -2,8 +2,8 @@ package caller
 
 import "gatehouse/core/claims"
 
-// Metadata is what `gatehouse token inspect` prints: the seed's get_token_metadata, with the caller's kind and evidence.
-// A claim that isn't there is "", and null in JSON.
+// Metadata is what `gatehouse token inspect` prints: what get_token_metadata of the Python library
+// returns, the caller's kind and the evidence. A claim that is absent is "" here and null in JSON.
 type Metadata struct {
 	IsM2M               bool
 	Caller              Kind
@@ -11,14 +11,14 @@ type Metadata struct {
 	TokenUse            string   // Cognito's "access" or "id"
 	Scopes              []string // never null in JSON
 	HasUserContext      bool     // the claims tell who the user is
-	RequiresUserContext bool     // the seed's requires_user_context: not M2M
+	RequiresUserContext bool     // requires_user_context of the Python library: not M2M
 	Subject             string
 	Username            string
 	Email               string
 	Evidence            string
 }
 
-// Inspect says what a profile reads in claims that have been verified, or that only get looked at.
+// Inspect says what a profile reads in claims. They need not be verified, if nothing depends on it.
 func Inspect(p Profile, c claims.Set) Metadata {
 	verdict := Classify(p, c)
 	m := Metadata{

@@ -1,7 +1,7 @@
 package caller
 
-// ClaimNames are the claims that this package ever asks for, for whoever has to fetch them one by one. Those that hold
-// groups are configured and not among them.
+// ClaimNames lists the claims that this package reads, for a caller that can only fetch claims one by one.
+// It doesn't list the claims with groups: the configuration names those.
 func ClaimNames() []string {
 	return []string{
 		"acr", "amr", "appid", "auth_time", "azp", "cid", "client_id", "cognito:username", "email", "family_name",

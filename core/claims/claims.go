@@ -1,4 +1,5 @@
-// Package claims reads the claim set of a token (RFC 7519 §4): strictly scanned once, then looked up by name.
+// Package claims reads the claim set of a token (RFC 7519 §4). Parse scans it once, strictly; Set finds
+// claims by name.
 package claims
 
 import (
@@ -10,7 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth bounds how deeply a claim set may nest. Real tokens nest two or three deep (Keycloak's resource_access).
+// MaxDepth is how deeply a claim set may nest. Real tokens nest two or three levels deep (Keycloak's
+// resource_access).
 const MaxDepth = 16
 
 var (
@@ -20,7 +22,7 @@ var (
 	errJSON      = errors.New("not strict JSON")
 )
 
-// Set is an immutable claim set. Its zero value has no claims.
+// Set is an immutable claim set. The zero Set has no claims.
 type Set struct {
 	raw     []byte
 	members []member
@@ -31,15 +33,15 @@ type member struct {
 	value Value
 }
 
-// Parse scans doc, which must be exactly one JSON object in UTF-8 without duplicate member names at any depth (RFC 7519 §4
-// lets a parser take the last one; two parsers that disagree are an attack) and at most MaxDepth deep. The set keeps
-// doc; the caller must not change it.
+// Parse reads doc, which must be exactly one JSON object in UTF-8, at most MaxDepth deep, without
+// duplicate member names at any depth. RFC 7519 §4 lets a parser take the last of two members, but then
+// two parsers can read two different tokens. The set keeps doc; the caller must not change it.
 func Parse(doc []byte) (Set, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(doc))
 	if d.PeekKind() != '{' {
 		return Set{}, errNotObject
 	}
-	if err := skim(d); err != nil {
+	if err := scan(d); err != nil {
 		return Set{}, err
 	}
 	end := int(d.InputOffset())
@@ -50,8 +52,9 @@ func Parse(doc []byte) (Set, error) {
 	return Set{raw: doc, members: membersOf(doc)}, nil
 }
 
-// skim reads one value token by token: unlike ReadValue, it sees the depth before the stack has grown.
-func skim(d *jsontext.Decoder) error {
+// scan reads one value token by token. Unlike ReadValue, it sees the depth before the decoder's stack
+// grows.
+func scan(d *jsontext.Decoder) error {
 	for {
 		if _, err := d.ReadToken(); err != nil {
 			return errJSON // the decoder's own error quotes the document
@@ -65,11 +68,12 @@ func skim(d *jsontext.Decoder) error {
 	}
 }
 
-// Raw is the JSON object as it was signed, without surrounding white space. It must not be changed.
+// Raw is the JSON object as it was signed, without surrounding white space. The caller must not change
+// it.
 func (s Set) Raw() []byte { return s.raw }
 
-// Get finds a claim: a member of exactly that name first, then a dotted path, each step of which is a member's name
-// ("realm_access.roles"). A claim that isn't there has the kind Absent.
+// Get finds a claim: first a member of exactly that name, then by a dotted path, each step of which is a
+// member's name ("realm_access.roles"). The kind of a claim that the set lacks is Absent.
 func (s Set) Get(name string) Value {
 	for i := range s.members {
 		if string(s.members[i].name) == name {
@@ -91,19 +95,20 @@ func (s Set) Get(name string) Value {
 	return Value{}
 }
 
-// Has reports whether a claim is present and not null.
+// Has reports whether the set has a claim that is not null.
 func (s Set) Has(name string) bool {
 	k := s.Get(name).Kind()
 	return k != Absent && k != Null
 }
 
-// String is a claim's text, if it is a JSON string that isn't empty.
-func (s Set) String(name string) (string, bool) {
-	text, ok := s.Get(name).Text()
+// String is the text of a claim. ok is true if the claim is a JSON string that is not empty.
+func (s Set) String(name string) (text string, ok bool) {
+	text, ok = s.Get(name).Text()
 	return text, ok && text != ""
 }
 
-// Strings is a claim as a list: a string is a list of one, of a list the strings count, anything else is none.
+// Strings is a claim as a list of strings. A string is a list of one; elements of a list that are not
+// strings are left out; any other value is the empty list.
 func (s Set) Strings(name string) []string {
 	v := s.Get(name)
 	if text, ok := v.Text(); ok {
@@ -118,7 +123,7 @@ func (s Set) Strings(name string) []string {
 	return out
 }
 
-// Words is Strings, but a lone string is split at its spaces, as OAuth writes scopes (RFC 6749 §3.3).
+// Words is like Strings, but splits a string at its spaces, as OAuth writes scopes (RFC 6749 §3.3).
 func (s Set) Words(name string) []string {
 	v := s.Get(name)
 	text, ok := v.Text()

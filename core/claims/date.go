@@ -2,13 +2,15 @@ package claims
 
 import "math"
 
-// nanoDigits is how many decimals of a second a nanosecond is.
+// nanoDigits is how many decimals a second has in nanoseconds.
 const nanoDigits = 9
 
-// Date reads a NumericDate (RFC 7519 §2: a number of seconds since 1970, fractions allowed) in Unix nanoseconds. present
-// tells a claim that isn't there from one that isn't a number, null included; ok is true for every number. Fractions of
-// a nanosecond are rounded up, which keeps "now < exp" and "nbf <= now" exact for a clock of whole nanoseconds; what an
-// int64 can't hold (beyond the years 1677 and 2262) becomes its least or greatest value.
+// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed) in Unix nanoseconds.
+// present is false if the set lacks the claim. ok is true if the claim is a number.
+//
+// A fraction of a nanosecond is rounded up: so "now < exp" and "nbf <= now" are exact for a clock of
+// whole nanoseconds. A date before 1677 or after 2262, which an int64 can't hold, becomes the least or
+// greatest int64.
 func (s Set) Date(name string) (unixNano int64, present, ok bool) {
 	v := s.Get(name)
 	if !v.Exists() {
@@ -20,15 +22,15 @@ func (s Set) Date(name string) (unixNano int64, present, ok bool) {
 	return nanoseconds(v.raw), true, true
 }
 
-// nanoseconds gives a JSON number times 10⁹ as Date describes it, without going through floating point: its digits with
-// the decimal point moved by the exponent and nine places more.
+// nanoseconds is a JSON number times 10⁹, rounded and bounded as Date says. It doesn't use floating
+// point: it takes the number's digits and moves the decimal point by the exponent and nine more places.
 func nanoseconds(num []byte) int64 {
 	negative := num[0] == '-'
 	if negative {
 		num = num[1:]
 	}
 	digits, exponent := split(num)
-	// The point comes after that many digits, of which the number may have fewer.
+	// The decimal point comes after this many digits. The number may have fewer.
 	integer, fraction := uint64(0), false
 	point := exponent + nanoDigits
 	for i := 0; i < len(digits) || i < point; i++ {
@@ -51,7 +53,7 @@ func nanoseconds(num []byte) int64 {
 		}
 		integer = integer*10 + d
 		if integer == 0 && i >= len(digits) {
-			break // a zero stays one, whatever the exponent
+			break // zero times any power of ten
 		}
 	}
 	switch {
@@ -63,8 +65,8 @@ func nanoseconds(num []byte) int64 {
 	return int64(integer)
 }
 
-// split gives a JSON number's digits and after how many of them the decimal point comes, with the exponent applied: it
-// may be before the first or beyond the last.
+// split takes a JSON number apart: its digits, and after how many of them the decimal point comes once
+// the exponent is applied. The point may be before the first digit or after the last.
 func split(num []byte) (digits []byte, point int) {
 	mantissa, exponent := num, 0
 	for i, c := range num {
@@ -85,7 +87,7 @@ func split(num []byte) (digits []byte, point int) {
 	return digits, point + exponent
 }
 
-// parseExponent stops counting where the value makes no difference any more: a token has fewer digits than that.
+// parseExponent reads an exponent. Above enough it stops counting: a token has fewer digits than that.
 func parseExponent(b []byte) int {
 	const enough = 1 << 24
 	negative := b[0] == '-'

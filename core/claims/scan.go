@@ -2,10 +2,10 @@ package claims
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// A document that Parse has accepted is taken apart by these few lines instead of being decoded again: they rely on its
-// being valid, so that brackets match and strings end.
+// The functions in this file take a document apart that Parse accepted, without decoding it again. They
+// rely on it: brackets match and strings end.
 
-// skipSpace gives the index of the next byte that isn't white space.
+// skipSpace is the index of the next byte that is not white space.
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
 		i++
@@ -13,7 +13,7 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipValue gives the index after the value that begins at i.
+// skipValue is the index after the value that begins at i.
 func skipValue(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {
@@ -28,7 +28,7 @@ func skipValue(b []byte, i int) int {
 			depth++
 		case '}', ']':
 			if depth == 0 {
-				return i // the end of the object or list around a literal
+				return i // a literal ends where the object or list around it ends
 			}
 			depth--
 			if depth == 0 {
@@ -36,7 +36,7 @@ func skipValue(b []byte, i int) int {
 			}
 		case ',', ' ', '\t', '\n', '\r':
 			if depth == 0 {
-				return i // the end of a literal
+				return i // a literal ends here
 			}
 		}
 		i++
@@ -44,7 +44,7 @@ func skipValue(b []byte, i int) int {
 	return i
 }
 
-// skipString gives the index after the string that begins at i.
+// skipString is the index after the string that begins at i.
 func skipString(b []byte, i int) int {
 	for i++; i < len(b) && b[i] != '"'; i++ {
 		if b[i] == '\\' {
@@ -54,7 +54,7 @@ func skipString(b []byte, i int) int {
 	return min(i+1, len(b))
 }
 
-// membersOf splits an object.
+// membersOf splits an object into its members.
 func membersOf(obj []byte) []member {
 	out := make([]member, 0, 16)
 	for i := skipSpace(obj, 1); i < len(obj) && obj[i] != '}'; {
@@ -68,7 +68,7 @@ func membersOf(obj []byte) []member {
 	return out
 }
 
-// elementsOf splits a list.
+// elementsOf splits a list into its elements.
 func elementsOf(list []byte) []Value {
 	var out []Value
 	for i := skipSpace(list, 1); i < len(list) && list[i] != ']'; {
@@ -79,7 +79,7 @@ func elementsOf(list []byte) []Value {
 	return out
 }
 
-// nextItem gives the index of the next member or element, or of the closing bracket.
+// nextItem is the index of the next member or element, or of the closing bracket.
 func nextItem(b []byte, i int) int {
 	i = skipSpace(b, i)
 	if i < len(b) && b[i] == ',' {
@@ -88,7 +88,7 @@ func nextItem(b []byte, i int) int {
 	return i
 }
 
-// unquote gives a string's text: its own bytes, or new ones where something is escaped.
+// unquote is the text of a JSON string: a part of the document, or a copy if the string has escapes.
 func unquote(quoted []byte) []byte {
 	for _, c := range quoted {
 		if c == '\\' {

@@ -1,9 +1,9 @@
 package claims
 
-// Kind is a JSON value's type.
+// Kind is the type of a JSON value.
 type Kind uint8
 
-// The kinds of a Value. Absent is the zero Value's.
+// The kinds of a Value. The zero Value is Absent.
 const (
 	Absent Kind = iota
 	Null
@@ -14,10 +14,10 @@ const (
 	Object
 )
 
-// Value is one JSON value of a claim set that Parse has accepted.
+// Value is one JSON value of a claim set.
 type Value struct{ raw []byte }
 
-// Raw is the value's JSON text. It must not be changed.
+// Raw is the value's JSON text. The caller must not change it.
 func (v Value) Raw() []byte { return v.raw }
 
 // Kind is the value's type.
@@ -40,18 +40,18 @@ func (v Value) Kind() Kind {
 	return Number
 }
 
-// Exists reports whether the claim is there, if only as null.
+// Exists reports whether there is a value, null included.
 func (v Value) Exists() bool { return len(v.raw) > 0 }
 
-// Text is a JSON string, unescaped.
-func (v Value) Text() (string, bool) {
+// Text is the text of a JSON string. ok is false for other kinds.
+func (v Value) Text() (text string, ok bool) {
 	if v.Kind() != String {
 		return "", false
 	}
 	return string(unquote(v.raw)), true
 }
 
-// Elements are a list's values; nil for any other kind.
+// Elements are the values of a list; nil for other kinds.
 func (v Value) Elements() []Value {
 	if v.Kind() != List {
 		return nil
@@ -59,7 +59,7 @@ func (v Value) Elements() []Value {
 	return elementsOf(v.raw)
 }
 
-// Member finds a member of an object as Set.Get does: by its literal name, then by a dotted path.
+// Member finds a member of an object, as Set.Get does: by its literal name, then by a dotted path.
 func (v Value) Member(name string) Value {
 	if v.Kind() != Object {
 		return Value{}

@@ -252,7 +252,7 @@ func TestAnInlineKeySetKeepsWhatAKeyHas(t *testing.T) {
 	assert.Equal(t, `with "quotes" and ü`, set.Keys[0].ID)
 	assert.Equal(t, jwks.EC, set.Keys[0].Type)
 	assert.Equal(t, private.X.FillBytes(make([]byte, 32)), set.Keys[0].X)
-	assert.Equal(t, []string{"tokens.providers[0].jwks.inline.keys[0].d: a private key has no business here"}, c.Warnings)
+	assert.Equal(t, []string{"tokens.providers[0].jwks.inline.keys[0].d: a private key should not be here: only its owner needs it"}, c.Warnings)
 }
 
 func TestOneProviderMayHaveManyRoutesAndLimits(t *testing.T) {

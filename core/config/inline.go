@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// inline reads a JWK Set out of the configuration. Unlike a fetched set's, each of its keys was put there on purpose: a key
-// that can't be used is worth a warning, and a set without a useful key is an error.
+// inline reads a JWK Set that stands in the configuration. Somebody put each key there on purpose, unlike
+// in a fetched set: so it warns of a key that can't be used, and a set without a usable key is an error.
 func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 	keys := n.list("keys")
 	symmetric := false
@@ -20,7 +20,7 @@ func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 		}
 		symmetric = symmetric || key.str("kty") == "oct"
 		if d := key.get("d"); d != nil {
-			p.warn(d, "a private key has no business here")
+			p.warn(d, "a private key should not be here: only its owner needs it")
 		}
 	}
 	if len(keys) == 0 {
@@ -50,7 +50,8 @@ func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 	return set
 }
 
-// secret replaces {"env": NAME} by the variable's value. It is true if there is nothing wrong.
+// secret replaces {"env": NAME} by the value of the environment variable. It returns false after it has
+// reported a problem.
 func (p *parser) secret(n *node) bool {
 	switch {
 	case n == nil:
@@ -74,7 +75,7 @@ func (p *parser) secret(n *node) bool {
 	return true
 }
 
-// appendJSON writes a node as it would stand in a document.
+// appendJSON writes a node as JSON.
 func (n *node) appendJSON(dst []byte) []byte {
 	switch n.kind {
 	case isNull:
@@ -103,7 +104,7 @@ func (n *node) appendJSON(dst []byte) []byte {
 	return append(dst, end)
 }
 
-// appendText writes a JSON string. What isn't UTF-8, as a variable's value may not be, becomes U+FFFD.
+// appendText writes a JSON string. Text that is not UTF-8, which a variable's value can be, becomes U+FFFD.
 func appendText(dst []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(dst, s)
 	if err != nil {

@@ -99,7 +99,7 @@ func (p *parser) provider(n *node) Provider {
 	return out
 }
 
-// types are a provider's accepted token types as a verifier compares them (RFC 7515 §4.1.9).
+// types are the token types that a provider accepts, as jwt.Rules wants them (RFC 7515 §4.1.9).
 func types(n *node) []string {
 	var out []string
 	for _, t := range n.strs("types") {
@@ -143,8 +143,8 @@ func (p *parser) remote(n *node) *Remote {
 	return r
 }
 
-// splitURI takes an http or https URI (RFC 9110 §4.2) apart. User information and fragments are refused: a request has no
-// place for them.
+// splitURI splits an http or https URI (RFC 9110 §4.2) into authority and path. It refuses user
+// information and fragments, which a request can't carry.
 func splitURI(uri string) (authority, path string, ok bool) {
 	rest, found := strings.CutPrefix(uri, "https://")
 	if !found {
@@ -160,7 +160,8 @@ func splitURI(uri string) (authority, path string, ok bool) {
 	return rest[:slash], rest[slash:], visible
 }
 
-// ambiguousMetadata wants an issuer of every provider that shares its metadata with another: nothing else tells them apart.
+// ambiguousMetadata requires an issuer where several providers read the same metadata: only the issuer
+// tells them apart.
 func (p *parser) ambiguousMetadata(providers []*node) {
 	type place struct{ filter, key string }
 	at := func(n *node) place {

@@ -8,10 +8,10 @@ import (
 
 var errBase64URL = errors.New("not strict base64url")
 
-// AppendBase64URL decodes base64url as RFC 7515 §2 wants it: no padding, no line breaks, and no bits that a re-encoding
-// would lose, so that every value has exactly one spelling.
+// AppendBase64URL decodes strict base64url (RFC 7515 §2) and appends the bytes to dst. It refuses
+// padding, line breaks and non-zero unused bits, so that every value has exactly one spelling.
 func AppendBase64URL(dst []byte, s string) ([]byte, error) {
-	// The decoder skips CR and LF even when strict; we don't want any malleability.
+	// Go's decoder skips CR and LF even in strict mode. They would be a second spelling.
 	if strings.ContainsAny(s, "\r\n") {
 		return dst, errBase64URL
 	}

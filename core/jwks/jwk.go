@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MinSecret is the least an oct key may have, in bytes: what HS256 needs (RFC 7518 §3.2). HS384 and HS512 need more,
-// which is judged where the algorithm is known.
+// MinSecret is the minimum length of an oct key in bytes: that of HS256 (RFC 7518 §3.2). HS384 and
+// HS512 need longer keys; package jwt checks that, because it knows the algorithm.
 const MinSecret = 32
 
 const (
@@ -18,14 +18,15 @@ const (
 	maxRSABits = 8192
 )
 
-// jwk holds the members that matter, as text. The presence of a member with the wrong type is a reason to skip the key.
+// jwk holds the members of a JWK that this package reads, as text.
 type jwk struct {
 	kty, crv, alg, use, kid string
 	n, e, x, y, k           string
-	verify, ops             bool // "key_ops" lists "verify"; "key_ops" is there
+	hasOps, opsVerify       bool // the JWK has "key_ops"; "key_ops" lists "verify"
 }
 
-// parseKey gives the key, or why it can't be used; then only its ID counts.
+// parseKey reads one JWK. why is "" if the key can be used; otherwise it says why not, and only the
+// key's ID is set.
 func parseKey(v jsontext.Value) (key *Key, why string) {
 	key = &Key{}
 	if v.Kind() != '{' {
@@ -42,7 +43,7 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	switch {
 	case j.use != "" && j.use != "sig":
 		return key, "use is not sig"
-	case j.ops && !j.verify:
+	case j.hasOps && !j.opsVerify:
 		return key, "key_ops lacks verify"
 	}
 	switch j.kty {
@@ -57,7 +58,7 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	default:
 		why = "unknown kty"
 	}
-	if why == "" && j.alg != "" && !suits(j.alg, key.Type, key.Curve) {
+	if why == "" && j.alg != "" && !algFitsKey(j.alg, key.Type, key.Curve) {
 		why = "alg is not one for signatures with this kind of key"
 	}
 	return key, why
@@ -68,7 +69,7 @@ func readJWK(v jsontext.Value) (j jwk, why string) {
 		"n": &j.n, "e": &j.e, "x": &j.x, "y": &j.y, "k": &j.k}
 	err := eachMember(v, func(name string, value jsontext.Value) error {
 		if name == "key_ops" {
-			j.ops = true
+			j.hasOps = true
 			if !j.readOps(value) {
 				why = "key_ops is not a list of strings"
 			}
@@ -102,12 +103,13 @@ func (j *jwk) readOps(list jsontext.Value) bool {
 		if err != nil {
 			return false
 		}
-		j.verify = j.verify || t.String() == "verify"
+		j.opsVerify = j.opsVerify || t.String() == "verify"
 	}
 	return d.PeekKind() == ']'
 }
 
-// setRSA reads RFC 7518 §6.3.1. Leading zero octets in n or e are tolerated, as some issuers write them.
+// setRSA reads an RSA key (RFC 7518 §6.3.1). It accepts leading zero octets in n and e, which some
+// issuers write.
 func (k *Key) setRSA(j jwk) string {
 	n, errN := AppendBase64URL(nil, j.n)
 	e, errE := AppendBase64URL(nil, j.e)
@@ -129,7 +131,7 @@ func (k *Key) setRSA(j jwk) string {
 			exp = exp<<8 | int(b)
 		}
 	}
-	// crypto/rsa and BoringSSL both stop at 2^31 - 1 or a little above.
+	// crypto/rsa refuses exponents above 2^31 - 1, and BoringSSL those of more than 33 bits.
 	if exp < 3 || exp > 1<<31-1 || exp&1 == 0 {
 		return "RSA exponent is even, below 3 or above 31 bits"
 	}
@@ -138,7 +140,7 @@ func (k *Key) setRSA(j jwk) string {
 	return ""
 }
 
-// bitLen is the length of a big-endian number without leading zeros.
+// bitLen is the length in bits of a big-endian number that has no leading zero bytes.
 func bitLen(n []byte) int {
 	if len(n) == 0 {
 		return 0
@@ -146,7 +148,7 @@ func bitLen(n []byte) int {
 	return 8*len(n) - bits.LeadingZeros8(n[0])
 }
 
-// setEC reads RFC 7518 §6.2.1: coordinates have the field's full width.
+// setEC reads an elliptic curve key (RFC 7518 §6.2.1). Coordinates have the field's full width.
 func (k *Key) setEC(j jwk) string {
 	var curve *ec.Curve
 	switch j.crv {
@@ -175,7 +177,7 @@ func (k *Key) setEC(j jwk) string {
 	return ""
 }
 
-// setOKP reads RFC 8037 §2.
+// setOKP reads an Ed25519 key (RFC 8037 §2).
 func (k *Key) setOKP(j jwk) string {
 	if j.crv != "Ed25519" {
 		return "unknown crv"
@@ -191,7 +193,7 @@ func (k *Key) setOKP(j jwk) string {
 	return ""
 }
 
-// setOct reads RFC 7518 §6.4.
+// setOct reads an HMAC secret (RFC 7518 §6.4).
 func (k *Key) setOct(j jwk) string {
 	secret, err := AppendBase64URL(nil, j.k)
 	if err != nil {

@@ -26,11 +26,14 @@ var (
 	errJSON     = errors.New("JWK Set is not strict JSON")
 )
 
-// Parse reads a JWK Set (RFC 7517 §5). The document must be one JSON object in UTF-8, without duplicate members, of at
-// most MaxBytes and MaxKeys; otherwise the whole set is an error and its caller keeps the one it has. A key that can't
-// verify signatures is skipped: an unknown type, curve or algorithm, "use" other than "sig", "key_ops" without "verify",
-// RSA outside 2048..8192 bits or with an even exponent or one below 3, a point off its curve or, on Ed25519's, of small order, a
-// secret below MinSecret bytes, a repetition. Private members are not read.
+// Parse reads a JWK Set (RFC 7517 §5). The document must be one JSON object in UTF-8 without duplicate
+// members, of at most MaxBytes bytes and MaxKeys keys; anything else is an error.
+//
+// Parse skips a key that can't verify signatures, and says why in Set.Skipped: an unknown "kty", "crv"
+// or "alg"; a "use" other than "sig"; "key_ops" without "verify"; an RSA modulus outside 2048..8192
+// bits; an RSA exponent that is even or below 3; a point that is not on its curve; an Ed25519 point of
+// small order; a secret shorter than MinSecret; a key that the set already has. Private members are
+// not read.
 func Parse(doc []byte) (*Set, error) {
 	if len(doc) > MaxBytes {
 		return nil, errTooLarge
@@ -55,7 +58,7 @@ func Parse(doc []byte) (*Set, error) {
 	return set, nil
 }
 
-// scan checks the document's syntax and depth before anything is kept.
+// scan checks the syntax and the depth of the whole document.
 func scan(doc []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(doc))
 	if d.PeekKind() != '{' {
@@ -79,7 +82,8 @@ func scan(doc []byte) error {
 	return nil
 }
 
-// eachMember calls f for each member of an object that scan has accepted. The value is valid until f returns.
+// eachMember calls f for each member of an object that scan accepted. The value is valid until f
+// returns.
 func eachMember(obj []byte, f func(name string, value jsontext.Value) error) error {
 	d := jsontext.NewDecoder(bytes.NewReader(obj))
 	if _, err := d.ReadToken(); err != nil {

@@ -1,7 +1,8 @@
 package jwks
 
-// DER of the AlgorithmIdentifiers in a SubjectPublicKeyInfo (RFC 3279 §2.3.1, RFC 5480 §2.1.1). They and the key are all
-// there is to it, which spares the module crypto/x509 and encoding/asn1.
+// DER of the AlgorithmIdentifiers in a SubjectPublicKeyInfo (RFC 3279 §2.3.1, RFC 5480 §2.1.1). A
+// SubjectPublicKeyInfo is one of these and the key, so that the module needs neither crypto/x509 nor
+// encoding/asn1.
 const (
 	algRSA  = "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
 	algP256 = "\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
@@ -15,7 +16,8 @@ const (
 	derSequence  = 0x30
 )
 
-// spkiRSA takes the modulus and the exponent big-endian without leading zeros.
+// spkiRSA makes the SubjectPublicKeyInfo of an RSA key. Modulus and exponent are big-endian without
+// leading zeros.
 func spkiRSA(n, e []byte) []byte {
 	key := appendUint(appendUint(nil, n), e)
 	return spki(algRSA, appendDER(nil, derSequence, key))
@@ -37,7 +39,8 @@ func spki(alg string, key []byte) []byte {
 	return appendDER(nil, derSequence, append([]byte(alg), bits...))
 }
 
-// appendUint appends a positive INTEGER; a leading zero keeps one whose top bit is set from being negative.
+// appendUint appends a positive INTEGER. A leading zero byte stands before a number whose top bit is
+// set, which would be negative without it.
 func appendUint(dst, big []byte) []byte {
 	if big[0] >= 0x80 {
 		big = append([]byte{0}, big...)
@@ -45,7 +48,7 @@ func appendUint(dst, big []byte) []byte {
 	return appendDER(dst, derInteger, big)
 }
 
-// appendDER appends tag, length and content; the content is below 64 kB.
+// appendDER appends tag, length and content. The content is shorter than 64 kB.
 func appendDER(dst []byte, tag byte, content []byte) []byte {
 	n := len(content)
 	dst = append(dst, tag)
