@@ -6,7 +6,8 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// Alg is a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The zero Alg is none that exists; "none" is not one.
+// Alg is a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The zero Alg is invalid. There is no Alg for
+// "none".
 type Alg uint8
 
 // The algorithms.
@@ -28,11 +29,11 @@ const (
 	algCount
 )
 
-// algorithm says what an Alg needs of a key.
+// algorithm says how an Alg verifies, and which keys it takes.
 type algorithm struct {
 	name   string
-	hash   crypto.Hash // zero for EdDSA, which hashes itself
-	host   string      // the hash's name for HostVerify; "" where hosts don't verify the algorithm
+	hash   crypto.Hash // 0 for EdDSA, which takes the message itself
+	host   string      // the hash's name for HostVerify; "" if hosts can't verify the algorithm
 	kty    jwks.Type
 	crv    jwks.Curve
 	scheme scheme
@@ -64,7 +65,7 @@ var algorithms = [algCount]algorithm{
 	HS512: {"HS512", crypto.SHA512, "", jwks.Oct, 0, hmacSHA},
 }
 
-// ParseAlg reads an algorithm's registered name, which is case-sensitive.
+// ParseAlg reads the registered name of an algorithm. Names are case-sensitive.
 func ParseAlg(name string) (Alg, bool) {
 	for a := RS256; a < algCount; a++ {
 		if algorithms[a].name == name {
@@ -74,7 +75,7 @@ func ParseAlg(name string) (Alg, bool) {
 	return 0, false
 }
 
-// String is the registered name, "" for what is no algorithm.
+// String is the registered name; "" for an invalid Alg.
 func (a Alg) String() string {
 	if a >= algCount {
 		return ""
@@ -91,7 +92,7 @@ type AlgSet uint16
 // AllAlgs has every algorithm.
 const AllAlgs AlgSet = 1<<algCount - 1<<RS256
 
-// NewAlgSet is the set of these.
+// NewAlgSet makes a set of algorithms.
 func NewAlgSet(algs ...Alg) (s AlgSet) {
 	for _, a := range algs {
 		s = s.With(a)
@@ -99,7 +100,7 @@ func NewAlgSet(algs ...Alg) (s AlgSet) {
 	return s
 }
 
-// With is the set and a.
+// With is the set with a added.
 func (s AlgSet) With(a Alg) AlgSet { return s | 1<<a }
 
 // Has reports whether a is in the set.
@@ -115,8 +116,8 @@ func (s AlgSet) Names() (names []string) {
 	return names
 }
 
-// fits reports whether a key is one for a: of its type and curve, not restricted to another algorithm, and for HMAC no
-// shorter than the hash (RFC 7518 §3.2).
+// fits reports whether a key can verify signatures of a. The key needs a's type and curve, must not be
+// restricted to another algorithm and, for HMAC, must be at least as long as the hash (RFC 7518 §3.2).
 func (a Alg) fits(k *jwks.Key) bool {
 	want := &algorithms[a]
 	if k.Type != want.kty || k.Curve != want.crv || k.Alg != "" && k.Alg != want.name {
@@ -125,7 +126,7 @@ func (a Alg) fits(k *jwks.Key) bool {
 	return want.scheme != hmacSHA || len(k.Secret) >= want.hash.Size()
 }
 
-// Fits reports whether a key is one for some algorithm of the set.
+// Fits reports whether a key can verify signatures of an algorithm in the set.
 func (s AlgSet) Fits(k *jwks.Key) bool {
 	for a := RS256; a < algCount; a++ {
 		if s.Has(a) && a.fits(k) {
@@ -135,7 +136,7 @@ func (s AlgSet) Fits(k *jwks.Key) bool {
 	return false
 }
 
-// pick gives the one key of the set that fits, nil if there is none or more than one.
+// pick finds the only key of the set that fits. It is nil if no key fits, or more than one.
 func (a Alg) pick(set *jwks.Set, kid string) *jwks.Key {
 	var found *jwks.Key
 	for _, k := range set.Keys {

@@ -6,25 +6,25 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// Cache remembers tokens that were verified, with a value of the caller's. It is bounded by entries and by bytes, and
-// follows the providers' keys: a key that leaves its JWK Set takes its tokens along. A token is found by all of its
-// bytes, and never under another provider than the one its key belongs to, as its issuer decides that. Times are the
-// caller's to check at each hit. It is not safe for use by several goroutines.
+// Cache keeps verified tokens, each with a value that its caller derived from it. It is bounded by entries
+// and by bytes. When a key leaves its provider's JWK Set, the cache drops the tokens that the key verified.
+// It compares whole tokens. It does not check times: its caller does, at each hit. It is not safe for
+// concurrent use.
 //
-// Eviction is by CLOCK: a hand goes round the entries, spares once those that were hit since it last came by, and drops
-// the first other one.
+// Eviction is by the CLOCK algorithm: a hand goes round the entries and drops the first one that was not
+// hit since the hand last passed it.
 type Cache[V any] struct {
 	maxEntries, maxBytes int
 	bytes                int
 	index                map[string]int32
 	entries              []entry[V]
-	free                 []int32 // empty places among the entries
+	free                 []int32 // indexes of free slots among the entries
 	hand                 int
-	sets                 []*jwks.Set // by provider: what its entries were last held against
+	sets                 []*jwks.Set // by provider: the set that its entries were last compared with
 }
 
 type entry[V any] struct {
-	token    string // "" for an empty place
+	token    string // "" for a free slot
 	provider int
 	key      *jwks.Key
 	bytes    int
@@ -32,30 +32,31 @@ type entry[V any] struct {
 	value    V
 }
 
-// entryOverhead is charged for an entry beside its token and value: the entry itself, its share of the index.
+// entryOverhead is what an entry takes beside its token and value, in bytes: the entry itself and its share
+// of the index.
 const entryOverhead = 128
 
-// NewCache makes a cache of at most maxEntries entries that take at most about maxBytes bytes. With either at 0 it keeps
+// NewCache makes a cache of at most maxEntries entries and about maxBytes bytes. With either at 0 it keeps
 // nothing.
 func NewCache[V any](maxEntries, maxBytes int) *Cache[V] {
 	return &Cache[V]{maxEntries: maxEntries, maxBytes: maxBytes, index: map[string]int32{}}
 }
 
-// Len is the number of tokens remembered.
+// Len is the number of tokens in the cache.
 func (c *Cache[V]) Len() int { return len(c.index) }
 
-// Bytes is the sum of what the remembered tokens are charged; it never exceeds the bound.
+// Bytes is the estimated size of all entries. It never exceeds maxBytes.
 func (c *Cache[V]) Bytes() int { return c.bytes }
 
-// Get finds a token. If its provider's JWK Set is another than at the last look, the provider's entries whose key isn't
-// in the new one are dropped first. A hit allocates nothing.
+// Get finds a token. If the JWK Set of its provider has changed, Get first drops the provider's entries
+// whose key is not in the new set. A hit allocates nothing.
 func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 	i, ok := c.index[token]
 	if !ok {
 		return value, false
 	}
 	provider := c.entries[i].provider
-	c.follow(provider, keys.Keys(provider))
+	c.dropOldKeys(provider, keys.Keys(provider))
 	e := &c.entries[i]
 	if e.token == "" {
 		return value, false
@@ -64,8 +65,9 @@ func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 	return e.value, true
 }
 
-// Put remembers a token that key, found in the provider's set, has verified. valueBytes is what the value takes beside
-// the entry. The token is copied: it may be the host's memory. A token too large for the whole cache is not kept.
+// Put adds a token that key, from the provider's set, verified. valueBytes is the estimated size of the
+// value. Put copies the token, which may be the host's memory. It doesn't keep a token that is larger than
+// the whole cache.
 func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set, valueBytes int, value V) {
 	if i, ok := c.index[token]; ok {
 		c.drop(int(i))
@@ -74,20 +76,21 @@ func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set,
 	if token == "" || c.maxEntries < 1 || size > c.maxBytes {
 		return
 	}
-	c.follow(provider, set)
+	c.dropOldKeys(provider, set)
 	for len(c.index) >= c.maxEntries || c.bytes+size > c.maxBytes {
 		c.evict()
 	}
 	token = strings.Clone(token)
-	i := c.place()
+	i := c.freeSlot()
 	c.entries[i] = entry[V]{token: token, provider: provider, key: key, bytes: size, value: value}
 	c.index[token] = i
 	c.bytes += size
 }
 
-// follow holds a provider's entries against its current set. It goes over all entries, once for each new set, so that
-// neither they nor their old sets outlive the key.
-func (c *Cache[V]) follow(provider int, set *jwks.Set) {
+// dropOldKeys drops the entries of a provider whose key is not in the provider's current set. It visits all
+// entries, but only once for each new set. Entries keep the new set's copy of their key, so that the old
+// set can be freed.
+func (c *Cache[V]) dropOldKeys(provider int, set *jwks.Set) {
 	for len(c.sets) <= provider {
 		c.sets = append(c.sets, nil)
 	}
@@ -100,14 +103,14 @@ func (c *Cache[V]) follow(provider int, set *jwks.Set) {
 		if e.token == "" || e.provider != provider {
 			continue
 		}
-		if e.key = find(set, e.key); e.key == nil {
+		if e.key = findEqual(set, e.key); e.key == nil {
 			c.drop(i)
 		}
 	}
 }
 
-// find gives the set's own copy of a key.
-func find(set *jwks.Set, key *jwks.Key) *jwks.Key {
+// findEqual finds the set's copy of a key; nil if the set lacks it.
+func findEqual(set *jwks.Set, key *jwks.Key) *jwks.Key {
 	if set == nil {
 		return nil
 	}
@@ -119,7 +122,8 @@ func find(set *jwks.Set, key *jwks.Key) *jwks.Key {
 	return nil
 }
 
-func (c *Cache[V]) place() int32 {
+// freeSlot is the index of a free slot among the entries.
+func (c *Cache[V]) freeSlot() int32 {
 	if n := len(c.free); n > 0 {
 		i := c.free[n-1]
 		c.free = c.free[:n-1]
@@ -129,7 +133,7 @@ func (c *Cache[V]) place() int32 {
 	return int32(len(c.entries) - 1)
 }
 
-// evict drops one entry; there is one.
+// evict drops one entry. The cache must not be empty.
 func (c *Cache[V]) evict() {
 	for {
 		c.hand = (c.hand + 1) % len(c.entries)

@@ -7,28 +7,28 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// compact is a JWS taken apart (RFC 7515 §7.1). Its slices are its own memory.
+// compact is a parsed JWS (RFC 7515 §7.1). Its slices are copies, not the token's memory.
 type compact struct {
 	header    claims.Set
 	payload   []byte
-	signed    []byte // header and payload as signed: the token's first two parts and the dot between them
+	signed    []byte // the signed text: the token's first two parts and the dot between them
 	signature []byte
-	alg       string // the header's, not yet judged
+	alg       string // as the header has it: any text
 	kid       string
 	typ       string // "" when absent
 }
 
-// parse takes a compact JWS apart. Whatever it doesn't accept is MalformedToken. An empty signature passes: whether it
-// may be so is for the algorithm to say.
+// parse reads a compact JWS. ok is false for a malformed one. An empty signature is well-formed: it fails
+// later, because no algorithm accepts it.
 func parse(token string) (c compact, ok bool) {
-	// Two dots make three parts. Of more dots, as in a JWE's five parts, the payload gets those between, which base64url
-	// doesn't have.
+	// Two dots make three parts. If there are more dots, as in the five parts of a JWE, the ones in between
+	// end up in the payload, where base64url refuses them.
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first <= 0 || last <= first+1 {
 		return c, false
 	}
-	// One buffer for all: the parts' decoded bytes take three quarters of the token.
+	// One buffer takes the signed text and the decoded parts, which are three quarters of the token.
 	buf := make([]byte, last, last+len(token))
 	copy(buf, token)
 	c.signed = buf[:last:last]
@@ -51,13 +51,13 @@ func parse(token string) (c compact, ok bool) {
 	return c, ok
 }
 
-// readHeader takes what is understood from the header. "jwk", "jku", "x5c" and the like are ignored: keys come from the
-// provider's set alone (RFC 8725 §3.10).
+// readHeader reads the header members that count. It ignores "jwk", "jku", "x5c" and "x5u": keys come from
+// the provider's set only (RFC 8725 §3.10).
 func (c *compact) readHeader() bool {
 	for _, refused := range [...]string{
-		"crit", // extensions that must be understood, and none is
-		"b64",  // the payload might not be base64url (RFC 7797)
-		"enc",  // a JWE (RFC 7516 §9)
+		"crit", // lists extensions that the verifier must understand (RFC 7515 §4.1.11); we know none
+		"b64",  // says that the payload may not be base64url (RFC 7797)
+		"enc",  // only a JWE has it (RFC 7516 §9)
 	} {
 		if c.header.Get(refused).Exists() {
 			return false
@@ -81,7 +81,8 @@ func (c *compact) readHeader() bool {
 	return c.header.Get("alg").Exists() && mediaType(cty) != "jwt"
 }
 
-// mediaType is a "typ" or "cty" as it is compared: in lower case and without "application/" (RFC 7515 §4.1.9).
+// mediaType is a "typ" or "cty" in the form in which it is compared: in lower case and without
+// "application/" (RFC 7515 §4.1.9).
 func mediaType(s string) string {
 	return strings.TrimPrefix(strings.ToLower(s), "application/")
 }

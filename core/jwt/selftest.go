@@ -2,9 +2,9 @@ package jwt
 
 import "gatehouse/core/jwks"
 
-// The known answers of SelfTest: the RSA key of RFC 7520 §3.4 and the ECDSA keys and signatures of RFC 6979 §A.2.5 to
-// §A.2.7, as a JWK Set, and signatures of the message "sample". RFC 7520 has none by its key for SHA-384 and SHA-512;
-// PKCS #1 v1.5 is deterministic, so that a test makes ours again from the RFC's private key.
+// selfTestKeys and selfTests are the known answers of SelfTest: signatures of the message "sample" by the RSA
+// key of RFC 7520 §3.4 and by the ECDSA keys of RFC 6979 §A.2.5 to §A.2.7, where the ECDSA signatures are
+// from too. The RSA signatures are ours; a test makes them again from the RFC's private key.
 const selfTestKeys = `{"keys":[
 {"kty":"RSA","e":"AQAB","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"},
 {"kty":"EC","crv":"P-256","x":"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y","y":"eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk"},
@@ -24,9 +24,9 @@ var selfTests = [...]struct {
 	{ES512, "AMMo-vy9ed13hQNwxGMl2YfLUlVp-2PF07xTlQ5tTF8XTiWh7pAXtdRQYGrdFStTSTHX1OhFXMkfmxW_Bew243f6AGF8znz1BkgGxGf2eNO0CA1vHMUK8myiCUFzCCgbaK8oJiPqpj5bXAcj2LjDf_B3exog-Myx3MxDmX8e4ORNpKZ6"},
 }
 
-// SelfTest finds out which algorithms a host's verifier gets right: for each it must accept a known signature, and
-// refuse it for another message and with a bit of it flipped. The rest must not be left to it: it may
-// be absent, or not know the algorithm, or answer the same to everything. A nil host gets nothing right.
+// SelfTest finds out which algorithms a host verifies correctly. For each of them the host must accept a known
+// signature, and refuse it for another message and with one bit flipped. A host may lack the function, not
+// know an algorithm, or give the same answer to everything. For a nil host the set is empty.
 func SelfTest(host HostVerify) (working AlgSet) {
 	if host == nil {
 		return 0
@@ -45,7 +45,7 @@ func SelfTest(host HostVerify) (working AlgSet) {
 		flipped[len(flipped)-1] ^= 1
 		hash := algorithms[t.alg].host
 		try := func(sig []byte, message string) (ok, handled bool) {
-			form, valid := hostForm(t.alg, key, sig)
+			form, valid := hostSignature(t.alg, key, sig)
 			if !valid {
 				return false, false
 			}

@@ -13,21 +13,22 @@ import (
 	"gatehouse/core/jwks/ec"
 )
 
-// HostVerify checks a signature outside the module: Envoy's "verify_signature". The hash is "sha256", "sha384" or
-// "sha512", spki the key as DER SubjectPublicKeyInfo; an ECDSA signature comes in DER (RFC 3279 §2.2.3), an RSA one
-// (PKCS #1 v1.5) as it is. handled is false if the host can't; then Go's crypto decides.
+// HostVerify verifies a signature outside the module, as Envoy's "verify_signature" does. hash is "sha256",
+// "sha384" or "sha512". spki is the key as DER SubjectPublicKeyInfo. An ECDSA signature is in DER (RFC 3279
+// §2.2.3), an RSA signature (PKCS #1 v1.5) as it is. handled is false if the host can't verify; then Go's
+// crypto decides.
 type HostVerify func(hash string, spki, sig, signed []byte) (ok, handled bool)
 
-// checker verifies signatures, through the host where it has proved that it can.
+// checker verifies signatures: by the host for the algorithms that passed SelfTest, else by Go's crypto.
 type checker struct {
-	host HostVerify
-	via  AlgSet
+	host     HostVerify
+	hostAlgs AlgSet // the algorithms that passed SelfTest
 }
 
-// check reports whether sig is k's signature of signed. The key fits a.
+// check reports whether sig is k's signature of signed. The key must fit a.
 func (c checker) check(a Alg, k *jwks.Key, signed, sig []byte) bool {
-	if c.via.Has(a) {
-		if form, valid := hostForm(a, k, sig); valid {
+	if c.hostAlgs.Has(a) {
+		if form, valid := hostSignature(a, k, sig); valid {
 			if ok, handled := c.host(algorithms[a].host, k.SPKI, form, signed); handled {
 				return ok
 			}
@@ -36,7 +37,7 @@ func (c checker) check(a Alg, k *jwks.Key, signed, sig []byte) bool {
 	return check(a, k, signed, sig)
 }
 
-// check verifies with the module's own means.
+// check verifies a signature with Go's crypto.
 func check(a Alg, k *jwks.Key, signed, sig []byte) bool {
 	alg := &algorithms[a]
 	switch alg.scheme {
@@ -92,9 +93,9 @@ func curveOf(k *jwks.Key) *ec.Curve {
 	return ec.P256()
 }
 
-// hostForm gives a signature as HostVerify takes it; valid is false for an ECDSA signature that has no such form, as its
-// length is wrong or r or s is out of range.
-func hostForm(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
+// hostSignature converts a signature to the form that HostVerify takes. valid is false for an empty RSA
+// signature, and for an ECDSA signature of a wrong length or with r or s out of range.
+func hostSignature(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
 	if algorithms[a].scheme != ecdsa {
 		return sig, len(sig) > 0
 	}
@@ -113,7 +114,8 @@ func hostForm(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
 	return append(append(der, byte(len(body))), body...), true
 }
 
-// appendInteger appends a positive DER INTEGER, which has no zero bytes in front but one that keeps it positive.
+// appendInteger appends a positive DER INTEGER. It has no leading zero bytes, except one that keeps it
+// positive.
 func appendInteger(dst []byte, tag byte, v []byte) []byte {
 	for len(v) > 1 && v[0] == 0 {
 		v = v[1:]
@@ -126,8 +128,9 @@ func appendInteger(dst []byte, tag byte, v []byte) []byte {
 	return append(dst, v...)
 }
 
-// VerifySignature checks a JWS's signature alone against a set: no claims, no issuer, any payload. kid is the one the
-// token asks for, "" when absent or above jwks.MaxKeyID bytes. The reasons are those of Verify up to the signature.
+// VerifySignature verifies only the signature of a JWS, with the keys of a set. It checks no claims and
+// accepts any payload. kid is the token's, "" if it is absent or longer than jwks.MaxKeyID. The reasons are
+// those of Verify up to the signature.
 func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, reason Reason) {
 	c, ok := parse(token)
 	if !ok {
@@ -136,12 +139,12 @@ func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, r
 	if len(c.kid) <= jwks.MaxKeyID {
 		kid = c.kid
 	}
-	_, reason = checker{}.judge(&c, set, allowed)
+	_, reason = checker{}.verify(&c, set, allowed)
 	return kid, reason
 }
 
-// judge goes through algorithm, key and signature.
-func (c checker) judge(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
+// verify checks algorithm, key and signature, and returns the key.
+func (c checker) verify(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
 	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {
 		return nil, UnsupportedAlgorithm

@@ -7,19 +7,19 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// Rules are what one provider wants of a token. They are not changed once given to New.
+// Rules say which tokens of one provider are valid. The caller must not change them after New.
 type Rules struct {
 	Name   string
 	Issuer string // "iss", compared exactly; unique among the rules
 
 	Audiences      []string // one common value suffices
-	AnyAudience    bool     // the audience isn't checked
+	AnyAudience    bool     // the audience is not checked
 	AudienceClaims []string // the first that the token has decides; nil is {"aud"}
 
 	Algorithms     AlgSet
-	Types          []string // allowed "typ" in lower case, without "application/"; "" is an absent one; nil is {"", "jwt", "at+jwt"}
-	SkewSeconds    int64    // how far the issuer's clock may be off
-	RequiredClaims []string // names, literal or dotted paths, beside "exp"
+	Types          []string // allowed "typ" in lower case without "application/", "" if absent; nil is {"", "jwt", "at+jwt"}
+	SkewSeconds    int64    // tolerance for "exp" and "nbf"
+	RequiredClaims []string // names or dotted paths, beside "exp"
 }
 
 var (
@@ -27,12 +27,14 @@ var (
 	defaultClaims = []string{"aud"}
 )
 
-// Keys gives a provider's current JWK Set; nil while there is none.
+// Keys is where a Verifier gets keys from.
 type Keys interface {
+	// Keys is a provider's current JWK Set; nil while there is none.
 	Keys(provider int) *jwks.Set
 }
 
-// Verifier verifies tokens of several providers. It may be used by several goroutines if its Keys and HostVerify may.
+// Verifier verifies tokens of several providers. It is safe for concurrent use if its Keys and its HostVerify
+// are.
 type Verifier struct {
 	rules    []Rules
 	byIssuer map[string]int
@@ -41,9 +43,9 @@ type Verifier struct {
 	maxBytes int
 }
 
-// New makes a verifier. Tokens above maxTokenBytes are refused unread. A host, if not nil, is put through SelfTest and
-// used for the algorithms that it gets right. Of rules with the same issuer the first counts; those without one are only
-// for CheckClaims.
+// New makes a Verifier. It refuses tokens longer than maxTokenBytes without reading them. host may be nil; it
+// verifies the algorithms that pass SelfTest. Of several rules with the same issuer the first counts. Rules
+// without an issuer are for CheckClaims only.
 func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier {
 	v := &Verifier{
 		rules:    slices.Clone(rules),
@@ -67,24 +69,22 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 	return v
 }
 
-// HostAlgorithms are those whose signatures the host verifies.
-func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.via }
+// HostAlgorithms are the algorithms whose signatures the host verifies.
+func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.hostAlgs }
 
-// Result is what a token was found to be. Only with Reason OK may its claims be trusted; up to the signature there are
-// none.
+// Result is the outcome of verifying a token. The token is valid only if Reason is OK.
 type Result struct {
 	Reason   Reason
 	Provider int // index in the rules; -1 while unknown
 	Key      *jwks.Key
-	Set      *jwks.Set // which the key was found in
-	Claims   claims.Set
-	// Unix nanoseconds as the token has them, without skew; what an int64 can't hold is cut to its ends. NotBefore is 0
-	// when absent.
+	Set      *jwks.Set  // the set that Key is from
+	Claims   claims.Set // empty unless the signature holds
+	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if absent.
 	NotBefore, Expires int64
-	Issuer             string // once it has chosen the provider
+	Issuer             string // "iss", once it has chosen the provider
 }
 
-// Verify judges a token at now (Unix nanoseconds). Nothing in the result refers to the token's own memory.
+// Verify verifies a token at now, in Unix nanoseconds. The result doesn't refer to the token's memory.
 func (v *Verifier) Verify(token string, now int64) Result {
 	res := Result{Provider: -1}
 	if len(token) > v.maxBytes {
@@ -110,22 +110,22 @@ func (v *Verifier) Verify(token string, now int64) Result {
 	rules := &v.rules[provider]
 	res.Provider, res.Issuer = provider, rules.Issuer
 	keys := v.keys.Keys(provider)
-	res.Key, res.Reason = v.checker.judge(&c, keys, rules.Algorithms)
+	res.Key, res.Reason = v.checker.verify(&c, keys, rules.Algorithms)
 	if res.Reason != OK {
 		return res
 	}
 	res.Set, res.Claims = keys, set
 	typ := mediaType(c.typ)
-	if !slices.Contains(rules.Types, typ) || typ == "" && c.header.Get("typ").Exists() { // empty isn't absent
+	if !slices.Contains(rules.Types, typ) || typ == "" && c.header.Get("typ").Exists() { // an empty "typ" is not an absent one
 		res.Reason = TokenType
 		return res
 	}
-	rules.judge(&res, now, !rules.AnyAudience)
+	rules.checkClaims(&res, now, !rules.AnyAudience)
 	return res
 }
 
-// CheckClaims applies the rules that don't need the token itself to claims that somebody else has verified: issuer
-// and audience where the rules name any, cnf, exp, nbf and required claims.
+// CheckClaims checks claims that another filter has verified. It applies the rules that don't need the token
+// itself: issuer and audience if the rules name any, cnf, exp, nbf and required claims.
 func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 	rules := &v.rules[provider]
 	res := Result{Provider: provider, Claims: c}
@@ -135,11 +135,11 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 		return res
 	}
 	res.Issuer = iss
-	rules.judge(&res, now, !rules.AnyAudience && len(rules.Audiences) > 0)
+	rules.checkClaims(&res, now, !rules.AnyAudience && len(rules.Audiences) > 0)
 	return res
 }
 
-// Times judges exp and nbf of an earlier result anew.
+// Times checks "exp" and "nbf" of an earlier result again.
 func (v *Verifier) Times(provider int, notBefore, expires, now int64) Reason {
 	return v.rules[provider].times(notBefore, expires, now)
 }

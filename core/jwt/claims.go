@@ -7,8 +7,8 @@ import (
 	"gatehouse/core/claims"
 )
 
-// judge applies the rules for claims: those of res, to be trusted already, at now in Unix nanoseconds.
-func (r *Rules) judge(res *Result, now int64, audience bool) {
+// checkClaims applies the rules for claims to res.Claims, which are verified. now is in Unix nanoseconds.
+func (r *Rules) checkClaims(res *Result, now int64, audience bool) {
 	c := res.Claims
 	var present, ok bool
 	switch {
@@ -47,7 +47,7 @@ func (r *Rules) judge(res *Result, now int64, audience bool) {
 	}
 }
 
-// times: valid while nbf - skew <= now < exp + skew.
+// times checks the validity period: nbf - skew <= now < exp + skew.
 func (r *Rules) times(notBefore, expires, now int64) Reason {
 	switch {
 	case r.expired(expires, now):
@@ -65,7 +65,7 @@ func (r *Rules) early(notBefore, now int64) bool { return notBefore > saturating
 // skew is in nanoseconds.
 func (r *Rules) skew() int64 { return r.SkewSeconds * 1_000_000_000 }
 
-// saturatingAdd stays at the end that it would pass.
+// saturatingAdd is a + b, or the nearest int64 if that overflows.
 func saturatingAdd(a, b int64) int64 {
 	sum := a + b
 	switch {
@@ -77,8 +77,8 @@ func saturatingAdd(a, b int64) int64 {
 	return sum
 }
 
-// audience reports whether the first of the audience claims that the token has names one of the audiences (RFC 7519
-// §4.1.3).
+// audience reports whether the token is for one of the audiences (RFC 7519 §4.1.3). The first of
+// AudienceClaims that the token has decides.
 func (r *Rules) audience(c claims.Set) bool {
 	for _, name := range r.AudienceClaims {
 		if !c.Has(name) {
