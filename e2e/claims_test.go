@@ -17,8 +17,9 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// foreignClaims are claims of every JSON type. Those that differ have their value as it is behind jwt_authn, where null, and
-// what has null in it, can't be read: an absent claim never lets anyone in.
+// foreignClaims are claims of every JSON type, with the value that Gatehouse reads behind jwt_authn
+// where that differs. There null, and a value that contains null, can't be read. That is safe: an
+// absent claim never lets anyone in.
 var foreignClaims = []struct {
 	name   string
 	value  any
@@ -71,7 +72,8 @@ func foreignToken(t *testing.T, issuer *toy.Issuer) string {
 		With("roles", map[string]any{"owners": ""})) // an object is no list of roles
 }
 
-// TestClaimsAreTheSameBehindJWTAuthn has both gates record, pass on and require the same claims of the same token.
+// TestClaimsAreTheSameBehindJWTAuthn has both gates record, pass on and require the same claims of
+// the same token.
 func TestClaimsAreTheSameBehindJWTAuthn(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
@@ -149,7 +151,7 @@ func TestClaimsAreTheSameBehindJWTAuthn(t *testing.T) {
 			assert.Equal(t, own.headers[header], behind.headers[header], header)
 		}
 	}
-	// The comparison is of something.
+	// The comparison isn't of two empty lists.
 	assert.Equal(t, "a,b%2Cc,", behind.headers["x-gatehouse-claim-list"])
 	assert.Equal(t, `["a",1,true]`, string(behind.metadata["mixed"]))
 	assert.Equal(t, `[["a"],["b","c"]]`, string(behind.metadata["lists"]))
@@ -169,7 +171,8 @@ func TestClaimsAreTheSameBehindJWTAuthn(t *testing.T) {
 	}
 }
 
-// TestFailuresOfJWTAuthnAreReasons has real Envoy produce the failure codes that core.JWTStatus translates.
+// TestFailuresOfJWTAuthnAreReasons has real Envoy produce the failure codes that core.JWTStatus
+// translates.
 func TestFailuresOfJWTAuthnAreReasons(t *testing.T) {
 	t.Parallel()
 	issuer, down, empty, upstream := startIssuer(t, shippedIssuer), startIssuer(t, shippedIssuer), startIssuer(t, shippedIssuer), startUpstream(t)
@@ -202,7 +205,7 @@ func TestFailuresOfJWTAuthnAreReasons(t *testing.T) {
 		}
 	}
 	edits := []envoy.Edit{envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
-		// One that lets nobody past it whom it has not verified.
+		// This jwt_authn lets no request pass that it has not verified.
 		envoy.CopyListener("gate_envoy_jwt", "strict"), func(b envoy.Bootstrap) error {
 			filter, err := b.HTTPFilter("strict", "JwtAuthentication")
 			if err == nil {
@@ -266,7 +269,7 @@ func TestFailuresOfJWTAuthnAreReasons(t *testing.T) {
 		assert.Contains(t, audit, reason, test.name)
 	}
 
-	// Refused before Gatehouse was asked, but recorded as any other.
+	// jwt_authn refused it before Gatehouse was asked, but it is recorded like any other refusal.
 	expired := sign(t, issuer, claims.With("exp", 1))
 	a := exchange(c, http.MethodGet, p.Address("strict"), "/account/me?secret=1", "User-Agent", "e2e", "Authorization", "Bearer "+expired)
 	require.NoError(t, a.err)

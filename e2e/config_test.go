@@ -48,7 +48,8 @@ func TestEnvoyRefusesToStartWithABadConfiguration(t *testing.T) {
 	}
 }
 
-// TestABadUpdateLeavesTheOldConfigurationServing delivers the listener through a watched directory, as a control plane would.
+// TestABadUpdateLeavesTheOldConfigurationServing delivers the listener through a watched directory,
+// as a control plane would.
 func TestABadUpdateLeavesTheOldConfigurationServing(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)

@@ -18,7 +18,8 @@ import (
 // shippedIssuer is the issuer that envoy.yaml names, wherever the toy one listens.
 const shippedIssuer = "http://127.0.0.1:10080"
 
-// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+// patience bounds each wait for an event that must happen. It is generous because CI machines are
+// slow.
 const patience = 60 * time.Second
 
 // options are for the repository's envoy.yaml with two workers.
@@ -70,7 +71,7 @@ type answer struct {
 	err    error // the exchange's; then the rest is empty
 }
 
-// client keeps no more connections than it needs at once and follows nothing.
+// client keeps connections for reuse and follows no redirects.
 func client() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{

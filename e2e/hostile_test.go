@@ -24,8 +24,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// TestHostileRequestsCrashNothing sends what nobody should to both gates, over plain TCP, as far as Envoy's codec lets it
-// through. A failure names its seed.
+// TestHostileRequestsCrashNothing sends malformed requests to both gates over plain TCP, as far as
+// Envoy's codec lets them through. A failure names its seed.
 func TestHostileRequestsCrashNothing(t *testing.T) {
 	t.Parallel()
 	seeds := 4000
@@ -100,7 +100,8 @@ func TestHostileRequestsCrashNothing(t *testing.T) {
 	}
 }
 
-// rawExchange sends bytes as they are and returns the status of the first answer, 0 when there was none.
+// rawExchange sends bytes as they are and returns the status of the first answer, 0 when there was
+// none.
 func rawExchange(address string, request []byte) (status int, err error) {
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
@@ -201,7 +202,7 @@ func hostileValue(r *rand.Rand, name, good string) string {
 	return string(junk(r, r.IntN(2000), ' ')) // of what is recorded, nothing is a token
 }
 
-// hostileToken is a good token, or what looks like one.
+// hostileToken is a good token, or text that looks like a token.
 func hostileToken(r *rand.Rand, good string) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	parts := strings.Split(good, ".")

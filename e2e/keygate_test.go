@@ -17,7 +17,7 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// keyGate is a gate of its own, with an issuer of its own, in an Envoy that several share.
+// keyGate is a gate with its own issuer, in an Envoy that several gates share.
 type keyGate struct {
 	name   string
 	issuer *toy.Issuer
@@ -102,7 +102,8 @@ func startKeyGates(t *testing.T, setups map[string]keySetup) map[string]*keyGate
 	return gates
 }
 
-// roomyUpstream lets more requests through at once than may wait for a set: by default Envoy answers those beyond 1,024 with 503.
+// roomyUpstream lets more requests through at once than may wait for a set: by default Envoy
+// answers those beyond 1,024 with 503.
 func roomyUpstream(b envoy.Bootstrap) error {
 	cluster, err := b.Cluster("upstream")
 	if err == nil {
@@ -136,19 +137,23 @@ func onBothWorkers(address, token string) (statuses map[int]int) {
 	return statuses
 }
 
-// deadAddress is where nobody listens: port 1 is not among those that the system gives away, and taking it needs privileges.
+// deadAddress is an address where no program listens: the system never hands out port 1, and
+// listening on it needs privileges.
 const deadAddress = "127.0.0.1:1"
 
-// restart brings an issuer back. Meanwhile a connection of some client may have got its port.
+// restart brings an issuer back. It tries again if a client's connection has taken the port
+// meanwhile.
 func restart(t *testing.T, issuer *toy.Issuer) {
 	t.Helper()
 	require.Eventually(t, func() bool { return issuer.Restart() == nil }, patience, 50*time.Millisecond)
 }
 
-// patient is for gates whose fetches are answered, however long the machine may take for it. It is for less than patience.
+// patient is the fetch timeout of gates whose fetches are answered. It is long, for slow machines,
+// but shorter than patience.
 const patient = `, "timeout_seconds": 30`
 
-// keyServer serves an issuer's JWK Set in its stead, but not before it is opened, and notes when it was asked.
+// keyServer serves an issuer's JWK Set in its place, once it is opened, and records when it was
+// asked.
 type keyServer struct {
 	*httptest.Server
 	opened chan struct{}

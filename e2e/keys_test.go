@@ -43,7 +43,7 @@ func TestRemoteKeysInEnvoy(t *testing.T) {
 		}},
 		"alone": {settings: `, "min_refetch_seconds": 1` + patient, edit: withoutVMID},
 
-		// Where no request can be sent at all, or only to nobody.
+		// Here no request can be sent at all, or only to an address where no program listens.
 		"unknown": {settings: quick, cluster: "none"},
 		"refused": {settings: quick, server: deadAddress},
 		"empty":   {settings: quick, cluster: `{name: NAME, load_assignment: {cluster_name: NAME}}`},
@@ -55,7 +55,8 @@ func TestRemoteKeysInEnvoy(t *testing.T) {
 	})
 	noting.open(gates["elected"].issuer)
 
-	// Most of these wait for something most of the time, so they run all at once, whatever -parallel says.
+	// Most of these wait for something most of the time, so they run all at once, whatever
+	// -parallel says.
 	var all sync.WaitGroup
 	for name, test := range map[string]func(*testing.T, *keyGate){
 		"late": keysThatComeLate, "rotation": keysThatRotate, "flood": keysThatAreForged, "outage": keysDuringAnOutage, "stale": keysThatGetStale,
@@ -81,7 +82,7 @@ func requestsBeforeTheFirstSet(t *testing.T, g *keyGate, server *keyServer) {
 			answers <- exchangeBody(c, g.address(), fmt.Sprintf("body %d", i), token)
 		}()
 	}
-	// Those for whom there is no room are told so at once.
+	// Requests for which there is no room are refused at once.
 	active := func() int {
 		stats, err := g.p.Stats(t.Context(), `^http\.held\.downstream_rq_(active|total)$`)
 		require.NoError(t, err)
@@ -110,8 +111,8 @@ func requestsBeforeTheFirstSet(t *testing.T, g *keyGate, server *keyServer) {
 	}
 }
 
-// keysThatComeLate starts with an issuer that cuts every connection. (One that doesn't listen yet could lose its port to
-// Envoy; nobody listens for the gate "refused".)
+// keysThatComeLate starts with an issuer that cuts every connection. (One that doesn't listen yet
+// could lose its port to Envoy; nobody listens for the gate "refused".)
 func keysThatComeLate(t *testing.T, g *keyGate) {
 	c, token := client(), g.token(t)
 	a := get(c, g.address(), "/", token)
@@ -200,7 +201,7 @@ func keysDuringAnOutage(t *testing.T, g *keyGate) {
 		callers.Go(func() {
 			c := client()
 			defer c.CloseIdleConnections()
-			// A token of every kind: one that stays, and new ones that no cache knows.
+			// The tokens are one that stays the same and new ones that no cache knows.
 			for i := 0; ; i++ {
 				select {
 				case <-done:
@@ -236,7 +237,8 @@ func keysDuringAnOutage(t *testing.T, g *keyGate) {
 func keysThatGetStale(t *testing.T, g *keyGate) {
 	c, token := client(), g.token(t)
 	require.Equal(t, http.StatusOK, get(c, g.address(), "/", token).status)
-	// Each fetch begins after the one before it has ended: by the second that begins from now on, the first has succeeded.
+	// Each fetch begins after the one before it has ended: by the second that begins from now on,
+	// the first has succeeded.
 	fetches, fetched := g.issuer.Fetches(), time.Now()
 	require.Eventually(t, func() bool { return g.issuer.Fetches() >= fetches+2 }, patience, 10*time.Millisecond)
 	g.issuer.Stop()
@@ -263,7 +265,7 @@ func fetchesOfOneWorker(t *testing.T, g *keyGate, server *keyServer) {
 	}
 }
 
-// setsThatAreBroken answers with what is no usable set, each time after a good one.
+// setsThatAreBroken answers with an unusable set, each time after a good one.
 func setsThatAreBroken(t *testing.T, g *keyGate) {
 	c, token := client(), g.token(t)
 	require.Equal(t, http.StatusOK, get(c, g.address(), "/", token).status)
@@ -314,7 +316,7 @@ func keysWithoutVMID(t *testing.T, g *keyGate) {
 	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), old))
 	fetches := g.issuer.Fetches()
 	require.NoError(t, g.issuer.Rotate(false))
-	// The new key first: asking for it is what makes a worker fetch, and the old one leave.
+	// The new key comes first: a token with it makes a worker fetch, and then the old key leaves.
 	all := func(status int, token string) {
 		require.Eventually(t, func() bool { return onBothWorkers(g.address(), token)[status] == 16 }, patience, 50*time.Millisecond)
 	}

@@ -16,8 +16,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// TestTwoWorkersShareOneLimit has each of 20 callers send 400 requests at once over as many connections, under the 100 per
-// 60 s of envoy.yaml.
+// TestTwoWorkersShareOneLimit has each of 20 callers send 400 requests at once over as many
+// connections, under the 100 per 60 s of envoy.yaml.
 func TestTwoWorkersShareOneLimit(t *testing.T) {
 	t.Parallel()
 	const callers, each, limit = 20, 400, 100
@@ -70,7 +70,7 @@ func TestTwoWorkersShareOneLimit(t *testing.T) {
 	}
 }
 
-// checkRefusal compares all of a 429 but for how long it lasts, which it says four times.
+// checkRefusal compares all of a 429 except for its waiting time, which it states four times.
 func checkRefusal(t *testing.T, a answer) {
 	t.Helper()
 	assert.Equal(t, `{"detail": "Rate limit exceeded"}`, a.body)
@@ -107,7 +107,8 @@ func atOnce(address, token string, requests int) []answer {
 	return answers
 }
 
-// workers are the connections that each worker thread has accepted on a listener, by its stat_prefix.
+// workers are the connections that each worker thread has accepted on a listener, by its
+// stat_prefix.
 func workers(t *testing.T, p *envoy.Process, listener string) map[string]uint64 {
 	t.Helper()
 	name := "listener." + listener

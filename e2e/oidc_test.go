@@ -62,7 +62,7 @@ func startOpenID(t *testing.T) *openID {
 	require.True(t, o.answers.Scan())
 	o.issuer = o.answers.Text()
 
-	// All else is as OpenID Connect Discovery says.
+	// The other endpoints come from OpenID Connect Discovery.
 	response, err := http.Get(o.issuer + ".well-known/openid-configuration") //nolint:noctx // on this machine
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -153,8 +153,8 @@ func (o *openID) human(t *testing.T) string {
 	return token
 }
 
-// TestARealOpenIDProvider uses zitadel/oidc: tokens of people and of services at both gates, and keys that change while they
-// are in use.
+// TestARealOpenIDProvider uses zitadel/oidc: tokens of people and of services at both gates, and
+// keys that change while they are in use.
 func TestARealOpenIDProvider(t *testing.T) {
 	t.Parallel()
 	o, upstream := startOpenID(t), startUpstream(t)
@@ -201,7 +201,8 @@ func TestARealOpenIDProvider(t *testing.T) {
 	t.Run("rotation during traffic", func(t *testing.T) { rotationDuringTraffic(t, o, p.Address("gate"), human) })
 }
 
-// rotationDuringTraffic lets services fetch and use new tokens all the time, and attackers forged ones, while keys change.
+// rotationDuringTraffic lets services fetch and use new tokens all the time, and attackers forged
+// ones, while keys change.
 func rotationDuringTraffic(t *testing.T, o *openID, address, human string) {
 	var traffic sync.WaitGroup
 	var served, refused, dropped atomic.Int64
@@ -252,7 +253,8 @@ func rotationDuringTraffic(t *testing.T, o *openID, address, human string) {
 
 	c := client()
 	for _, keep := range []bool{true, true, false} {
-		// Among so many tokens is a new one, of a key that the gate has fetched. The next key may be fetched min_refetch_seconds later.
+		// Among so many tokens is a new one, of a key that the gate has fetched. The next key may
+		// be fetched min_refetch_seconds later.
 		before := served.Load()
 		require.Eventually(t, func() bool { return served.Load() > before+10 || t.Failed() }, patience, 10*time.Millisecond)
 		time.Sleep(1500 * time.Millisecond)

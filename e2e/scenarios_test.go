@@ -28,16 +28,18 @@ import (
 
 const directory = "testdata/scenarios"
 
-// For work on scenarios; without them all runners execute all.
+// These are for work on scenarios. Without them all runners execute all scenarios.
 var (
 	only    = flag.String("scenario", "", "run the scenarios whose file or name match this `expression`")
 	runners = flag.String("runners", strings.Join(scenario.Runners, ","), "run these `runners` alone")
 )
 
 const (
-	// envoys is how many Envoys share the scenarios, at the same time: most of their time is waiting for counters.
+	// envoys is the number of Envoys that share the scenarios at the same time: mostly they wait
+	// for counters.
 	envoys = 2
-	// again is how many more may start for scenarios in which a busy machine was late.
+	// again is the number of further Envoys that may start for scenarios in which a busy machine
+	// was late.
 	again = 4
 )
 
@@ -93,7 +95,8 @@ func TestScenariosAreTheSameInCoreHostsimAndEnvoy(t *testing.T) {
 	r.judge(t, len(active) == len(scenario.Runners))
 }
 
-// TestScenariosAreTheSameInTheOldestEnvoy leaves out those that need time to pass: that is the same in all.
+// TestScenariosAreTheSameInTheOldestEnvoy leaves out scenarios that need time to pass, which works
+// the same in every Envoy.
 func TestScenariosAreTheSameInTheOldestEnvoy(t *testing.T) {
 	binary := envoy.OldestForTest(t)
 	r := newRun(t, func(s *scenario.Scenario) bool { return !s.Waits() })
@@ -102,7 +105,7 @@ func TestScenariosAreTheSameInTheOldestEnvoy(t *testing.T) {
 	r.judge(t, false)
 }
 
-// newRun has the scenarios that are asked for and wanted.
+// newRun selects the scenarios that the flags ask for and want accepts.
 func newRun(t *testing.T, wanted func(*scenario.Scenario) bool) *run {
 	t.Helper()
 	r := &run{errs: map[*scenario.Row]map[string]error{}}
@@ -151,8 +154,9 @@ func (r *run) inHostsim(t *testing.T) {
 	}
 }
 
-// inEnvoys runs all scenarios in some Envoys. Those that need time to pass, and in which a busy machine was late, say nothing: they
-// are run anew until it is in time, each time in another Envoy, as their limits have seen the last.
+// inEnvoys runs all scenarios in some Envoys. A scenario that needs time to pass proves nothing if
+// a busy machine was late. It is run again until the machine is in time, each time in another
+// Envoy, because the limits in the last one have counted its requests.
 func (r *run) inEnvoys(t *testing.T, binary envoy.Binary) {
 	parts := make([][]*scenario.Row, envoys)
 	for i, row := range r.rows {
@@ -208,7 +212,7 @@ func (r *run) inEnvoy(t *testing.T, binary envoy.Binary, rows []*scenario.Row) {
 	assert.Empty(t, rest, "counters that moved when all was over")
 }
 
-// judge prints the table, and fails where one is wrong.
+// judge prints the table and fails the test for each scenario that went wrong.
 func (r *run) judge(t *testing.T, complete bool) {
 	for _, row := range r.rows {
 		t.Run(row.Scenario.File+"/"+row.Scenario.Name, func(t *testing.T) { r.judgeRow(t, row, complete) })
@@ -216,7 +220,8 @@ func (r *run) judge(t *testing.T, complete bool) {
 	t.Log("\n" + scenario.Table(r.rows))
 }
 
-// judgeRow holds what the runners saw against the file, and against each other. If all have run, one must have run it.
+// judgeRow compares the runners' observations with the file and with each other. If all runners
+// have run, at least one must have executed the scenario.
 func (r *run) judgeRow(t *testing.T, row *scenario.Row, complete bool) {
 	for runner, err := range r.errs[row] {
 		row.Failed[runner] = true
@@ -246,8 +251,8 @@ func (r *run) judgeRow(t *testing.T, row *scenario.Row, complete bool) {
 	}
 }
 
-// TestNoTwoScenariosShareALimit keeps scenarios apart in Envoy, where all live in one VM: the state of a limit is found by
-// its name, windows and identifier.
+// TestNoTwoScenariosShareALimit keeps scenarios apart in Envoy, where all live in one VM: the state
+// of a limit is found by its name, windows and identifier.
 func TestNoTwoScenariosShareALimit(t *testing.T) {
 	all, err := scenario.Load(directory)
 	require.NoError(t, err)

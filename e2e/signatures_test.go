@@ -15,11 +15,11 @@ import (
 	"gatehouse/hostsim/hostsimtest"
 )
 
-// byEnvoy is what the filter's self-test finds Envoy's verify_signature to be good for.
+// byEnvoy are the algorithms for which Envoy's verify_signature passes the filter's self-test.
 const byEnvoy = "the proxy verifies signatures by RS256, RS384, RS512, ES256, ES384, ES512,"
 
-// The verdicts are the same whoever verifies: the host where it proves that it can, Go's own crypto where the host has no such
-// function, fails, or answers yes or no to everything.
+// The verdicts are the same whichever side verifies: the host where it passes the self-test, Go's
+// own crypto where the host has no such function, fails, or answers yes or no to everything.
 func TestSignaturesAreVerifiedByTheHostOrByGo(t *testing.T) {
 	t.Parallel()
 	issuer := startIssuer(t, shippedIssuer)

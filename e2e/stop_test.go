@@ -12,7 +12,8 @@ import (
 	"gatehouse/hostsim/hostsimtest"
 )
 
-// TestAnUpdateLosesNoCounts ends a plugin instance, as an update of its configuration does, before a tick has come by.
+// TestAnUpdateLosesNoCounts ends a plugin instance, as an update of its configuration does, before
+// a tick has come by.
 func TestAnUpdateLosesNoCounts(t *testing.T) {
 	metrics := hostsim.NewMetrics(nil)
 	host := openGate(t, metrics)
@@ -38,8 +39,9 @@ func TestTrailersNameNoCallerEither(t *testing.T) {
 	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
 }
 
-// TestHoweverManyFieldsAClientSendsItNamesNoCaller guards against a bound on their number beyond which the gate would look at
-// none of them: Envoy's own, a hundred by default, can be raised.
+// TestHoweverManyFieldsAClientSendsItNamesNoCaller guards against a bound on the number of header
+// fields beyond which the gate would look at none of them. Envoy's own bound, a hundred by default,
+// can be raised.
 func TestHoweverManyFieldsAClientSendsItNamesNoCaller(t *testing.T) {
 	host := openGate(t, hostsim.NewMetrics(nil))
 	defer host.Close()
@@ -61,7 +63,7 @@ func TestHoweverManyFieldsAClientSendsItNamesNoCaller(t *testing.T) {
 	assert.True(t, reached)
 }
 
-// openGate starts a gate in hostsim that lets everyone in.
+// openGate starts a gate in hostsim that admits every request.
 func openGate(t *testing.T, metrics *hostsim.Metrics) *hostsim.Host {
 	t.Helper()
 	host, err := hostsim.New(t.Context(), hostsimtest.Module(t, "..", "./filter"), hostsim.Options{

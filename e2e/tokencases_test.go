@@ -71,8 +71,8 @@ func tokenCases(t *testing.T, issuer *toy.Issuer, listener string) []tokenCase {
 	return append(cases, badTokenCases(t, issuer, listener)...)
 }
 
-// badTokenCases spoils good tokens in every way that the contract names. jwt_authn is not as strict, in particular about what
-// has no bearing on the claims.
+// badTokenCases spoils good tokens in every way that docs/reference.md names. jwt_authn is less
+// strict, in particular about members that don't affect the claims.
 func badTokenCases(t *testing.T, issuer *toy.Issuer, listener string) []tokenCase {
 	t.Helper()
 	var cases []tokenCase
@@ -139,7 +139,8 @@ func badTokenCases(t *testing.T, issuer *toy.Issuer, listener string) []tokenCas
 	add("claims that aren't JSON", header+"."+b64([]byte("{"))+"."+signature, "malformed_token", same)
 	add("a claim twice", raw(`{"iss":"http://127.0.0.1:10080","sub":"a","sub":"b"}`), "malformed_token", same)
 	with("a scheme without a token", "", noToken(), "Authorization", "Bearer")
-	// Envoy hands over several as one, with commas between; its JWT filter takes the token out of that, but we refuse.
+	// Envoy joins several headers with commas. Its JWT filter takes the token out of the result,
+	// but Gatehouse refuses it.
 	with("two authorization headers", "", same, "Authorization", "Bearer "+good, "Authorization", "Bearer "+good)
 	with("two authorization headers, the second of another scheme", "", same, "Authorization", "Bearer "+good, "Authorization", "Basic eDp5")
 	with("two authorization headers, the first of another scheme", "", same, "Authorization", "Basic eDp5", "Authorization", "Bearer "+good)

@@ -17,7 +17,7 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// verdict is what a gate makes of a request: what the contract's table of refusals lists.
+// verdict is a gate's response to a request, a row of the table of refusals in docs/reference.md.
 type verdict struct {
 	status int
 	reason string // "" for admitted
@@ -51,7 +51,7 @@ func denied(reason, detail, authenticate string) verdict {
 	return verdict{http.StatusForbidden, reason, detail, "access_denied", authenticate, nil}
 }
 
-// tokenCase is one request, and what each of the two gates makes of it.
+// tokenCase is one request, and the verdict of each of the two gates.
 type tokenCase struct {
 	name         string
 	method, path string // GET and / where empty
@@ -63,13 +63,13 @@ type tokenCase struct {
 	left         int     // of the limit of 100, when admitted; 0 for 99
 }
 
-// caller is who the audit event says has called. The zero value is not known.
+// caller is the caller that the audit event names. The zero value is an unknown one.
 type caller struct{ user, client, kind, evidence string }
 
 func TestEveryKindOfTokenGetsItsVerdict(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
-	// The set is the configuration's own, so that no refetch for a key that it lacks takes time.
+	// The JWK Set is inline, so that no request waits for a refetch.
 	same := `{"audit": {"log": "info"}, "identity_headers": "none", "tokens": {"max_token_bytes": 4096}}`
 	p := envoy.StartForTest(t, options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
 		envoy.MergePluginConfig("gate", same), envoy.MergePluginConfig("gate_envoy_jwt", same)))
@@ -137,7 +137,7 @@ func (v verdict) series(test tokenCase, listener string) []string {
 	return out
 }
 
-// counted leaves out what moves by itself.
+// counted leaves out series that change without requests.
 func counted(series string) bool {
 	return !strings.HasPrefix(series, "gatehouse_jwks_") && !strings.HasPrefix(series, "gatehouse_validation_duration_us")
 }
@@ -152,7 +152,8 @@ func routeOf(path string) string {
 	return "rest"
 }
 
-// checkAnswer compares all of a refusal; of an admitted request's answer, which is the upstream's, what Gatehouse adds.
+// checkAnswer compares all of a refusal. Of an admitted request's response it compares the fields
+// that Gatehouse adds.
 func (v verdict) checkAnswer(t *testing.T, a answer, left int) {
 	t.Helper()
 	if !assert.Equal(t, v.status, a.status, "body %.40s", a.body) {

@@ -111,7 +111,8 @@ func (c *checker) warning(where, message string) {
 	_, _ = fmt.Fprintf(c.err, "%s: %s: warning: %s\n", where, path, text)
 }
 
-// lookup finds a variable that the VM would see. known is false where only the proxy's own environment has the value.
+// lookup finds a variable that the VM would see. known is false where only the proxy's own
+// environment has the value.
 func lookup(env *manifest.Environment, name string) (value string, known, ok bool) {
 	if env != nil {
 		if value, ok = env.Values[name]; ok {
@@ -125,7 +126,8 @@ func lookup(env *manifest.Environment, name string) (value string, known, ok boo
 	return value, known, true
 }
 
-// placeholder stands for a secret whose value isn't at hand: a key that is long enough for every algorithm.
+// placeholder stands for a secret whose value isn't at hand: a key that is long enough for every
+// algorithm.
 func placeholder(name string) string {
 	sum := sha512.Sum512([]byte(name))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -19,7 +19,7 @@ func (f *configFlags) register(c *cobra.Command) {
 	_ = c.MarkFlagRequired("config")
 }
 
-// find finds the one that is meant.
+// find returns the plugin that the flags name.
 func (f *configFlags) find() (*manifest.Plugin, error) {
 	text, err := readFile(f.file, nil, manifest.MaxBytes)
 	if err != nil {
@@ -57,7 +57,8 @@ func (f *configFlags) load() (*config.Config, error) {
 	return f.parse(plugin, func(string, string) {})
 }
 
-// parse reads a plugin's configuration as the filter would. used hears of each secret that it takes from the environment.
+// parse reads a plugin's configuration as the filter would. used is called with each secret that
+// comes from the environment.
 func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value string)) (*config.Config, error) {
 	cfg, err := config.Parse(plugin.Config, func(name string) (string, bool) {
 		value, known, ok := lookup(plugin.Environment, name)

@@ -44,7 +44,8 @@ func read(t *testing.T, path string) string {
 
 var block = regexp.MustCompile("(?ms)^```(json|yaml)\n(.*?)^```$")
 
-// Every configuration in the documentation, bare or inside a proxy's, is one that the filter would take.
+// Every configuration in the documentation, bare or inside a proxy's, is one that the filter would
+// take.
 func TestConfigurationsInTheDocumentationPassCheck(t *testing.T) {
 	found := 0
 	for _, page := range pages(t) {
@@ -71,7 +72,8 @@ var (
 	codeSpan = regexp.MustCompile("`([a-zA-Z0-9_.-]+(?:/[a-zA-Z0-9_.-]+)+/?|[a-zA-Z0-9_-]+\\.(?:md|json|yaml|go))`")
 )
 
-// isOurs says which paths in code spans speak of this repository rather than of a request, a package or a user's file.
+// isOurs says which paths in code spans speak of this repository rather than of a request, a
+// package or a user's file.
 func isOurs(path string) bool {
 	top, _, nested := strings.Cut(path, "/")
 	switch top {

@@ -18,7 +18,7 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// question is what `explain` is asked.
+// question has the flags of `explain`.
 type question struct {
 	config                       configFlags
 	method, path, host, ip, keys string
@@ -91,7 +91,7 @@ func explain(ctx context.Context, out io.Writer, cfg *config.Config, q question,
 	return printJSON(out, explanationOf(cfg, &d, token != ""))
 }
 
-// overrideKeys puts a JWK Set in the place of every provider's own.
+// overrideKeys replaces every provider's JWK Set.
 func overrideKeys(ctx context.Context, cfg *config.Config, source string) error {
 	set, err := loadKeys(ctx, source)
 	if err != nil {
@@ -162,8 +162,8 @@ func carriesToken(cfg *config.Config, header string) bool {
 	return header == "authorization" || header == "proxy-authorization"
 }
 
-// envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from there, and the token's issuer is
-// none of those whose tokens the filter itself verifies.
+// envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from
+// there, and the token's issuer is none of those whose tokens the filter itself verifies.
 func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, err error) {
 	own := map[string]bool{}
 	for _, p := range cfg.Tokens.Providers {

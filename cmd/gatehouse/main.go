@@ -1,4 +1,5 @@
-// Command gatehouse checks configurations and tokens the way the filter does. `gatehouse --help` lists what it can do.
+// Command gatehouse checks configurations and tokens the way the filter does. `gatehouse --help`
+// lists what it can do.
 package main
 
 import (
@@ -29,10 +30,10 @@ const (
 	exitError = 2 // the question could not be answered
 )
 
-// errNo is a command's answer, already printed.
+// errNo stands for the answer "no", which the command has already printed.
 var errNo = errors.New("no")
 
-// run is the program: it gives the exit code.
+// run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	root := &cobra.Command{
 		Use:           "gatehouse",

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// momentFlag is --at: the moment to judge a token for.
+// momentFlag is the flag --at: the time at which a token is verified.
 type momentFlag struct{ seconds int64 }
 
 func (f *momentFlag) register(c *cobra.Command, usage string) {

@@ -13,10 +13,10 @@ import (
 	"gatehouse/core/metrics"
 )
 
-// The reference names everything that comes out of the filter, with the status, the body and the labels that it has.
+// docs/reference.md names everything that the filter sends, with its status, body and labels.
 func TestTheReferenceIsComplete(t *testing.T) {
 	page := read(t, filepath.Join(root, "docs", "reference.md"))
-	// row is the first one of a table that begins so and has a word.
+	// row returns the first table row that begins with a text and contains a word.
 	row := func(begins, word string) string {
 		for line := range strings.Lines(page) {
 			if strings.HasPrefix(line, "| "+begins+" |") && strings.Contains(line, "`"+word+"`") {

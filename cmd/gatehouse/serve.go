@@ -13,7 +13,7 @@ import (
 	"gatehouse/core/config"
 )
 
-// serveFlags are what "gatehouse serve" is told.
+// serveFlags are the flags of "gatehouse serve".
 type serveFlags struct {
 	config                          configFlags
 	listen, metrics, upstream, wasm string
@@ -105,7 +105,7 @@ func clusterURLs(pairs []string, cfg *config.Config) (map[string]*url.URL, error
 	return clusters, nil
 }
 
-// origin reads a URL that says where requests go; what they ask for there is their own business.
+// origin reads a URL that says where requests go: scheme, host and port, without a path.
 func origin(flag, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c" {

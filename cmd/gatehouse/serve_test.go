@@ -35,7 +35,7 @@ func TestServeRefusesWhatItCannotServe(t *testing.T) {
 		"routes": [{"path": "/**"}]
 	}`)
 	hmac := file(t, "hmac.json", hmacConfig)
-	// An empty module is enough: nothing here comes so far as to load it.
+	// An empty module is enough, because all of these end before it is loaded.
 	wasm := file(t, "filter.wasm", "")
 	const any = "127.0.0.1:0"
 	for _, test := range []struct {

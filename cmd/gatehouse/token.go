@@ -29,7 +29,8 @@ func tokenCommand() *cobra.Command {
 	return c
 }
 
-// fromInput refuses arguments without repeating them: what was typed there may be a token, and errors end up in logs.
+// fromInput refuses arguments without repeating them: what was typed there may be a token, and
+// errors end up in logs.
 func fromInput(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return errors.New("want no arguments: what the command looks at is on the standard input")

@@ -203,8 +203,8 @@ func TestClaimsAreInspected(t *testing.T) {
 	assert.True(t, strings.HasPrefix(r.err, "gatehouse: claims: "), r.err)
 }
 
-// TestInspectSaysWhatThePythonLibrarySays replays input/output pairs of the Python library: what its get_token_metadata says,
-// `token inspect --profile cognito` says too.
+// TestInspectSaysWhatThePythonLibrarySays replays input/output pairs of the Python library: what
+// its get_token_metadata says, `token inspect --profile cognito` says too.
 func TestInspectSaysWhatThePythonLibrarySays(t *testing.T) {
 	text, err := os.ReadFile("../../core/testdata/vectors.json")
 	require.NoError(t, err)

@@ -68,8 +68,8 @@ func describe(info *debug.BuildInfo, more string) string {
 	return fmt.Sprintf("%s (%s, %s)", info.Main.Version, revision, more)
 }
 
-// The linker puts a program's build information between these (cmd/go/internal/modload). debug/buildinfo reads it from most
-// kinds of executables, but not from WebAssembly.
+// The linker puts a program's build information between these (cmd/go/internal/modload).
+// debug/buildinfo reads it from most kinds of executables, but not from WebAssembly.
 var (
 	infoStart = []byte("0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6")
 	infoEnd   = []byte("\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2")

@@ -94,7 +94,8 @@ func TestStrataHaveAllCallersAndTheWholeRate(t *testing.T) {
 	}
 }
 
-// TestASampleStandsForAllCallers compares a fleet small enough to simulate every caller with one in which most are left out.
+// TestASampleStandsForAllCallers compares a fleet small enough to simulate every caller with one in
+// which most are left out.
 func TestASampleStandsForAllCallers(t *testing.T) {
 	small := Fleet{Proxies: 10, Rate: 20_000, Callers: 200_000, Limit: 30, Window: 10 * Second, Replicas: 3}
 	sampled := small.Run(10)

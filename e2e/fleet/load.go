@@ -18,24 +18,26 @@ type Fleet struct {
 // Large is the fleet of docs/global-limits.md.
 var Large = Fleet{Proxies: 1000, Rate: 1e6, Callers: 100_000_000, Limit: 300, Window: 60 * Second, Replicas: 50}
 
-// RedisKeyBytes is what a counter takes in Redis 7 with an expiry and a key of 105 bytes (such as an issuer's URL and a UUID make),
-// its share of the tables included. e2e/globallimits measures it.
+// RedisKeyBytes is what a counter takes in Redis 7 with an expiry and a key of 105 bytes (such as
+// an issuer's URL and a UUID make), its share of the tables included. e2e/globallimits measures it.
 const RedisKeyBytes = 200
 
-// What a caller and each of its requests take in Gatehouse's shared data, in bytes: see the package comment of core/ratelimit. A
-// request takes at most 6.
+// What a caller and each of its requests take in Gatehouse's shared data, in bytes: see the package
+// comment of core/ratelimit. A request takes at most 6.
 const (
 	identifierBytes = 53
 	chargeBytes     = 6
 )
 
-// stratum is callers of adjoining ranks, of which sample are simulated, all with the mean rate of the stratum.
+// stratum is callers of adjoining ranks, of which sample are simulated, all with the mean rate of
+// the stratum.
 type stratum struct {
 	size, sample int
 	rate         float64 // of each, requests a second
 }
 
-// strata divides the callers by powers of two. Each has as many in its sample as it takes to see enough requests in a window.
+// strata divides the callers by powers of two. Each has as many in its sample as it takes to see
+// enough requests in a window.
 func (f Fleet) strata() []stratum {
 	const enough = 20_000
 	total := harmonic(f.Callers)
@@ -65,10 +67,12 @@ func harmonic(n int) float64 {
 	return math.Log(x) + gamma + 1/(2*x) - 1/(12*x*x)
 }
 
-// random is a source of its own for each simulation, so that one does not change another's numbers.
+// random returns a new source for each simulation, so that one simulation does not change the
+// numbers of another.
 func random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(1, stream)) }
 
-// arrivals calls visit with the moments of a Poisson process of a rate in requests a second, up to end.
+// arrivals calls visit with the moments of a Poisson process of a rate in requests a second, up to
+// end.
 func arrivals(r *rand.Rand, rate float64, end int64, visit func(now int64)) {
 	mean := float64(Second) / rate
 	for now := int64(0); ; {

@@ -1,13 +1,14 @@
 package fleet
 
-// Shares is what becomes of one caller when its limit is divided among the proxies that it reaches.
+// Shares is the result for one caller whose limit is divided among the proxies that it reaches.
 type Shares struct {
 	Proxies, Share int
 	Even, Skewed   float64 // needlessly refused, of its requests; Skewed if half of them go to one proxy
 	Most           float64 // what it can get by using every proxy's share, over the limit
 }
 
-// Divide simulates a caller that keeps at four fifths of its limit, Poisson, so that the undivided limit refuses next to nothing.
+// Divide simulates a caller that keeps at four fifths of its limit, Poisson, so that the undivided
+// limit refuses next to nothing.
 func Divide(limit, proxies int, window int64) Shares {
 	s := Shares{Proxies: proxies, Share: max(1, limit/proxies)}
 	s.Most = float64(s.Share*proxies) / float64(limit)
@@ -16,8 +17,8 @@ func Divide(limit, proxies int, window int64) Shares {
 	return s
 }
 
-// divided returns the share of requests that only the division refuses; favourite is the share of requests that are sent to one
-// proxy, and not evenly to all.
+// divided returns the share of requests that only the division refuses; favourite is the share of
+// requests that are sent to one proxy, and not evenly to all.
 func divided(limit, share, proxies int, window int64, favourite float64) float64 {
 	const windows = 500
 	r := random(uint64(proxies))
@@ -44,8 +45,8 @@ func divided(limit, share, proxies int, window int64, favourite float64) float64
 // Excess is the most that a fixed window admits in any window's length, over the limit.
 type Excess struct{ Steady, Bursts float64 }
 
-// FixedExcess simulates callers that ask for half as much again as their limit: one steadily (Poisson), one in bursts of the whole
-// limit at moments of its own.
+// FixedExcess simulates callers that ask for half as much again as their limit: one steadily
+// (Poisson), one in bursts of the whole limit at moments of its own.
 func FixedExcess(limit int, window int64) Excess {
 	const windows = 1000
 	steady := busiest{window: window}

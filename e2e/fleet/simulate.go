@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Outcome is what a fleet did in one window, after one to warm up; all per second unless it says otherwise.
+// Outcome is what a fleet did in one window, after one to warm up; all per second unless it says
+// otherwise.
 type Outcome struct {
 	Requests float64
 	Ideal    float64 // admitted by one exact sliding window over the whole fleet
@@ -24,8 +25,8 @@ type Outcome struct {
 	Charges     float64 // in them
 }
 
-// Run simulates callers whose requests reach so many proxies each, evenly: 1 is a balancer that hashes the caller. The requests are
-// the same whatever the spread.
+// Run simulates callers whose requests reach so many proxies each, evenly: 1 is a balancer that
+// hashes the caller. The requests are the same whatever the spread.
 func (f Fleet) Run(spread int) Outcome {
 	var out Outcome
 	requests, choices := random(0), random(uint64(spread))
@@ -174,8 +175,8 @@ func (o *Outcome) scale(f Fleet) {
 	o.Charges /= float64(f.Proxies)
 }
 
-// LiveKeys is how many keys Redis holds at any time (Little's law): each lives for its window and half the jitter on average, in
-// seconds, after its last request.
+// LiveKeys is how many keys Redis holds at any time (Little's law): each lives for its window and
+// half the jitter on average, in seconds, after its last request.
 func (o *Outcome) LiveKeys(f Fleet, jitter float64) float64 {
 	return o.KeySeconds + o.Keys*(float64(f.Window)/float64(Second)+jitter/2)
 }

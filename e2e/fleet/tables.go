@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// spreads are the numbers of proxies that a caller's requests reach, from a balancer that hashes the caller to one that takes any.
+// spreads are the numbers of proxies that a caller's requests reach, from a balancer that hashes
+// the caller to one that takes any.
 var spreads = []int{1, 10, 1000}
 
 // Tables returns what the page shows, by the name in its marker.

@@ -35,7 +35,8 @@ func TestGatehouseCheckAcceptsTheExample(t *testing.T) {
 	assert.Equal(t, "examples/global-limits/envoy.yaml: ok\n", string(out))
 }
 
-// TestThePageQuotesTheExample holds each YAML block of the page to be a part of one of the example's files, indentation aside.
+// TestThePageQuotesTheExample holds each YAML block of the page to be a part of one of the
+// example's files, indentation aside.
 func TestThePageQuotesTheExample(t *testing.T) {
 	trimmed := func(text string) string {
 		var lines []string
@@ -54,8 +55,8 @@ func TestThePageQuotesTheExample(t *testing.T) {
 	}
 }
 
-// TestDockerRunsTheVersionThatIsTested compares the image of compose.yaml with the module's version, and the ports with those that
-// envoy.yaml asks.
+// TestDockerRunsTheVersionThatIsTested compares the image of compose.yaml with the module's
+// version, and the ports with those that envoy.yaml asks.
 func TestDockerRunsTheVersionThatIsTested(t *testing.T) {
 	var compose struct {
 		Services struct {
@@ -81,7 +82,8 @@ func TestDockerRunsTheVersionThatIsTested(t *testing.T) {
 	assert.Contains(t, settings(t, filepath.Join(root, "examples", "global-limits", "ratelimit.env")), "GRPC_PORT="+port)
 }
 
-// TestACounterInRedisTakesWhatTheSimulationSays fills Redis with counters as the service writes them.
+// TestACounterInRedisTakesWhatTheSimulationSays fills Redis with counters as the service writes
+// them.
 func TestACounterInRedisTakesWhatTheSimulationSays(t *testing.T) {
 	const counters, batch = 300_000, 1000
 	server := newRedis(t, t.TempDir())

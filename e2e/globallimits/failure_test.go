@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// survivesRedis takes Redis away, in three ways, and gives it back.
+// survivesRedis stops Redis in three ways and starts it again.
 func (f *fleet) survivesRedis(t *testing.T) {
 	f.redis.kill()
 	t.Run("gone", func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package globallimits_test runs examples/global-limits: two Envoys with Gatehouse, the rate limit service and Redis, all real.
+// Package globallimits_test runs examples/global-limits: two Envoys with Gatehouse, the rate limit
+// service and Redis, all real.
 package globallimits_test
 
 import (
@@ -35,7 +36,8 @@ const (
 // patience is the timeout of the global stage where the test is not about it.
 const patience = 30 * time.Second
 
-// waits bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+// waits bounds each wait for an event that must happen. It is generous because CI machines are
+// slow.
 const waits = time.Minute
 
 // fleet is two proxies that share the example's limits.
@@ -150,7 +152,8 @@ func pipe(cluster, socket string) envoy.Edit {
 	}
 }
 
-// patientChecks has a cluster's health checks wait longer for an answer; what the answer says counts at once all the same.
+// patientChecks has a cluster's health checks wait longer for an answer; what the answer says
+// counts at once all the same.
 func patientChecks(cluster string) envoy.Edit {
 	return func(b envoy.Bootstrap) error {
 		c, err := b.Cluster(cluster)
@@ -244,7 +247,8 @@ func (f *fleet) get(t *testing.T, proxy int, listener, path string, header http.
 	return a
 }
 
-// alternate sends n requests to each proxy in turns and returns how many were admitted. The others must have got 429.
+// alternate sends n requests to each proxy in turns and returns how many were admitted. The others
+// must have got 429.
 func (f *fleet) alternate(t *testing.T, n int, listener, path string, header http.Header) (admitted int) {
 	t.Helper()
 	for range n {
@@ -324,8 +328,9 @@ func (f *fleet) stat(t assert.TestingT, name string) int {
 	return int(sum)
 }
 
-// awaitWindow waits until the current fixed window of the service has so much time left, or the next one has begun, and returns
-// when the window ends. The service's windows begin with the clock's minutes or seconds.
+// awaitWindow waits until the current fixed window of the service has so much time left, or the
+// next one has begun, and returns when the window ends. The service's windows begin with the
+// clock's minutes or seconds.
 func awaitWindow(t *testing.T, window, left time.Duration) (end time.Time) {
 	t.Helper()
 	now := time.Now()

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheFleet runs all scenarios in one fleet, because an Envoy takes seconds to start. Each has callers of its own.
+// TestTheFleet runs all scenarios in one fleet, because an Envoy takes seconds to start. Each has
+// callers of its own.
 func TestTheFleet(t *testing.T) {
 	f := startFleet(t)
 	t.Run("holds a limit that local windows alone double", f.holdsTheLimit)
@@ -31,7 +32,8 @@ const (
 	machineLimit = 10
 )
 
-// spare is how much of a minute a scenario may need, on a machine that is busy with other things; it waits for the next one otherwise.
+// spare is how much of a minute a scenario may need, on a machine that is busy with other things;
+// it waits for the next one otherwise.
 const spare = 20 * time.Second
 
 func (f *fleet) holdsTheLimit(t *testing.T) {
@@ -45,7 +47,8 @@ func (f *fleet) holdsTheLimit(t *testing.T) {
 	commands, asked := redis.commands(), f.stat(t, "cluster.upstream.ratelimit.over_limit")+f.stat(t, "cluster.upstream.ratelimit.ok")
 	assert.Equal(t, limit, f.alternate(t, each, gate, "/", f.human(t, "bob")), "the fleet admits it once")
 
-	// Each window admits its limit, also of what the service refuses then; the rest never gets that far.
+	// Each window admits its limit, also of what the service refuses then; the rest never gets that
+	// far.
 	byService, byWindow := 0, 0
 	for _, e := range f.events(t, "bob", 2*each) {
 		if e.Status == http.StatusOK {
@@ -171,7 +174,8 @@ func (f *fleet) answersGRPC(t *testing.T) {
 	assert.Equal(t, map[string]int{"ratelimit": limit, "": 2}, origins)
 }
 
-// doublesAtTheBoundary has a machine use up its limit at the end of one second and again at the start of the next.
+// doublesAtTheBoundary has a machine use up its limit at the end of one second and again at the
+// start of the next.
 func (f *fleet) doublesAtTheBoundary(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -182,7 +186,8 @@ func (f *fleet) doublesAtTheBoundary(t *testing.T) {
 		{"through one", 1, machineLimit},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// A burst must end before the boundary, which a busy machine may miss: then a fresh machine tries again.
+			// A burst must end before the boundary, which a busy machine may miss: then a fresh
+			// machine tries again.
 			for try := range 50 {
 				machine := f.machine(t, "job-"+strconv.Itoa(test.proxies)+"-"+strconv.Itoa(try))
 				for proxy := range test.proxies { // verifies the token, and opens no window of the scenario's

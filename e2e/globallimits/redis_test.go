@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newRedis prepares a Redis server that keeps everything in memory. It skips the test where there is none.
+// newRedis prepares a Redis server that keeps everything in memory. It skips the test where there
+// is none.
 func newRedis(t *testing.T, dir string) *program {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
@@ -55,7 +56,8 @@ func (c *redisClient) send(args ...string) {
 	}
 }
 
-// receive returns the answer to the oldest command that has none, an integer, a status or a bulk string.
+// receive returns the answer to the oldest command that has none, an integer, a status or a bulk
+// string.
 func (c *redisClient) receive() string {
 	c.t.Helper()
 	require.NoError(c.t, c.w.Flush())
@@ -74,7 +76,8 @@ func (c *redisClient) receive() string {
 	return string(body[:size])
 }
 
-// info returns one figure of INFO, such as used_memory, or the calls of a command from cmdstat_incrby; 0 where it is absent.
+// info returns one figure of INFO, such as used_memory, or the calls of a command from
+// cmdstat_incrby; 0 where it is absent.
 func (c *redisClient) info(section, name string) int {
 	c.t.Helper()
 	c.send("INFO", section)
@@ -89,7 +92,8 @@ func (c *redisClient) info(section, name string) int {
 	return 0
 }
 
-// commands returns how many INCRBY and EXPIRE there have been: the two that the service sends for each descriptor.
+// commands returns how many INCRBY and EXPIRE there have been: the two that the service sends for
+// each descriptor.
 func (c *redisClient) commands() int {
 	return c.info("commandstats", "cmdstat_incrby") + c.info("commandstats", "cmdstat_expire")
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// skewOf returns by how much the wall clock and the monotonic one have run apart while f ran, at most. The limiter lives by the
-// latter, Envoy's log by the former. They are the kernel's, the same for all processes. A wall clock is slewed by some
-// hundred parts in a million (adjtimex(2)), so looking every few milliseconds misses nanoseconds; one that is set shows up whole.
+// skewOf returns a bound on how far the wall clock and the monotonic clock drifted apart while f
+// ran. The limiter uses the monotonic clock, Envoy's log the wall clock. They are the kernel's, the
+// same for all processes. A wall clock is slewed by some hundred parts in a million (adjtimex(2)),
+// so looking every few milliseconds misses nanoseconds; one that is set shows up whole.
 func skewOf(t *testing.T, f func()) time.Duration {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

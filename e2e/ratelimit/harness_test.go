@@ -1,4 +1,5 @@
-// Package ratelimit_test holds the rate limits to their contract in real Envoy under load, and in hostsim with injected faults.
+// Package ratelimit_test tests the guarantees of rate limits (docs/reference.md) in real Envoy
+// under load, and in hostsim with injected faults.
 package ratelimit_test
 
 import (
@@ -18,14 +19,15 @@ import (
 const (
 	// issuerName is what envoy.yaml calls the issuer.
 	issuerName = "http://127.0.0.1:10080"
-	// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+	// patience bounds each wait for an event that must happen. It is generous because CI machines
+	// are slow.
 	patience = 60 * time.Second
 )
 
-// long says that the tests run for as long, and with as many callers, as the contract's figures were stated for.
+// long makes the tests run for as long, and with as many callers, as the documented figures assume.
 func long() bool { return os.Getenv("GATEHOUSE_LONG") == "1" }
 
-// object is JSON in the making.
+// object is a JSON object.
 type object = map[string]any
 
 func toJSON(t *testing.T, v any) string {
@@ -35,7 +37,8 @@ func toJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// startEnvoy starts the repository's envoy.yaml with one gate, which has the configuration, and ends it with the test.
+// startEnvoy starts the repository's envoy.yaml with one gate, which has the configuration, and
+// ends it with the test.
 func startEnvoy(t *testing.T, concurrency int, config object, edits ...envoy.Edit) *envoy.Process {
 	t.Helper()
 	o := envoy.OptionsForTest(t)
@@ -46,7 +49,8 @@ func startEnvoy(t *testing.T, concurrency int, config object, edits ...envoy.Edi
 	return envoy.StartForTest(t, o)
 }
 
-// answerDirectly lets Envoy answer 200 itself what the gate admits: an upstream would only slow the load down.
+// answerDirectly lets Envoy answer 200 itself what the gate admits: an upstream would only slow the
+// load down.
 func answerDirectly(b envoy.Bootstrap) error {
 	manager, err := b.ConnectionManager("gate")
 	if err != nil {

@@ -79,7 +79,8 @@ func isBucket(key string) bool {
 	return strings.HasPrefix(key, "gatehouse/limits/") && strings.Count(key, "/") == 4
 }
 
-// TestSixteenLostWritesAreContention has another worker write between each of a request's reads and the write that rests on it.
+// TestSixteenLostWritesAreContention makes another worker write between each read of a request and
+// the write that depends on it.
 func TestSixteenLostWritesAreContention(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -134,8 +135,9 @@ func TestSixteenLostWritesAreContention(t *testing.T) {
 	}
 }
 
-// TestAWithdrawalThatIsLostStaysCharged has a second limit refuse, and another worker in the way of taking the first one's charge
-// back: what can't be taken back weighs on, which may cause a refusal but never an admission.
+// TestAWithdrawalThatIsLostStaysCharged makes a second limit refuse while another worker prevents
+// the refund of the first limit's charge. A charge that can't be refunded keeps counting, which may
+// cause a refusal but never an admission.
 func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
 	for lost, remaining := range map[int]string{0: "8", 15: "8", 16: "7"} {
 		t.Run(strconv.Itoa(lost)+" lost", func(t *testing.T) {
@@ -149,7 +151,8 @@ func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
 				},
 				"audit": object{"log": "none"},
 			}, func(call hostsim.HostCall) (f hostsim.Fault) {
-				// The first two are the first request's charges, the third is the second one's, then comes the withdrawal.
+				// The first two are the first request's charges, the third is the second one's,
+				// then comes the withdrawal.
 				if call.Name == "proxy_set_shared_data" && isBucket(call.Subject) {
 					if writes++; writes > 3 && writes <= 3+lost {
 						value, _, _ := s.data.Get(vmID, call.Subject)
@@ -228,8 +231,8 @@ func TestADecisionCostsTwoReadsAndOneWrite(t *testing.T) {
 	}
 }
 
-// TestWhoObeysRetryAfterIsAdmitted lets callers send as they please until they are refused and then wait for as many seconds as
-// they are told. They are admitted then; a second earlier they aren't.
+// TestWhoObeysRetryAfterIsAdmitted lets callers send requests until they are refused and then wait
+// for Retry-After. After it they are admitted; a second earlier they aren't.
 func TestWhoObeysRetryAfterIsAdmitted(t *testing.T) {
 	limit := func(name string, more object) object {
 		more["name"] = name

@@ -17,18 +17,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// load sends requests at full speed over keep-alive connections, each as soon as the one before it on the connection is answered.
-// It writes bytes instead of using net/http, whose client costs as much CPU as the proxy.
+// load sends requests at full speed over keep-alive connections, each as soon as the one before it
+// on the connection is answered. It writes bytes instead of using net/http, whose client costs as
+// much CPU as the proxy.
 type load struct {
 	address     string
 	connections int
 
-	// request appends a whole request (see get) to dst, or returns nil to end its connection's part of the load. It is called by
-	// all connections at once, each with a source of randomness of its own.
+	// request appends a whole request (see get) to dst, or returns nil to end its connection's part
+	// of the load. It is called by all connections at once, each with a source of randomness of its
+	// own.
 	request func(dst []byte, random *rand.Rand) []byte
 }
 
-// result is what came of a load.
+// result is the outcome of a load.
 type result struct {
 	statuses map[int]int
 	duration time.Duration
@@ -47,7 +49,8 @@ func (r result) String() string {
 		r.total(), r.duration.Seconds(), float64(r.total())/r.duration.Seconds(), r.statuses)
 }
 
-// run returns when ctx ends, and all requests that have been sent are answered, or when all connections have ended.
+// run returns when ctx ends, and all requests that have been sent are answered, or when all
+// connections have ended.
 func (l *load) run(ctx context.Context, t *testing.T) result {
 	t.Helper()
 	var mu sync.Mutex

@@ -13,16 +13,17 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// What core/ratelimit documents: a bucket for every 16 of max_identifiers with room for 32 callers, each of 53 bytes and up to 6 for
-// its one charge, under a header of 32.
+// What core/ratelimit documents: a bucket for every 16 of max_identifiers with room for 32 callers,
+// each of 53 bytes and up to 6 for its one charge, under a header of 32.
 const (
 	bucketShare = 16
 	bucketRoom  = 32
 	bucketBytes = 32 + bucketRoom*(53+6)
 )
 
-// TestFloodOfCallersStaysInBounds sends a flood of distinct callers, each with one request, at a limit that has room for a fraction
-// of them. Those who had reached the limit before stay refused, and Envoy's memory levels off.
+// TestFloodOfCallersStaysInBounds sends a flood of distinct callers, each with one request, at a
+// limit that has room for a fraction of them. Those who had reached the limit before stay refused,
+// and Envoy's memory levels off.
 func TestFloodOfCallersStaysInBounds(t *testing.T) {
 	const limit, exhausted, steps = 3, 200, 20
 	callers, room := 100_000, 4096
@@ -77,11 +78,13 @@ func TestFloodOfCallersStaysInBounds(t *testing.T) {
 	bound := int64(room/bucketShare) * bucketBytes
 	t.Logf("%8d callers: %6.1f MB; the buckets' values have at most %.1f MB", callers, megabytes(rss[steps]), megabytes(bound))
 
-	// Once every bucket is full nothing grows. With four callers for each place, that is by far the case.
+	// Once every bucket is full nothing grows. With four callers for each place, that is by far the
+	// case.
 	full := 8*room*steps/callers + 1
 	assert.Less(t, full, steps)
 	assert.LessOrEqual(t, rss[steps]-rss[full], int64(slack), "it grew on after all buckets were full")
-	// An allocator may take twice a value's bytes, and for a moment hold the old value beside the new one.
+	// An allocator may take twice a value's bytes, and for a moment hold the old value beside the
+	// new one.
 	assert.LessOrEqual(t, rss[steps]-rss[0], 3*bound+slack, "it grew beyond what the limit may keep")
 
 	evicted := stat(t, p, "gatehouse_rate_limit_evictions_total.rule.flood", uint64(exhausted+callers-2*room))

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exactLog is a window's oracle: it keeps every admitted request of one caller and looks at all of them each time.
+// exactLog is a window's oracle: it keeps every admitted request of one caller and looks at all of
+// them each time.
 type exactLog struct {
 	max      int
 	length   time.Duration
@@ -24,7 +25,7 @@ type charge struct {
 	cost int
 }
 
-// counting is what weighs at a moment, the oldest first.
+// counting returns the charges that count at a moment, the oldest first.
 func (l *exactLog) counting(now time.Duration) (out []charge) {
 	for _, c := range l.admitted {
 		if now-c.at < l.length {
@@ -66,8 +67,8 @@ func (l *exactLog) wait(now time.Duration, cost int) time.Duration {
 
 func ceil(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// TestTwoWorkersDecideAsExactLogsDo compares the whole filter, two workers in turn, with oracles: what it decides, how long it asks
-// a client to wait, and what it says is left.
+// TestTwoWorkersDecideAsExactLogsDo compares the whole filter, two workers in turn, with oracles:
+// what it decides, how long it asks a client to wait, and what it says is left.
 func TestTwoWorkersDecideAsExactLogsDo(t *testing.T) {
 	limit := func(name string, shadow bool, windows ...any) object {
 		return object{"name": name, "windows": windows, "shadow": shadow, "identifier": []any{"header:x-key"}}

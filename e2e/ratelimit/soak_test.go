@@ -19,7 +19,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// The soak's limits: an exact one for many callers, and for a few one that is above 512 and gets compacted.
+// The soak's limits: an exact one for many callers, and for a few one that is above 512 and gets
+// compacted.
 const (
 	lightCallers = 1000
 	heavyShare   = 8 // one request in so many is a heavy caller's
@@ -34,16 +35,19 @@ var (
 	checkedFor   = []string{"-limit", "light=2/1s,6/4s", "-limit", "heavy=550/6s"}
 )
 
-// TestSoakNeverOverAdmits drives the gate at full speed with callers beyond their limits. What it did is proven from Envoy's
-// access log by windowcheck, which says what the log's times mean.
+// TestSoakNeverOverAdmits drives the gate at full speed with callers beyond their limits.
+// windowcheck proves from Envoy's access log that it never admitted too much; its documentation
+// says what the log's times mean.
 //
-// Brackets: Envoy itself notes the time right before and after it calls the filter (its set_filter_state filter, and the access log's
-// EMIT_TIME), on the same thread. The filter reads its clock in between. An admission counts from that reading or, if another
-// worker has written the shared state since with a later one, from that: both before the filter returns.
+// Brackets: Envoy itself notes the time right before and after it calls the filter (its
+// set_filter_state filter, and the access log's EMIT_TIME), on the same thread. The filter reads
+// its clock in between. An admission counts from that reading or, if another worker has written the
+// shared state since with a later one, from that: both before the filter returns.
 func TestSoakNeverOverAdmits(t *testing.T) {
 	for _, workers := range []int{2, 4} {
 		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {
-			// One heavy caller goes beyond its limit even if a busy machine leaves Envoy no more than some 800 requests a second.
+			// One heavy caller goes beyond its limit even if a busy machine leaves Envoy no more
+			// than some 800 requests a second.
 			heavyCallers, duration := 1, 12*time.Second
 			if long() {
 				heavyCallers, duration = 2, 2*time.Minute
@@ -108,8 +112,9 @@ func soak(t *testing.T, workers, heavyCallers int, duration time.Duration) {
 			assert.Positive(t, w.Full, "%s: no window of %v s was full: the limit didn't bite", g.Group, w.Seconds)
 		}
 	}
-	// Where an admission and a refusal of one caller fall together, the log can't tell what came first. How often it can't is the
-	// machine's doing, whose threads are interrupted in their brackets; on a free one it is rare.
+	// Where an admission and a refusal of one caller fall together, the log can't tell what came
+	// first. How often it can't is the machine's doing, whose threads are interrupted in their
+	// brackets; on a free one it is rare.
 	undecided := 0.01
 	if long() {
 		undecided = 0.001
@@ -124,7 +129,8 @@ func soak(t *testing.T, workers, heavyCallers int, duration time.Duration) {
 	noticesLittle(t, logPath, skew)
 }
 
-// noticesLittle shows that the proof is worth something: one request more, or a twentieth of the time less, and it would have failed.
+// noticesLittle shows that the proof is sharp: with one request more, or a twentieth of the time
+// less, it would have failed.
 func noticesLittle(t *testing.T, logPath string, skew time.Duration) {
 	for _, stricter := range [][]string{
 		{"-limit", "light=1/1s,5/4s", "-limit", "heavy=549/6s"},

@@ -25,8 +25,9 @@ func open(path string, cost int, limits ...any) object {
 	return object{"path": path, "auth": "none", "cost": cost, "rate_limits": limits}
 }
 
-// TestWhoObeysRetryAfterInEnvoyIsAdmitted is what hostsim shows a thousand times, in real time: 50 callers at once each send until
-// they are refused, wait for as long as they are told, and are admitted.
+// TestWhoObeysRetryAfterInEnvoyIsAdmitted is what hostsim shows a thousand times, in real time: 50
+// callers at once each send until they are refused, wait for as long as they are told, and are
+// admitted.
 func TestWhoObeysRetryAfterInEnvoyIsAdmitted(t *testing.T) {
 	const callers = 50
 	p := startEnvoy(t, 2, object{
@@ -80,8 +81,9 @@ func obey(c *client, request []byte) error {
 	return err
 }
 
-// TestWithdrawalsNeverOverAdmit has two workers charge a caller's limit and then one that all share, which refuses most: each refusal
-// takes the caller's charge back while others are being charged.
+// TestWithdrawalsNeverOverAdmit has two workers charge a caller's limit and then one that all
+// share, which refuses most: each refusal takes the caller's charge back while others are being
+// charged.
 func TestWithdrawalsNeverOverAdmit(t *testing.T) {
 	const callers, perCaller = 12, 12
 	logPath := filepath.Join(t.TempDir(), "access.log")
@@ -128,7 +130,8 @@ func TestWithdrawalsNeverOverAdmit(t *testing.T) {
 		}
 	}
 
-	// Neither limit ever held more than it may. The second log says the same of all callers together.
+	// Neither limit ever held more than it may. The second log proves the same for all callers
+	// together.
 	together := filepath.Join(t.TempDir(), "together.log")
 	require.NoError(t, os.WriteFile(together, []byte(replaceCallers(string(text))), 0o600))
 	for _, proven := range [][]group{
@@ -152,8 +155,8 @@ func replaceCallers(text string) string {
 	return b.String()
 }
 
-// TestALimitBeforeAuthIsExact floods a limit by address with good and bad tokens: it lets exactly its maximum pass, whatever becomes
-// of them afterwards, and none of them gets its charge back.
+// TestALimitBeforeAuthIsExact floods a limit by address with good and bad tokens: it lets exactly
+// its maximum pass, whatever becomes of them afterwards, and none of them gets its charge back.
 func TestALimitBeforeAuthIsExact(t *testing.T) {
 	const requests, before, perCaller, callers = 1500, 400, 5, 10
 	issuer, endpoint := startIssuer(t)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Compare lists the differences between what two runners saw, whether a file speaks of them or not. Steps and counters that
-// one of them has not are left out.
+// Compare lists the differences between the observations of two runners, whether a file mentions
+// them or not. It leaves out steps and counters that one of them doesn't have.
 func Compare(a, b *Observation) (differ []string) {
 	for i := range a.Exchanges {
 		if a.Exchanges[i] == nil || b.Exchanges[i] == nil {
@@ -72,19 +72,21 @@ func compareHeaders(what string, a, b Header, late time.Duration) (differ []stri
 	return differ
 }
 
-// OnTime is how late a request may be without its countdowns being allowed to differ. Scenarios keep what counts down a
-// quarter of a second away from whole seconds, to which it is rounded up, so that it is the same for all that are less late.
+// OnTime is how late a request may be while its countdowns must still be equal. Countdowns are
+// rounded up to whole seconds. Scenarios keep them a quarter of a second away from whole seconds,
+// so that a shorter delay doesn't change them.
 const OnTime = 200 * time.Millisecond
 
-// seconds finds what counts down: all of retry-after and x-ratelimit-reset, and t in ratelimit.
+// seconds finds countdowns: all of retry-after and x-ratelimit-reset, and t in ratelimit.
 var seconds = map[string]*regexp.Regexp{
 	"retry-after":       regexp.MustCompile(`^()(\d+)()$`),
 	"x-ratelimit-reset": regexp.MustCompile(`^()(\d+)()$`),
 	"ratelimit":         regexp.MustCompile(`(;t=)(\d+)(,|$)`),
 }
 
-// same compares a header's value with what was planned. Where a request of the scenario was late, what counts down may be lower
-// (this one was) or higher (an earlier one was), by no more than that.
+// same compares a header's value with what was planned. If a request of the scenario was late,
+// countdowns may be lower (this request was late) or higher (an earlier one was), by at most the
+// delay.
 func same(name, want, got string, late time.Duration) bool {
 	re := seconds[name]
 	if want == got || re == nil || late < OnTime {

@@ -9,7 +9,8 @@ import (
 // IssuerName is the issuer's name in tokens and configurations.
 const IssuerName = "https://idp.example"
 
-// PluginConfig returns the plugin configuration as JSON, with the issuer's JWK Set where the file says "$jwks".
+// PluginConfig returns the plugin configuration as JSON, with the issuer's JWK Set where the file
+// says "$jwks".
 func (s *Scenario) PluginConfig(jwks []byte) ([]byte, error) {
 	merged := merge(s.common.Configs[s.base()], s.Config)
 	var set any

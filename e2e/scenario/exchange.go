@@ -12,7 +12,8 @@ const (
 	AnswerType = "text/plain"
 )
 
-// What Envoy answers where the upstream closes the connection instead (source/common/router/router.cc).
+// What Envoy answers where the upstream closes the connection instead
+// (source/common/router/router.cc).
 const (
 	ResetDetails = "upstream_reset_before_response_started{connection_termination}"
 	ResetBody    = "upstream connect error or disconnect/reset before headers. reset reason: connection termination"
@@ -46,8 +47,8 @@ func (r *Request) Fields(m *Minted) []Field {
 	return Fields(lines)
 }
 
-// Delivered are the request's headers as a proxy delivers them to a filter: names in lower case, without the client's
-// hop-by-hop field. It is what core and hostsim get; Envoy does it itself.
+// Delivered are the request's headers as a proxy delivers them to a filter: names in lower case,
+// without the client's hop-by-hop field. It is what core and hostsim get; Envoy does it itself.
 func (r *Request) Delivered(m *Minted) []Field {
 	fields := r.Fields(m)
 	for i := range fields {

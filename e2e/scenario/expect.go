@@ -10,32 +10,36 @@ import (
 	"strings"
 )
 
-// Expect is what a request must get.
+// Expect says what a request must get.
 type Expect struct {
 	// Status is the response's; 0 if the client must get none.
 	Status int `yaml:"status"`
-	// Reason is that of a refusal by Gatehouse; "" for an admitted request, which must reach the upstream.
+	// Reason is that of a refusal by Gatehouse; "" for an admitted request, which must reach the
+	// upstream.
 	Reason string `yaml:"reason"`
 	// Detail is the text in a refusal's body.
 	Detail string `yaml:"detail"`
-	// Headers are those of the response: its only value, "~" and a regular expression for its only value, or null for absence.
+	// Headers are those of the response: its only value, "~" and a regular expression for its only
+	// value, or null for absence.
 	Headers map[string]*string `yaml:"headers"`
-	// Upstream are headers as the upstream must see them, and in ":path" and ":authority" the rest, in the same way.
+	// Upstream are headers as the upstream must see them, and in ":path" and ":authority" the rest,
+	// in the same way.
 	Upstream map[string]*string `yaml:"upstream"`
-	// Who is the caller that identity headers and audit events must name: of common.yaml, "anonymous", or "" for one who isn't
-	// known.
+	// Who is the caller that identity headers and audit events must name: a name in common.yaml,
+	// "anonymous", or "" for an unknown caller.
 	Who string `yaml:"who"`
 	// Event is the audit event's type, "none" if there must be no event of the request's own.
 	Event string `yaml:"event"`
 	// Route is the route in the event's metadata.
 	Route string `yaml:"route"`
-	// Metadata are more members of the event's metadata, null for one that isn't known; Audit are members of the event that
-	// aren't what the request says.
+	// Metadata are more members of the event's metadata, null for one that isn't known; Audit are
+	// members of the event that aren't what the request says.
 	Metadata map[string]any `yaml:"metadata"`
 	Audit    map[string]any `yaml:"audit"`
 	// Custom are the upstream's own events: event_type and metadata.
 	Custom []map[string]any `yaml:"custom"`
-	// Details are Envoy's response code details, where they aren't gatehouse_REASON or via_upstream.
+	// Details are Envoy's response code details, where they aren't gatehouse_REASON or
+	// via_upstream.
 	Details string `yaml:"details"`
 }
 
@@ -64,7 +68,7 @@ func (s *Scenario) Check(runner string, o *Observation) (problems []string) {
 			want[ParseMetric(name)] = n
 		}
 		got := maps.Clone(o.Metrics)
-		// Every token that was judged took time, and nothing else is in the histogram.
+		// The histogram has one entry for each token that was verified.
 		delete(got, durationCount)
 		problems = append(problems, differences("metric ", want, got)...)
 	}
@@ -137,7 +141,8 @@ func (s *Scenario) checkExchange(step *Step, e *Exchange) (problems []string) {
 	return append(problems, s.checkAudit(step, e)...)
 }
 
-// checkUpstream checks what the upstream saw: the headers that the file names, and all that could pass for an identity header.
+// checkUpstream checks the request at the upstream: the headers that the file names, and every
+// header that could be taken for an identity header.
 func (s *Scenario) checkUpstream(want *Expect, e *Exchange) (problems []string) {
 	if e.Upstream == nil {
 		return []string{"it didn't reach the upstream"}
@@ -199,7 +204,8 @@ func (s *Scenario) identity(who string) map[string]string {
 	return out
 }
 
-// matches compares the values of a header with what a file says of it, and returns what is wrong.
+// matches compares the values of a header with the file's expectation, and returns the difference
+// in words.
 func matches(name string, want *string, got []string, e *Exchange) string {
 	switch {
 	case want == nil:
@@ -298,7 +304,7 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	return out
 }
 
-// number makes YAML's integers what JSON's numbers are.
+// number converts YAML's integers to JSON's numbers.
 func number(v any) any {
 	switch v := v.(type) {
 	case int:
@@ -319,7 +325,7 @@ func number(v any) any {
 	return v
 }
 
-// unlike lists the members that differ.
+// unlike lists the members that have other values.
 func unlike(what string, want, got map[string]any) (out []string) {
 	names := map[string]bool{}
 	for name := range want {

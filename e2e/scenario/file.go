@@ -36,17 +36,18 @@ type Caller struct {
 	Kind     string `yaml:"caller"`
 	Issuer   string `yaml:"issuer"`
 	Evidence string `yaml:"evidence"`
-	// Headers are the identity headers without their prefix, beside caller and, where they are set, user-id, client-id and
-	// issuer.
+	// Headers are the identity headers without their prefix, beside caller and, where they are set,
+	// user-id, client-id and issuer.
 	Headers map[string]string `yaml:"headers"`
 }
 
-// Scenario is one configuration and what happens to it.
+// Scenario is one configuration and the requests that it gets.
 type Scenario struct {
 	Name string `yaml:"name"`
-	// Why is for readers.
+	// Why explains the scenario to readers.
 	Why string `yaml:"why"`
-	// Base names the configuration of common.yaml that Config, a JSON merge patch (RFC 7396), changes; "" is "default".
+	// Base names the configuration of common.yaml that Config, a JSON merge patch (RFC 7396),
+	// changes; "" is "default".
 	Base   string         `yaml:"base"`
 	Config map[string]any `yaml:"config"`
 	// Env are the environment variables of the VM.
@@ -59,9 +60,11 @@ type Scenario struct {
 	Prefix string           `yaml:"prefix"`
 	Tokens map[string]Token `yaml:"tokens"`
 	Steps  []Step           `yaml:"steps"`
-	// Metrics are all the counters that the scenario must move, and by how much, as Prometheus shows them.
+	// Metrics are all the counters that the scenario must move, and by how much, as Prometheus
+	// shows them.
 	Metrics map[string]uint64 `yaml:"metrics"`
-	// Log is the level at which audit events go to the proxy's log; "" is info, the default of audit.log.
+	// Log is the level at which audit events go to the proxy's log; "" is info, the default of
+	// audit.log.
 	Log string `yaml:"log"`
 	// Without has the runners that can't execute the scenario, and why.
 	Without map[string]string `yaml:"without"`
@@ -79,16 +82,18 @@ const (
 
 // Around is what stands around Gatehouse in the proxy.
 type Around struct {
-	// JWTAuthn puts Envoy's jwt_authn before Gatehouse: "metadata" lets all requests pass and leaves payload and failure
-	// status, "strict" refuses bad tokens itself.
+	// JWTAuthn puts Envoy's jwt_authn before Gatehouse: "metadata" lets all requests pass and
+	// leaves payload and failure status, "strict" refuses bad tokens itself.
 	JWTAuthn string `yaml:"jwt_authn"`
-	// LocalRateLimit puts Envoy's local_ratelimit behind Gatehouse, admitting that many requests; 0 for none.
+	// LocalRateLimit puts Envoy's local_ratelimit behind Gatehouse, admitting that many requests; 0
+	// for none.
 	LocalRateLimit int `yaml:"local_ratelimit"`
 }
 
 // Step is a request, and what it must get.
 type Step struct {
-	// At is when, in seconds after the scenario's beginning; 0 is right after the step before. Envoy really waits.
+	// At is when, in seconds after the scenario's beginning; 0 is right after the step before.
+	// Envoy really waits.
 	At      float64  `yaml:"at"`
 	Request Request  `yaml:"request"`
 	Times   int      `yaml:"times"` // how often, each with the same result; 0 is once
@@ -110,8 +115,8 @@ type Request struct {
 	Headers []string `yaml:"headers"`
 	// Token names a token to be sent as a bearer.
 	Token string `yaml:"token"`
-	// Source is the client's address. In Envoy one of 127.0.0.0/8 is the connection's own, others come from a trusted proxy's
-	// x-forwarded-for. 127.0.0.1 if empty.
+	// Source is the client's address. In Envoy one of 127.0.0.0/8 is the connection's own, others
+	// come from a trusted proxy's x-forwarded-for. 127.0.0.1 if empty.
 	Source string `yaml:"source"`
 	// Leaves makes the client go away before the upstream has answered.
 	Leaves bool `yaml:"leaves"`
@@ -124,7 +129,8 @@ type Answer struct {
 	Reset   bool     `yaml:"reset"` // closes the connection instead of answering
 }
 
-// Foreign is what Envoy's jwt_authn leaves for Gatehouse: for hostsim and core, which have none. In Envoy it is the real one.
+// Foreign is what Envoy's jwt_authn leaves for Gatehouse: for hostsim and core, which have none. In
+// Envoy it is the real one.
 type Foreign struct {
 	Token string  `yaml:"token"` // whose claims are the payload
 	Fail  float64 `yaml:"fail"`  // the failure status
@@ -191,7 +197,7 @@ func read(path string, into any) error {
 	return nil
 }
 
-// check refuses a scenario that says too little to fail.
+// check refuses a scenario that expects too little ever to fail.
 func (s *Scenario) check() error {
 	switch {
 	case s.Name == "":

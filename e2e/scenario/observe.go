@@ -10,11 +10,14 @@ import (
 
 // Observation is what a runner saw of a scenario.
 type Observation struct {
-	// Exchanges are those of each step, as many as the step has times; nil for a step that the runner leaves out.
+	// Exchanges are those of each step, as many as the step has times; nil for a step that the
+	// runner leaves out.
 	Exchanges [][]Exchange
-	// Metrics are the counters that moved, by [MetricName]; nil from a runner that left out a step, whose counts would differ.
+	// Metrics are the counters that moved, by [MetricName]; nil from a runner that left out a step,
+	// whose counts would differ.
 	Metrics map[string]uint64
-	// Log is how many audit lines went to the proxy's log at which level; nil from core, which has no log, and like Metrics.
+	// Log is how many audit lines went to the proxy's log at which level; nil from core, which has
+	// no log, and like Metrics.
 	Log map[string]int
 }
 
@@ -33,17 +36,19 @@ type Exchange struct {
 // Header has the values of header fields by their names, which are in lower case.
 type Header map[string][]string
 
-// Seen is a request as it reached the upstream.
+// Seen is a request as it arrived at the upstream.
 type Seen struct {
 	Method, Path, Host string
 	Header             Header
 }
 
-// HostHeaders are fields that a proxy sets by itself on requests or responses. They are no business of Gatehouse's, so no
-// runner reports them; "x-envoy-" and "x-forwarded-" stand for all that begin so.
+// HostHeaders are fields that a proxy sets by itself on requests or responses. Gatehouse has
+// nothing to do with them, so no runner reports them; "x-envoy-" and "x-forwarded-" stand for all
+// that begin so.
 var HostHeaders = []string{"date", "server", "transfer-encoding", "connection", "content-length", "x-request-id", "x-envoy-", "x-forwarded-"}
 
-// Headers makes a header map for an [Observation] out of the fields that each calls its argument with.
+// Headers makes a header map for an [Observation] out of the fields that each calls its argument
+// with.
 func Headers(each func(add func(name, value string))) Header {
 	out := Header{}
 	each(func(name, value string) {
@@ -85,7 +90,8 @@ var volatile = map[string]*regexp.Regexp{
 // shaped stands for a volatile value of the right shape.
 const shaped = "<shaped>"
 
-// event reads an audit line. Volatile members of the right shape become shaped; those of another shape stay, and differ.
+// event reads an audit line. Volatile members of the right shape become shaped; those of another
+// shape stay, and differ.
 func event(line string) (map[string]any, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(line), &raw); err != nil {
@@ -138,7 +144,8 @@ func keysOf(line string) (names []string) {
 
 var label = regexp.MustCompile(`([a-z_]+)="([^"]*)"`)
 
-// MetricName writes a metric as Prometheus does, its labels ordered by name: the form by which observations and files agree.
+// MetricName writes a metric as Prometheus does, its labels ordered by name: the form by which
+// observations and files agree.
 func MetricName(name string, labels map[string]string) string {
 	if len(labels) == 0 {
 		return name
@@ -161,7 +168,8 @@ func ParseMetric(text string) string {
 	return MetricName(name, labels)
 }
 
-// Compared reports whether a metric's moves are compared: gauges and the counts of JWK Set fetches aren't.
+// Compared reports whether a metric's moves are compared: gauges and the counts of JWK Set fetches
+// aren't.
 func Compared(metric string) bool {
 	return strings.HasPrefix(metric, "gatehouse_") && !strings.HasPrefix(metric, "gatehouse_jwks_") &&
 		metric != "gatehouse_audit_queue_events"

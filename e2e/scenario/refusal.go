@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// refusal is a row of the table of refusals (docs/reference.md). From it follows what scenario files need not repeat each
-// time.
+// refusal is a row of the table of refusals (docs/reference.md). From it follows what scenario
+// files need not repeat each time.
 type refusal struct {
 	status int
 	detail string
@@ -61,7 +61,7 @@ var (
 	}
 )
 
-// checkRefusal holds a refusal against the table; a header that the file speaks of is the file's.
+// checkRefusal compares a refusal with the table, except for headers that the file mentions.
 func checkRefusal(want *Expect, e *Exchange) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if e.Upstream != nil {

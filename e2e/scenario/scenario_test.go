@@ -55,7 +55,7 @@ func line(kind, path, more string) string {
 		`","method":"GET",`
 }
 
-// good is an observation that meets one's expectations.
+// good is an observation that meets an exchange's expectations.
 func good() *scenario.Observation {
 	who := `"user_id":"alice","client_id":null,"is_m2m":false`
 	const meta = `"event_id":"0123456789abcdef-1",`
@@ -139,7 +139,7 @@ func TestEveryDeviationIsAProblem(t *testing.T) {
 		assert.NotEmpty(t, scenario.Compare(good(), o), name)
 		assert.NotEmpty(t, scenario.Compare(o, good()), name)
 	}
-	// No file speaks of these; a difference between runners is one all the same.
+	// No file mentions these members, but runners must not differ in them.
 	for name, change := range map[string]func(o *scenario.Observation){
 		"upstream's header": func(o *scenario.Observation) { o.Exchanges[0][0].Upstream.Header["x-other"][0] = "p" },
 		"response header":   func(o *scenario.Observation) { o.Exchanges[0][0].Header["x-new"] = []string{"1"} },

@@ -25,18 +25,19 @@ import (
 type Token struct {
 	// Like names the token of the common ones that this one differs from.
 	Like string `yaml:"like"`
-	// Claims are added to iss, aud, iat and exp (in an hour); null removes one. "+60" and "-60" in exp, nbf, iat and auth_time
-	// are seconds from the scenario's beginning.
+	// Claims are added to iss, aud, iat and exp (in an hour); null removes one. "+60" and "-60" in
+	// exp, nbf, iat and auth_time are seconds from the scenario's beginning.
 	Claims map[string]any `yaml:"claims"`
 	// Alg is the algorithm, RS256 if empty.
 	Alg string `yaml:"alg"`
 	// Header changes the JOSE header, which has typ JWT and the key's kid; null removes a member.
 	Header map[string]any `yaml:"header"`
-	// Key is "" for the issuer's own, "stranger" for one that nobody published, else the secret for HS256, HS384 and HS512.
+	// Key is "" for the issuer's own, "stranger" for one that nobody published, else the secret for
+	// HS256, HS384 and HS512.
 	Key string `yaml:"key"`
 	// Payload is signed as it is in place of claims; HS* only.
 	Payload string `yaml:"payload"`
-	// Mutate is what happens to the token after it was signed: see mutations.
+	// Mutate names a change to the signed token: see mutations.
 	Mutate string `yaml:"mutate"`
 	// Raw is the token, as it is.
 	Raw string `yaml:"raw"`
@@ -101,7 +102,7 @@ func (s *Scenario) named() map[string]bool {
 	return names
 }
 
-// overlaid is t with what other says instead.
+// overlaid returns t with the fields of other in place of its own.
 func (t Token) overlaid(other Token) Token {
 	out := other
 	out.Like = t.Like
@@ -191,7 +192,7 @@ func (t Token) sign(issuer *toy.Issuer, claims toy.Claims) (string, error) {
 	return mutate(token, claims)
 }
 
-// texts makes a list of texts what the library wants for crit.
+// texts converts a list to the type that the library wants for crit.
 func texts(v any) any {
 	list, ok := v.([]any)
 	if !ok {
@@ -214,7 +215,7 @@ var mutations = map[string]func(token string, claims toy.Claims) (string, error)
 	"no signature": func(token string, _ toy.Claims) (string, error) {
 		return token[:strings.LastIndexByte(token, '.')+1], nil
 	},
-	// The header says that there is no signature, and there is.
+	// The header says alg none, but there is a signature.
 	"none header": func(token string, _ toy.Claims) (string, error) {
 		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + token[strings.IndexByte(token, '.'):], nil
 	},
@@ -222,7 +223,8 @@ var mutations = map[string]func(token string, claims toy.Claims) (string, error)
 	"padded": func(token string, _ toy.Claims) (string, error) { return token + "==", nil },
 	// The form of JWE: five parts (RFC 7516 §3.1).
 	"five parts": func(token string, _ toy.Claims) (string, error) { return token + ".AAAA.AAAA", nil },
-	// The unused bits of the signature's last character are set: a second spelling of the same bytes.
+	// The unused bits of the signature's last character are set: a second spelling of the same
+	// bytes.
 	"second spelling": func(token string, _ toy.Claims) (string, error) {
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		last := strings.IndexByte(alphabet, token[len(token)-1])
@@ -237,7 +239,8 @@ func (m *Minted) Expand(text string) string {
 	})
 }
 
-// Conceal puts {token:NAME} where the text has a token, so that what runners saw can be compared: each has tokens of its own.
+// Conceal puts {token:NAME} where the text has a token, so that what runners saw can be compared:
+// each has tokens of its own.
 func (m *Minted) Conceal(text string) string {
 	names := slices.SortedFunc(maps.Keys(m.Tokens), func(a, b string) int { // one token may contain another
 		return cmp.Or(len(m.Tokens[b])-len(m.Tokens[a]), strings.Compare(a, b))

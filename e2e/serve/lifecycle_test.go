@@ -17,7 +17,7 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// onEverything lets everyone in.
+// onEverything is a route that admits every request.
 func onEverything() object {
 	return object{"routes": []any{object{"name": "all", "path": "/**", "auth": "none"}}}
 }

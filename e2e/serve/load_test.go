@@ -15,9 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// converse sends requests over one keep-alive connection, each as soon as the one before it is answered, until next returns nil.
-// next gets the last request's buffer to append to. It writes bytes instead of using net/http, whose client costs as much CPU as
-// the proxies that are to be measured.
+// converse sends requests over one keep-alive connection, each as soon as the one before it is
+// answered, until next returns nil. next gets the last request's buffer to append to. It writes
+// bytes instead of using net/http, whose client costs as much CPU as the proxies that are to be
+// measured.
 func converse(address string, next func(dst []byte) []byte, answered func(status int)) error {
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
@@ -44,7 +45,8 @@ func converse(address string, next func(dst []byte) []byte, answered func(status
 	}
 }
 
-// readAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns its status.
+// readAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns
+// its status.
 func readAnswer(in *bufio.Reader) (status int, err error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package serve_test holds `gatehouse serve`, the program, to its contract: how it starts and ends, that it loses nothing under
-// load, and how fast it is beside Envoy and a bare reverse proxy.
+// Package serve_test tests the program `gatehouse serve`: how it starts and ends, that it loses
+// nothing under load, and how fast it is beside Envoy and a bare reverse proxy.
 package serve_test
 
 import (
@@ -26,11 +26,11 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// patience bounds each wait for something that is bound to happen. It is generous because the first start compiles the filter, and
-// CI machines are slow.
+// patience bounds each wait for an event that must happen. It is generous because the first start
+// compiles the filter, and CI machines are slow.
 const patience = 2 * time.Minute
 
-// object is JSON in the making.
+// object is a JSON object.
 type object = map[string]any
 
 // built is the directory of what binary has built; TestMain removes it.

@@ -22,8 +22,9 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// TestManyRequestsOverFourVMsAreAllAnsweredAndLimitsAreExact has each of 1,000 callers send more than a limit admits, in bursts that
-// reach all four VMs at once. GATEHOUSE_LONG=1 sends 100,000 requests.
+// TestManyRequestsOverFourVMsAreAllAnsweredAndLimitsAreExact has each of 1,000 callers send more
+// than a limit admits, in bursts that reach all four VMs at once. GATEHOUSE_LONG=1 sends 100,000
+// requests.
 func TestManyRequestsOverFourVMsAreAllAnsweredAndLimitsAreExact(t *testing.T) {
 	const callers, connections, burst = 1000, 32, 10
 	each, limit := 20, 12
@@ -108,8 +109,9 @@ func TestManyRequestsOverFourVMsAreAllAnsweredAndLimitsAreExact(t *testing.T) {
 	everyRequestIsAudited(t, audit.Name(), callers, limit, each-limit)
 }
 
-// memoryIsFlat looks at a process's resident memory at even steps of a load. Until each VM has verified each caller's token once,
-// and its heap has come to the size at which it is collected, it grows; that takes some 20,000 requests. After that it does not.
+// memoryIsFlat reads a process's resident memory at even steps of a load. It grows until each VM
+// has verified each caller's token once and its heap has reached the size at which it is collected,
+// which takes some 20,000 requests. After that it must not grow.
 func memoryIsFlat(t *testing.T, rss []int64) {
 	t.Helper()
 	most := slices.Max(rss)
@@ -123,7 +125,7 @@ func memoryIsFlat(t *testing.T, rss []int64) {
 	}
 }
 
-// long says that the tests send as many requests as the contract's figures were stated for.
+// long makes the tests send as many requests as the documented figures assume.
 func long() bool { return os.Getenv("GATEHOUSE_LONG") == "1" }
 
 func megabytes(n int64) float64 { return float64(n) / (1 << 20) }

@@ -23,7 +23,8 @@ import (
 // bareProxyEnv makes this program a bare reverse proxy in front of the URL that it holds.
 const bareProxyEnv = "GATEHOUSE_BARE_PROXY"
 
-// bareProxy is net/http/httputil's, with a transport that keeps its connections. It ends with its parent.
+// bareProxy is net/http/httputil's, with a transport that keeps its connections. It ends with its
+// parent.
 func bareProxy(upstream string) {
 	target, err := url.Parse(upstream)
 	if err != nil {
@@ -50,11 +51,13 @@ type subject struct {
 	costs   []float64 // CPU time for a request, in µs
 }
 
-// BenchmarkThroughput sends the same load through `gatehouse serve`, through Envoy with the same module and as many workers, and
-// through the bare reverse proxy of net/http/httputil, in turn, and prints how they compare. It measures once, whatever b.N.
+// BenchmarkThroughput sends the same load through `gatehouse serve`, through Envoy with the same
+// module and as many workers, and through the bare reverse proxy of net/http/httputil, in turn, and
+// prints how they compare. It measures once, whatever b.N.
 //
-// Load generator and upstream share the machine with the proxies, which brings the ratios of requests a second nearer to 1; those
-// of CPU time for a request are the proxies' own. Both are of one round; their medians and ranges are printed.
+// Load generator and upstream share the machine with the proxies, which brings the ratios of
+// requests a second nearer to 1; those of CPU time for a request are the proxies' own. Both are of
+// one round; their medians and ranges are printed.
 func BenchmarkThroughput(b *testing.B) {
 	const workers, connections, rounds, duration = 2, 32, 9, 1500 * time.Millisecond
 	issuer := startIssuer(b)

@@ -12,8 +12,9 @@ import (
 // AdminAddress returns where the admin API listens, "host:port".
 func (p *Process) AdminAddress() string { return p.admin }
 
-// Stats returns counters and gauges by Envoy's own names, such as "wasmcustom.gatehouse_tokens_validated_total", as far as they
-// match the regular expression filter; empty for all.
+// Stats returns counters and gauges by Envoy's own names, such as
+// "wasmcustom.gatehouse_tokens_validated_total", as far as they match the regular expression
+// filter; empty for all.
 func (p *Process) Stats(ctx context.Context, filter string) (map[string]uint64, error) {
 	body, err := p.Admin(ctx, http.MethodGet, "/stats?format=json&filter="+url.QueryEscape(filter))
 	if err != nil {
@@ -49,7 +50,8 @@ func (p *Process) ConfigDump(ctx context.Context) ([]byte, error) {
 	return p.Admin(ctx, http.MethodGet, "/config_dump")
 }
 
-// DrainListeners makes Envoy end its listeners gracefully: open requests are answered, keep-alive connections told to close.
+// DrainListeners makes Envoy end its listeners gracefully: open requests are answered, keep-alive
+// connections told to close.
 func (p *Process) DrainListeners(ctx context.Context) error {
 	_, err := p.Admin(ctx, http.MethodPost, "/drain_listeners?graceful")
 	return err

@@ -14,13 +14,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Bootstrap is an Envoy configuration as a tree of map[string]any, []any, strings, numbers and booleans, to be edited before a start.
+// Bootstrap is an Envoy configuration as a tree of map[string]any, []any, strings, numbers and
+// booleans, to be edited before a start.
 type Bootstrap map[string]any
 
 // Edit changes a configuration before Envoy sees it. Its error ends the start.
 type Edit func(Bootstrap) error
 
-// Load reads an Envoy configuration in YAML or JSON. Aliases are resolved: every use is a copy of its own.
+// Load reads an Envoy configuration in YAML or JSON. Aliases are resolved: every use is a copy of
+// its own.
 func Load(path string) (Bootstrap, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -41,7 +43,8 @@ func Load(path string) (Bootstrap, error) {
 	return b, decoder.Decode(&b)
 }
 
-// encode writes the configuration as JSON, which Envoy reads as well as YAML and which has no second reading of `on` or `1e3`.
+// encode writes the configuration as JSON, which Envoy reads as well as YAML and which has no
+// second reading of `on` or `1e3`.
 func (b Bootstrap) encode() ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -85,8 +88,8 @@ func (b Bootstrap) ConnectionManager(listener string) (map[string]any, error) {
 	return nil, fmt.Errorf("listener %s has no HTTP connection manager", listener)
 }
 
-// HTTPFilter returns the typed_config of a listener's first HTTP filter of a type, named by the last word of its @type, such as
-// "JwtAuthentication".
+// HTTPFilter returns the typed_config of a listener's first HTTP filter of a type, named by the
+// last word of its @type, such as "JwtAuthentication".
 func (b Bootstrap) HTTPFilter(listener, typ string) (map[string]any, error) {
 	manager, err := b.ConnectionManager(listener)
 	if err != nil {
@@ -101,7 +104,8 @@ func (b Bootstrap) HTTPFilter(listener, typ string) (map[string]any, error) {
 	return nil, fmt.Errorf("listener %s has no HTTP filter of type %s", listener, typ)
 }
 
-// Addresses returns where the configuration listens, "host:port" by listener name; the admin API's name is empty.
+// Addresses returns where the configuration listens, "host:port" by listener name; the admin API's
+// name is empty.
 func (b Bootstrap) Addresses() (map[string]string, error) {
 	admin, err := hostport(object(b["admin"])["address"])
 	if err != nil {
@@ -144,7 +148,8 @@ func (b Bootstrap) PluginConfig(listener string) (string, error) {
 	return text, nil
 }
 
-// object and list give an empty value for what is absent or of another type, so that a walk ends instead of panicking.
+// object and list give an empty value for what is absent or of another type, so that a walk ends
+// instead of panicking.
 func object(v any) map[string]any { m, _ := v.(map[string]any); return m }
 func list(v any) []any            { l, _ := v.([]any); return l }
 
@@ -177,7 +182,8 @@ func wasmFile(path string) Edit {
 	}
 }
 
-// absoluteFiles makes the files that the configuration names relative to dir independent of the working directory.
+// absoluteFiles makes the files that the configuration names relative to dir independent of the
+// working directory.
 func absoluteFiles(dir string) Edit {
 	return func(b Bootstrap) error {
 		onEveryObject(b, func(o map[string]any) {
@@ -189,8 +195,8 @@ func absoluteFiles(dir string) Edit {
 	}
 }
 
-// freePorts lets the system choose the port of the admin API and of every listener when Envoy binds them, so that nothing else
-// can take them in between.
+// freePorts lets the system choose the port of the admin API and of every listener when Envoy binds
+// them, so that nothing else can take them in between.
 func freePorts(b Bootstrap) error {
 	addresses := []any{object(b["admin"])["address"]}
 	for _, l := range list(object(b["static_resources"])["listeners"]) {

@@ -12,10 +12,12 @@ import (
 	"time"
 )
 
-// dockerTimeout bounds each question to the Docker engine, which may hang where it is installed but not running.
+// dockerTimeout bounds each question to the Docker engine, which may hang where it is installed but
+// not running.
 const dockerTimeout = 10 * time.Second
 
-// docker returns the newest fitting envoyproxy/envoy image that a Docker engine holds. It pulls none: that is for the user to decide.
+// docker returns the newest fitting envoyproxy/envoy image that a Docker engine holds. It pulls
+// none: that is for the user to decide.
 func (f Finder) docker(ctx context.Context) (Binary, bool) {
 	client, err := exec.LookPath("docker")
 	if err != nil {
@@ -27,7 +29,8 @@ func (f Finder) docker(ctx context.Context) (Binary, bool) {
 	}
 	var best Binary
 	for image := range strings.FieldsSeq(out) {
-		// Distroless images run as a user of their own, who can neither read nor write in our directories.
+		// Distroless images run as a user of their own, who can neither read nor write in our
+		// directories.
 		if strings.HasSuffix(image, ":<none>") || strings.Contains(image, ":distroless") {
 			continue
 		}
@@ -71,10 +74,12 @@ func numbers(version string) []int {
 	return ns
 }
 
-// dockerRun returns the arguments that run Envoy in a container as if it were a process of this machine: its network, its user and
-// the named directories at their own paths. The client stays in the foreground and passes signals on.
+// dockerRun returns the arguments that run Envoy in a container as if it were a process of this
+// machine: its network, its user and the named directories at their own paths. The client stays in
+// the foreground and passes signals on.
 func dockerRun(name, image string, env, dirs, args []string) []string {
-	// The image's entry point changes to this user after giving it /dev/stdout, which --user would not.
+	// The image's entry point changes to this user after giving it /dev/stdout, which --user would
+	// not.
 	run := []string{"run", "--rm", "--name", name, "--network", "host",
 		"--env", fmt.Sprintf("ENVOY_UID=%d", os.Getuid()), "--env", fmt.Sprintf("ENVOY_GID=%d", os.Getgid())}
 	for _, e := range env {
@@ -99,7 +104,8 @@ func dockerPID(ctx context.Context, client, name string) (int, error) {
 	return pid, nil
 }
 
-// mounts adds to dirs the directories of the local files that a configuration names: Wasm modules, secrets and access logs.
+// mounts adds to dirs the directories of the local files that a configuration names: Wasm modules,
+// secrets and access logs.
 func mounts(node any, dirs []string) []string {
 	add := func(value any) {
 		path, _ := value.(string)

@@ -40,8 +40,8 @@ func PluginConfig(listener, configuration string) Edit {
 	}
 }
 
-// MergePluginConfig applies a JSON merge patch (RFC 7396) to the configuration of a listener's Wasm filter: objects merge, null
-// removes, all else replaces.
+// MergePluginConfig applies a JSON merge patch (RFC 7396) to the configuration of a listener's Wasm
+// filter: objects merge, null removes, all else replaces.
 func MergePluginConfig(listener, patch string) Edit {
 	return func(b Bootstrap) error {
 		text, err := b.PluginConfig(listener)
@@ -80,7 +80,8 @@ func mergePatch(target, patch any) any {
 	return result
 }
 
-// AddListener adds a static listener, given in YAML. Like the others it gets a free port unless [Options.KeepPorts] is set.
+// AddListener adds a static listener, given in YAML. Like the others it gets a free port unless
+// [Options.KeepPorts] is set.
 func AddListener(text string) Edit { return addResource("listeners", text) }
 
 // AddCluster adds a static cluster, given in YAML.
@@ -101,8 +102,9 @@ func addResource(kind, text string) Edit {
 	}
 }
 
-// CopyListener adds a listener that is like another but for its name, which its Wasm plugin takes too. A scenario that needs a
-// configuration of its own gets a copy and [PluginConfig] instead of an Envoy.
+// CopyListener adds a listener that is like another but for its name, which its Wasm plugin takes
+// too. A scenario that needs a configuration of its own gets a copy and [PluginConfig] instead of
+// an Envoy.
 func CopyListener(from, name string) Edit {
 	return func(b Bootstrap) error {
 		l, err := b.Listener(from)

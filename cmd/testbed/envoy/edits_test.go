@@ -34,7 +34,8 @@ func plugin(t *testing.T, b envoy.Bootstrap, listener string) map[string]any {
 func TestMergingAPluginConfigurationFollowsRFC7396(t *testing.T) {
 	b := shipped(t)
 	const listener = "gate"
-	// The examples of RFC 7396, appendix A, as members, since a plugin's configuration is an object.
+	// The examples of RFC 7396, appendix A, as members, since a plugin's configuration is an
+	// object.
 	for _, test := range []struct{ target, patch, want string }{
 		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
 		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// BuildFilter brings dist/gatehouse.wasm up to date, as `make build` does, so that a test cannot run against an old one, and
-// returns its path.
+// BuildFilter brings dist/gatehouse.wasm up to date, as `make build` does, so that a test cannot
+// run against an old one, and returns its path.
 func BuildFilter(ctx context.Context) (string, error) {
 	root, err := RepoRoot()
 	if err != nil {

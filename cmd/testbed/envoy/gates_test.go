@@ -19,7 +19,8 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// TestTheShippedGates runs envoy.yaml with the filter, as a user does, and asks both of its gates the same questions.
+// TestTheShippedGates runs envoy.yaml with the filter, as a user does, and asks both of its gates
+// the same questions.
 func TestTheShippedGates(t *testing.T) {
 	envoy.ForTest(t)
 	wasm, err := envoy.BuildFilter(t.Context())
@@ -126,8 +127,9 @@ func TestTheShippedGates(t *testing.T) {
 	promtoolAccepts(t, text)
 }
 
-// promtoolAccepts has Prometheus' own tool read an exposition. Its lint complains of what Envoy leaves out and of the unit in the
-// name that the contract fixes; anything else about our metrics is a failure.
+// promtoolAccepts has Prometheus' own tool read an exposition. Its lint complains of what Envoy
+// leaves out and of the unit in the name that the contract fixes; anything else about our metrics
+// is a failure.
 func promtoolAccepts(t *testing.T, text string) {
 	t.Helper()
 	promtool, err := exec.LookPath("promtool")

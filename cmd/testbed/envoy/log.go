@@ -50,7 +50,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// add appends lines and wakes who waits; the caller holds mu.
+// add appends lines and wakes the goroutines that wait for one; the caller holds mu.
 func (l *Log) add(lines []string) {
 	if len(lines) == 0 {
 		return
@@ -60,7 +60,7 @@ func (l *Log) add(lines []string) {
 	l.grown = make(chan struct{})
 }
 
-// end says that no more will come; a last line without its newline counts.
+// end marks the end of the output; a last line without its newline counts as a line.
 func (l *Log) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,8 +83,9 @@ func (l *Log) Lines() []string {
 // String returns the lines so far as one text.
 func (l *Log) String() string { return strings.Join(l.Lines(), "\n") }
 
-// Wait returns the first line at index from or later that match accepts, and the index after it, from which the next search can
-// go on. The error says how many lines there were when ctx or the process ended.
+// Wait returns the first line at index from or later that match accepts, and the index after it,
+// from which the next search can go on. The error says how many lines there were when ctx or the
+// process ended.
 func (l *Log) Wait(ctx context.Context, from int, match func(line string) bool) (line string, next int, err error) {
 	for {
 		l.mu.Lock()
@@ -117,7 +118,8 @@ type StartError struct {
 // Error returns one line.
 func (e *StartError) Error() string { return "envoy did not start: " + e.Line }
 
-// startError picks the line that tells why from a log that goes like: the plugin's own error, then Envoy's that the plugin failed.
+// startError picks the line that tells why from a log that goes like: the plugin's own error, then
+// Envoy's that the plugin failed.
 func startError(log *Log, otherwise string) *StartError {
 	line := otherwise
 	for _, l := range log.Lines() {

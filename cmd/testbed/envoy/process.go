@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// readyTimeout is generous: Envoy compiles the module while it starts, seconds of CPU that it may have to share.
+	// readyTimeout is generous: Envoy compiles the module while it starts, seconds of CPU that it
+	// may have to share.
 	readyTimeout = 5 * time.Minute
 	// readyInterval is the pause between two looks at a starting Envoy.
 	readyInterval = 20 * time.Millisecond
@@ -33,7 +34,8 @@ const (
 type Options struct {
 	// Binary is the Envoy, from [Find].
 	Binary Binary
-	// Config is the path of an Envoy configuration in YAML. File names in it are relative to its directory.
+	// Config is the path of an Envoy configuration in YAML. File names in it are relative to its
+	// directory.
 	Config string
 	// Wasm is the module that all Wasm plugins load; empty for those that the configuration names.
 	Wasm string
@@ -49,7 +51,8 @@ type Options struct {
 	ComponentLogLevel string
 	// Env are environment variables for Envoy, as "NAME=value", beside those of this process.
 	Env []string
-	// OnStdout receives each line of Envoy's standard output, where the access log goes by default; nil for none.
+	// OnStdout receives each line of Envoy's standard output, where the access log goes by default;
+	// nil for none.
 	OnStdout func(line string)
 }
 
@@ -73,7 +76,8 @@ type Process struct {
 
 // Start starts Envoy and returns when it serves. It is stopped by [Process.Stop], or when ctx ends.
 //
-// Where Envoy refuses to start, e.g. because a plugin refuses its configuration, the error is a [*StartError].
+// Where Envoy refuses to start, e.g. because a plugin refuses its configuration, the error is a
+// [*StartError].
 func Start(ctx context.Context, o Options) (*Process, error) {
 	dir, err := os.MkdirTemp("", "gatehouse-envoy-")
 	if err != nil {
@@ -167,7 +171,8 @@ func prepare(o Options) (Bootstrap, error) {
 	return bootstrap, nil
 }
 
-// launch starts the command. The signal for the case that we die is one that the docker client passes on to its container.
+// launch starts the command. SIGTERM is the signal for the case that this program dies, because the
+// docker client passes it on to its container.
 func (p *Process) launch() error {
 	p.cmd.Stdout, p.cmd.Stderr = p.Stdout, p.Log
 	p.cmd.WaitDelay = stopTimeout
@@ -206,7 +211,7 @@ func (p *Process) awaitReady(ctx context.Context, adminPath string) error {
 	}
 }
 
-// ready looks once. Not being there yet is no error.
+// ready looks once. It is no error if Envoy isn't ready yet.
 func (p *Process) ready(ctx context.Context, adminPath string) (bool, error) {
 	if p.admin == "" {
 		address, err := os.ReadFile(adminPath)
@@ -234,7 +239,8 @@ func (p *Process) ready(ctx context.Context, adminPath string) (bool, error) {
 	return true, nil
 }
 
-// Address returns where a listener listens, "host:port". It panics if there is no such listener: that is a mistake in the caller.
+// Address returns where a listener listens, "host:port". It panics if there is no such listener:
+// that is a mistake in the caller.
 func (p *Process) Address(listener string) string {
 	address, ok := p.addresses[listener]
 	if !ok {
@@ -252,8 +258,8 @@ func (p *Process) PID() int { return p.pid }
 // Done returns a channel that is closed when Envoy has ended, for whatever reason.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Stop ends Envoy and waits until it is gone; it takes no longer than some seconds. It may be called more than once. The error says
-// that Envoy had already ended by itself.
+// Stop ends Envoy and waits until it is gone, which takes a few seconds at most. It may be called
+// more than once. The error says that Envoy had already ended by itself.
 func (p *Process) Stop() error {
 	var err error
 	p.stop.Do(func() {
@@ -287,7 +293,8 @@ func (p *Process) end() error {
 	return nil
 }
 
-// Admin sends a request to the admin API and returns the body of its answer. Any status but 200 is an error.
+// Admin sends a request to the admin API and returns the body of its answer. Any status but 200 is
+// an error.
 func (p *Process) Admin(ctx context.Context, method, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.admin+path, nil)
 	if err != nil {

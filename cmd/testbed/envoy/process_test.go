@@ -23,7 +23,8 @@ import (
 
 const plain = "testdata/plain.yaml"
 
-// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+// patience bounds each wait for an event that must happen. It is generous because CI machines are
+// slow.
 const patience = time.Minute
 
 // asChild tells this test binary to start an Envoy and wait for its own death.
@@ -237,7 +238,8 @@ func TestEnvoyDiesWithAStarterThatIsKilled(t *testing.T) {
 	assert.Eventually(t, func() bool { return gone(pid) }, patience, 10*time.Millisecond)
 }
 
-// gone reports whether a process has ended; one that nobody waited for stays as a zombie, which does nothing any more.
+// gone reports whether a process has ended. A process that no parent waited for stays as a zombie,
+// which counts as ended.
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")

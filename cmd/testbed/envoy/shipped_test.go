@@ -16,8 +16,8 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// prometheusName does to a metric's name what Envoy does by stats_tags: the first group of a pattern is cut out, the second is the
-// label's value. Envoy's expressions are RE2, as Go's.
+// prometheusName does to a metric's name what Envoy does by stats_tags: the first group of a
+// pattern is cut out, the second is the label's value. Envoy's expressions are RE2, as Go's.
 func prometheusName(t *testing.T, b envoy.Bootstrap, name string) (string, map[string]string) {
 	t.Helper()
 	labels := map[string]string{}
@@ -69,8 +69,8 @@ func TestTheShippedStatsTagsTurnNamePartsIntoLabels(t *testing.T) {
 	}
 }
 
-// TestEnvoyAcceptsTheShippedConfiguration leaves the Wasm filters out: it is about all the rest, jwt_authn included, in the Envoy
-// at hand, and takes no compilation.
+// TestEnvoyAcceptsTheShippedConfiguration leaves the Wasm filters out: it is about all the rest,
+// jwt_authn included, in the Envoy at hand, and takes no compilation.
 func TestEnvoyAcceptsTheShippedConfiguration(t *testing.T) {
 	root, err := envoy.RepoRoot()
 	require.NoError(t, err)
@@ -98,7 +98,8 @@ func withoutWasm(b envoy.Bootstrap) error {
 	return nil
 }
 
-// TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse reads the metadata that the second gate of envoy.yaml relies on.
+// TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse reads the metadata that the second gate of
+// envoy.yaml relies on.
 func TestJWTAuthnLeavesTheClaimsOrTheFailureForGatehouse(t *testing.T) {
 	issuer, err := toy.StartIssuer("", "http://127.0.0.1:10080")
 	require.NoError(t, err)

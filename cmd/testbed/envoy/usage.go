@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// clockTick is the unit of the CPU times in /proc, 1/100 s for all programs on Linux (proc(5), USER_HZ).
+// clockTick is the unit of the CPU times in /proc, 1/100 s for all programs on Linux (proc(5),
+// USER_HZ).
 const clockTick = 10 * time.Millisecond
 
 // CPU returns the CPU time that Envoy has used so far, see [CPU].
@@ -17,13 +18,15 @@ func (p *Process) CPU() (time.Duration, error) { return CPU(p.pid) }
 // RSS returns Envoy's resident memory in bytes. Linux only.
 func (p *Process) RSS() (int64, error) { return RSS(p.pid) }
 
-// CPU returns the CPU time that a process has used so far in all its threads, in user and kernel mode, in steps of 10 ms. Linux only.
+// CPU returns the CPU time that a process has used so far in all its threads, in user and kernel
+// mode, in steps of 10 ms. Linux only.
 func CPU(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
-	// The second field is the command in parentheses and may hold anything; utime and stime are fields 14 and 15 (proc(5)).
+	// The second field is the command in parentheses and may hold anything; utime and stime are
+	// fields 14 and 15 (proc(5)).
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(rest)
 	if len(fields) < 13 {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Issuer is an identity provider: it publishes its keys at /jwks.json, its metadata at /.well-known/openid-configuration, and signs
-// whatever it is asked to. Its methods are safe for concurrent use.
+// Issuer is an identity provider. It publishes its keys at /jwks.json and its metadata at
+// /.well-known/openid-configuration, and signs any claims. Its methods are safe for concurrent use.
 type Issuer struct {
 	server
 
@@ -36,8 +36,8 @@ type Fault struct {
 	CacheControl string
 }
 
-// StartIssuer starts an issuer with fresh keys (RSA 2048, P-256, P-384, P-521, Ed25519) at an address; empty for a free port of
-// 127.0.0.1. Its tokens name it as name; empty for its URL.
+// StartIssuer starts an issuer with fresh keys (RSA 2048, P-256, P-384, P-521, Ed25519) at an
+// address; empty for a free port of 127.0.0.1. Its tokens name it as name; empty for its URL.
 func StartIssuer(address, name string) (*Issuer, error) {
 	i := &Issuer{}
 	if err := i.Rotate(false); err != nil {
@@ -60,7 +60,8 @@ func StartIssuer(address, name string) (*Issuer, error) {
 // Name returns what the issuer's tokens carry as iss.
 func (i *Issuer) Name() string { return i.name }
 
-// Rotate replaces the keys, under new key ids. With keepOld the last generation stays published, as careful issuers do.
+// Rotate replaces the keys, under new key ids. With keepOld the last generation stays published, as
+// it does with careful issuers.
 func (i *Issuer) Rotate(keepOld bool) error {
 	i.keysMu.Lock()
 	defer i.keysMu.Unlock()

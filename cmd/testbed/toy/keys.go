@@ -32,7 +32,8 @@ func keyFor(alg string) string {
 	}
 }
 
-// generateKeys makes a key pair of each kind; generation goes into the key ids, so that they differ after a rotation.
+// generateKeys makes a key pair of each kind; generation goes into the key ids, so that they differ
+// after a rotation.
 func generateKeys(generation int) (map[string]keyPair, error) {
 	pairs := map[string]keyPair{}
 	for kind, generate := range map[string]func() (private, public any, err error){

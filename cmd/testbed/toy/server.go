@@ -1,5 +1,6 @@
-// Package toy has what stands around the gate in tests and in the demo: an issuer of tokens and an upstream. Tokens are minted with
-// a library that Gatehouse does not use, so that a shared mistake cannot cancel out.
+// Package toy has the services around the gate in tests and in the demo: an issuer of tokens and an
+// upstream. Tokens are minted with a library that Gatehouse does not use, so that the two don't
+// share a mistake that no test would see.
 package toy
 
 import (
@@ -53,7 +54,8 @@ func (s *server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
-		// The server closes only listeners that Serve has got to see, and that may be yet to come.
+		// The server closes only listeners that Serve already knows, and Serve may not have been
+		// called yet.
 		_ = s.listener.Close()
 		_ = s.running.Close()
 		s.running = nil
@@ -71,7 +73,7 @@ func (s *server) Restart() error {
 	return s.start(address)
 }
 
-// reset ends a request's connection the hard way, with a TCP RST instead of an answer.
+// reset ends a request's connection with a TCP RST instead of a response.
 func reset(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -29,7 +29,8 @@ func (c Claims) Without(name string) Claims {
 	return c
 }
 
-// Claims returns what every good token of the issuer has: iss, sub, aud, iat (now) and exp (in lifetime).
+// Claims returns the claims of every good token of the issuer: iss, sub, aud, iat (now) and exp (in
+// lifetime).
 func (i *Issuer) Claims(subject, audience string, lifetime time.Duration) Claims {
 	now := time.Now()
 	return Claims{
@@ -37,7 +38,7 @@ func (i *Issuer) Claims(subject, audience string, lifetime time.Duration) Claims
 	}
 }
 
-// Human returns the claims of a token such as a login gives: with name, e-mail and the time of the login.
+// Human returns the claims of a token after a login: with name, e-mail and the time of the login.
 func (i *Issuer) Human(user, audience string, lifetime time.Duration) Claims {
 	c := i.Claims(user, audience, lifetime)
 	c["client_id"], c["scope"] = "web", "openid profile"
@@ -45,7 +46,8 @@ func (i *Issuer) Human(user, audience string, lifetime time.Duration) Claims {
 	return c
 }
 
-// Machine returns the claims of a client credentials grant (RFC 9068, section 2.2): the client is its own subject.
+// Machine returns the claims of a client credentials grant (RFC 9068, section 2.2): the client is
+// its own subject.
 func (i *Issuer) Machine(clientID, audience string, lifetime time.Duration, scopes ...string) Claims {
 	c := i.Claims(clientID, audience, lifetime)
 	c["client_id"], c["scope"] = clientID, strings.Join(scopes, " ")
@@ -62,16 +64,19 @@ type signing struct {
 // SignOption changes how [Issuer.Sign] signs.
 type SignOption func(*signing)
 
-// Algorithm signs by one of RS, PS and ES 256, 384, 512 and EdDSA with the issuer's own key, instead of by RS256.
+// Algorithm signs by one of RS, PS and ES 256, 384, 512 and EdDSA with the issuer's own key,
+// instead of by RS256.
 func Algorithm(alg string) SignOption { return func(s *signing) { s.alg = alg } }
 
-// Key signs by an algorithm with a key of the caller's: a stranger's, or bytes for HS256, HS384 and HS512.
+// Key signs by an algorithm with a key of the caller's: a stranger's, or bytes for HS256, HS384 and
+// HS512.
 func Key(alg string, key any) SignOption { return func(s *signing) { s.alg, s.key = alg, key } }
 
 // Header sets a header parameter, or removes it where value is nil.
 func Header(name string, value any) SignOption { return func(s *signing) { s.header[name] = value } }
 
-// Sign returns the claims as a JWS in compact form, with kid and typ JWT in its header unless an option changes them.
+// Sign returns the claims as a JWS in compact form, with kid and typ JWT in its header unless an
+// option changes them.
 func (i *Issuer) Sign(claims Claims, options ...SignOption) (string, error) {
 	s := signing{alg: "RS256", header: map[string]any{"typ": "JWT"}}
 	for _, option := range options {
@@ -110,7 +115,8 @@ func (i *Issuer) Sign(claims Claims, options ...SignOption) (string, error) {
 	return string(token), err
 }
 
-// Unsigned returns the claims as an unsecured JWS: alg none and no signature (RFC 7515, appendix A.5).
+// Unsigned returns the claims as an unsecured JWS: alg none and no signature (RFC 7515, appendix
+// A.5).
 func Unsigned(claims Claims) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {

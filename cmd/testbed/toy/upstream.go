@@ -20,7 +20,8 @@ type Echo struct {
 	Body   string      `json:"body,omitempty"`
 }
 
-// Upstream is the application behind the gate. It answers 200 and an [Echo]; the query of a request changes that:
+// Upstream is the application behind the gate. It answers 200 and an [Echo]; the query of a request
+// changes that:
 //
 //	status=503       answers this status
 //	delay=150ms      waits before it answers

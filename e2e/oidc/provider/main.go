@@ -1,7 +1,8 @@
-// Command provider is an OpenID provider for tests: zitadel/oidc with the storage of its own examples, whose tokens it issues
-// as JWTs (RFC 9068), and with keys that can be rotated.
+// Command provider is an OpenID provider for tests: zitadel/oidc with the storage of its own
+// examples, whose tokens it issues as JWTs (RFC 9068), and with keys that can be rotated.
 //
-// It prints its issuer in one line when it listens, and does what it reads from its standard input, a line each:
+// It prints its issuer in one line when it listens, and does what it reads from its standard input,
+// a line each:
 //
 //	rotate keep   signs with a new key and goes on publishing the old ones
 //	rotate drop   the same, but publishes the new key alone
@@ -144,8 +145,8 @@ type jwtClient struct{ op.Client }
 
 func (jwtClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeJWT }
 
-// GetPrivateClaimsFromRequest implements op.CanGetPrivateClaimsFromRequest: what RFC 9068, sections 2.2.1 and 2.2.3, adds to
-// the claims that the library writes.
+// GetPrivateClaimsFromRequest implements op.CanGetPrivateClaimsFromRequest: what RFC 9068, sections
+// 2.2.1 and 2.2.3, adds to the claims that the library writes.
 func (p *provider) GetPrivateClaimsFromRequest(_ context.Context, request op.TokenRequest, _ []string) (map[string]any, error) { //nolint:unparam // as the interface has it
 	claims := map[string]any{"scope": strings.Join(request.GetScopes(), " ")}
 	if login, ok := request.(op.AuthRequest); ok {

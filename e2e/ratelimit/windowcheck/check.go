@@ -9,10 +9,11 @@ import (
 
 // report is what the log proves about one group.
 //
-// A decision's moment isn't known, only its bracket: so there are two loads of a window at each moment. The certain load counts
-// what was admitted in the window wherever in its bracket each decision fell; the possible load what can have been. If the
-// certain load exceeds the limit, the limiter has over-admitted. If the possible load doesn't, it can't have. What
-// remains is undecided, by a margin of the order of the brackets' length.
+// A decision's moment isn't known, only its bracket: so there are two loads of a window at each
+// moment. The certain load counts what was admitted in the window wherever in its bracket each
+// decision fell; the possible load what can have been. If the certain load exceeds the limit, the
+// limiter has over-admitted. If the possible load doesn't, it can't have. What remains is
+// undecided, by a margin of the order of the brackets' length.
 type report struct {
 	Group     string         `json:"group"`
 	Callers   int            `json:"callers"`
@@ -21,9 +22,10 @@ type report struct {
 	Refused   int            `json:"refused"`
 	Windows   []windowReport `json:"windows"`
 
-	// NeedlessCertain counts the refusals at moments when all windows had room, wherever in their brackets all decisions
-	// fell; NeedlessAtMost those at moments when they may have had. An admitted request takes room for a window's
-	// length, and for 1/512 longer where the limit is above 512 (the limiter's contract).
+	// NeedlessCertain counts the refusals at moments when all windows had room, wherever in their
+	// brackets all decisions fell; NeedlessAtMost those at moments when they may have had. An
+	// admitted request takes room for a window's length, and for 1/512 longer where the limit is
+	// above 512 (the limiter's contract).
 	NeedlessCertain int `json:"needless_certain"`
 	NeedlessAtMost  int `json:"needless_at_most"`
 
@@ -40,12 +42,14 @@ type windowReport struct {
 	// Over counts the admissions at which a window certainly held more than Max.
 	Over int `json:"over"`
 
-	// Undecided counts the admissions at which it may have, but need not. Shortfall says by how little: that no window
-	// shorter by so many microseconds held more than Max is proven for all admissions.
+	// Undecided counts the admissions at which it may have, but need not. Shortfall says by how
+	// little: that no window shorter by so many microseconds held more than Max is proven for all
+	// admissions.
 	Undecided int     `json:"undecided"`
 	Shortfall float64 `json:"shortfall_us"`
 
-	// Full counts the admissions that made the certain load equal to Max: the windows that the limit was the limit of.
+	// Full counts the admissions that made the certain load equal to Max: the windows that the
+	// limit was the limit of.
 	Full int `json:"full"`
 }
 
@@ -115,8 +119,9 @@ func (r *windowReport) add(admitted []decision, w window) {
 	}
 }
 
-// shortfall is by how much the window that ends at a moment must be shortened to hold no more than its limit for sure. With
-// the decisions that can have been taken by then, the latest first, the one that is too many must be out.
+// shortfall is by how much the window that ends at a moment must be shortened to hold no more than
+// its limit for sure. With the decisions that can have been taken by then, the latest first, the
+// one that is too many must be out.
 func shortfall(admitted []decision, w window, at int64) int64 {
 	var latest []int64
 	for _, d := range admitted {
@@ -166,8 +171,9 @@ type load struct {
 // loads are in the order of time, one for each moment at which the number changes.
 type loads []load
 
-// An admission at t is in the windows that end from t on until before t plus the length. With t anywhere between earliest and latest
-// that is certain from latest to before earliest + length, and possible from earliest to before latest + length.
+// An admission at t is in the windows that end from t on until before t plus the length. With t
+// anywhere between earliest and latest that is certain from latest to before earliest + length, and
+// possible from earliest to before latest + length.
 
 func certainLoad(admitted []decision, length int64) loads {
 	var changes []change

@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// truth is what happened when each decision's moment is known: the admissions that made a window hold too much, and the
-// refusals that were needless. It looks at every pair.
+// truth is what happened when each decision's moment is known: the admissions that made a window
+// hold too much, and the refusals that were needless. It looks at every pair.
 func truth(decisions []decision, moments []int64, windows []window) (over, needless int) {
 	held := func(at int64, w window, length int64) (n int) {
 		for i, d := range decisions {
@@ -65,7 +65,8 @@ func TestWithExactMomentsTheReportIsTheTruth(t *testing.T) {
 			}
 			reported += w.Over
 		}
-		// Where an expiry and an admission coincide the load stays as it is: such an admission is none of its own.
+		// Where an expiry and an admission coincide the load stays as it is: such an admission is
+		// none of its own.
 		assert.Equal(t, over > 0, reported > 0)
 		assert.LessOrEqual(t, reported, over)
 		assert.Equal(t, needless, r.NeedlessCertain)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// decision is one line of the log: it was taken at some moment of the closed interval from earliest to latest, in nanoseconds
-// since 1970.
+// decision is one line of the log: it was taken at some moment of the closed interval from earliest
+// to latest, in nanoseconds since 1970.
 type decision struct {
 	earliest, latest int64
 	admitted         bool
@@ -20,7 +20,8 @@ type decision struct {
 // log is what each caller of each group got.
 type log map[string]map[string][]decision
 
-// resolution is how much later than printed a time can have been: Envoy's wall clock ticks in microseconds and is cut off there.
+// resolution is how much later than printed a time can have been: Envoy's wall clock ticks in
+// microseconds and is cut off there.
 const resolution = int64(time.Microsecond)
 
 func readLog(r io.Reader, skew time.Duration) (log, error) {
@@ -68,7 +69,8 @@ func (l log) add(line string, skew time.Duration) error {
 	return nil
 }
 
-// parseTime reads seconds with a fraction, as nanoseconds. No floating point: it hasn't got the digits.
+// parseTime reads seconds with a fraction, as nanoseconds. No floating point: it hasn't got the
+// digits.
 func parseTime(s string) (int64, error) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if len(fraction) > 9 {

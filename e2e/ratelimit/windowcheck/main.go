@@ -1,5 +1,5 @@
-// Command windowcheck proves from an access log what a sliding-window rate limiter did. It shares no code with the limiter
-// and trusts nothing that the limiter says.
+// Command windowcheck proves from an access log what a sliding-window rate limiter did. It shares
+// no code with the limiter and trusts nothing that the limiter says.
 //
 //	windowcheck -limit light=2/1s,6/4s -limit heavy=600/2s [-skew 20us] FILE
 //
@@ -7,13 +7,15 @@
 //
 //	GROUP/CALLER STATUS BEFORE AFTER END
 //
-// GROUP chooses the limit. BEFORE, AFTER and END are wall-clock times, seconds since 1970 with a fraction: just before the limiter
-// was asked, just after it had let the request pass ("-" if it refused), and when the line was written. So a decision lies
-// between BEFORE and AFTER, or END for a refused one; it is these brackets that the proof rests on, see report.
-// -skew is by how much the wall clock ran differently from the limiter's own, monotonic clock during the log: each
-// bracket is that much wider.
+// GROUP chooses the limit. BEFORE, AFTER and END are wall-clock times, seconds since 1970 with a
+// fraction: just before the limiter was asked, just after it had let the request pass ("-" if it
+// refused), and when the line was written. So a decision lies between BEFORE and AFTER, or END for
+// a refused one; it is these brackets that the proof rests on, see report. -skew is by how much the
+// wall clock ran differently from the limiter's own, monotonic clock during the log: each bracket
+// is that much wider.
 //
-// The report is one JSON object. The exit code is 1 if a window certainly held more than its limit, 2 if the log can't be read.
+// The report is one JSON object. The exit code is 1 if a window certainly held more than its limit,
+// 2 if the log can't be read.
 package main
 
 import (

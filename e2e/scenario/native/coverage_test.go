@@ -23,8 +23,8 @@ func load(t *testing.T) []*scenario.Scenario {
 	return all
 }
 
-// TestEveryFieldOfTheConfigurationIsInAScenario takes the fields from the table that the parser, the schema and the reference
-// are made from.
+// TestEveryFieldOfTheConfigurationIsInAScenario takes the fields from the table that the parser,
+// the schema and the reference are made from.
 func TestEveryFieldOfTheConfigurationIsInAScenario(t *testing.T) {
 	used := map[string]bool{}
 	for _, s := range load(t) {
@@ -42,7 +42,8 @@ func TestEveryFieldOfTheConfigurationIsInAScenario(t *testing.T) {
 	}
 }
 
-// fields lists the paths of all fields, and after "=" the values of those with a list of allowed values.
+// fields lists the paths of all fields. A field with a closed list of values has an entry
+// PATH=VALUE for each.
 func fields(s *config.Shape, path string, into map[string]bool) {
 	for _, value := range s.Enum {
 		into[path+"="+value] = true
@@ -59,7 +60,7 @@ func fields(s *config.Shape, path string, into map[string]bool) {
 	}
 }
 
-// collect lists what a configuration has of them.
+// collect lists the fields and values that a configuration has.
 func collect(s *config.Shape, value any, path string, into map[string]bool) {
 	switch value := value.(type) {
 	case string:

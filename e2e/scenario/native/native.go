@@ -1,5 +1,6 @@
-// Package native runs scenarios against core alone: no proxy, no module, a clock that jumps. It plays the little that a proxy
-// does around the filter, and is the only part of the end-to-end tests that may import core.
+// Package native runs scenarios against core alone: no proxy, no module, a clock that jumps. It
+// does the little that a proxy does around the filter. It is the only part of the end-to-end tests
+// that may import core.
 package native
 
 import (
@@ -70,7 +71,7 @@ func Run(s *scenario.Scenario, issuer *toy.Issuer) (*scenario.Observation, error
 
 func (r *runner) wall() int64 { return r.start.Add(r.now).UnixNano() }
 
-// mono is an hour after some fixed start: what takes zero for "never" must not pass by luck.
+// mono begins at an hour, so that code which takes zero for "never" can't pass by luck.
 func (r *runner) mono() int64 { return int64(time.Hour + r.now) }
 
 func (r *runner) host(issuer *toy.Issuer) core.Host {
@@ -91,7 +92,7 @@ func (r *runner) host(issuer *toy.Issuer) core.Host {
 	return h
 }
 
-// contended is a store in which another worker is always faster.
+// contended is a store in which every compare-and-set is lost to another worker.
 type contended struct{ ratelimit.Store }
 
 func (contended) CompareAndSet(string, []byte, ratelimit.Version) (bool, error) { return false, nil }
@@ -181,7 +182,8 @@ func (r *runner) foreign(step *scenario.Step, provider int) core.Foreign {
 	return core.Foreign{}
 }
 
-// admitted plays the upstream and what may come in between. It returns the upstream's x-audit-event.
+// admitted plays the upstream and the filters in front of it. It returns the upstream's
+// x-audit-event.
 func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decision, e *scenario.Exchange) (custom []string) {
 	var fields []scenario.Field
 	if step.By == nil {

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// lag is three times the second by which counters may lag (docs/reference.md), for a busy machine.
+	// lag is three times the second by which counters may lag (docs/reference.md), for a busy
+	// machine.
 	lag = 3 * time.Second
 	// patience is how long counters have to reach a total that is known.
 	patience = 30 * time.Second
 )
 
-// moved returns by how much counters moved since the last scenario: as soon as that is what is wanted, or when it is too late for
-// more to come.
+// moved returns by how much counters moved since the last scenario. It returns as soon as they
+// moved as wanted, or after the longest time by which they may lag.
 func (p *Proxy) moved(ctx context.Context, want map[string]uint64) (map[string]uint64, error) {
 	wait := lag
 	if want != nil {
@@ -49,7 +50,7 @@ func (p *Proxy) moved(ctx context.Context, want map[string]uint64) (map[string]u
 // Rest returns the counters that moved after the last scenario had ended: there must be none.
 func (p *Proxy) Rest(ctx context.Context) (map[string]uint64, error) { return p.moved(ctx, nil) }
 
-// readCounters reads what Prometheus would.
+// readCounters reads the counters as Prometheus does.
 func (p *Proxy) readCounters(ctx context.Context) (map[string]uint64, error) {
 	text, err := p.process.Admin(ctx, http.MethodGet, "/stats/prometheus?filter=gatehouse")
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 
 type object = map[string]any
 
-// edits turn the repo's envoy.yaml into one with a listener for each scenario. All share one vm_id, and with it a VM, as a VM for
-// each would take seconds to compile; so state that Gatehouse shares within a vm_id is shared by scenarios, which is why no
-// two of them may have a limit of the same name.
+// edits turn the repo's envoy.yaml into one with a listener for each scenario. All share one vm_id,
+// and with it a VM, as a VM for each would take seconds to compile; so state that Gatehouse shares
+// within a vm_id is shared by scenarios, which is why no two of them may have a limit of the same
+// name.
 func edits(scenarios []*scenario.Scenario, name func(*scenario.Scenario) string, issuer *toy.Issuer, upstream string) []envoy.Edit {
 	env := object{}
 	out := []envoy.Edit{
@@ -86,7 +87,7 @@ const (
 	startLayout = "2006-01-02T15:04:05.000000Z"
 )
 
-// accessLog writes what the runner has to know of each request that only Envoy can tell.
+// accessLog writes the facts about each request that the runner can learn only from Envoy.
 func accessLog(name string) object {
 	return object{
 		"name": "envoy.access_loggers.stdout",
@@ -104,7 +105,8 @@ func accessLog(name string) object {
 	}
 }
 
-// jwtAuthn adapts the jwt_authn filter of envoy.yaml: the issuer's keys at once, and with "strict" bad tokens refused.
+// jwtAuthn adapts the jwt_authn filter of envoy.yaml: the issuer's keys at once, and with "strict"
+// bad tokens refused.
 func jwtAuthn(b envoy.Bootstrap, listener, how string, issuer *toy.Issuer) error {
 	filter, err := b.HTTPFilter(listener, "JwtAuthentication")
 	if err != nil {
@@ -136,7 +138,8 @@ func localRateLimit(requests int) object {
 	}
 }
 
-// environment gives all VMs the same variables: Envoy tells VMs apart by vm_id, configuration and code alone.
+// environment gives all VMs the same variables: Envoy tells VMs apart by vm_id, configuration and
+// code alone.
 func environment(variables object) envoy.Edit {
 	return func(b envoy.Bootstrap) error {
 		resources, _ := b["static_resources"].(object)
@@ -159,7 +162,7 @@ func environment(variables object) envoy.Edit {
 	}
 }
 
-// nowhere is a cluster whose host refuses connections: nothing can listen on port 1 here without being root.
+// nowhere is a cluster whose host refuses connections: only root can listen on port 1.
 func nowhere(b envoy.Bootstrap) error {
 	return envoy.AddCluster(`{name: nowhere, connect_timeout: 0.2s, load_assignment: {cluster_name: nowhere, endpoints: [{lb_endpoints: [
 		{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}]}}`)(b)

@@ -16,7 +16,8 @@ import (
 // exchangeTimeout bounds one request, a wait for keys included.
 const exchangeTimeout = time.Minute
 
-// exchange sends a step's request over a connection of its own: byte for byte as the file has it, gRPC over HTTP/2.
+// exchange sends a step's request over a connection of its own: byte for byte as the file has it,
+// gRPC over HTTP/2.
 func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenario.Step, minted *scenario.Minted, e *scenario.Exchange) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()

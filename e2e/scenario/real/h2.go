@@ -12,7 +12,8 @@ import (
 	"gatehouse/e2e/scenario"
 )
 
-// overHTTP2 sends a request over HTTP/2, without TLS and with prior knowledge (RFC 9113 §3.3), as gRPC wants it.
+// overHTTP2 sends a request over HTTP/2, without TLS and with prior knowledge (RFC 9113 §3.3), as
+// gRPC wants it.
 func overHTTP2(ctx context.Context, conn net.Conn, r *scenario.Request, minted *scenario.Minted, e *scenario.Exchange) error {
 	transport := &http.Transport{
 		DisableCompression: true, DisableKeepAlives: true, Protocols: new(http.Protocols),
@@ -33,7 +34,7 @@ func overHTTP2(ctx context.Context, conn net.Conn, r *scenario.Request, minted *
 	return received(response, e)
 }
 
-// received takes a response down.
+// received records a response.
 func received(response *http.Response, e *scenario.Exchange) error {
 	body, err := io.ReadAll(response.Body)
 	if err := errors.Join(err, response.Body.Close()); err != nil {

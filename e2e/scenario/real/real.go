@@ -1,5 +1,5 @@
-// Package real runs scenarios against the filter in Envoy, as started from the repo's own envoy.yaml: each scenario on a
-// listener of its own, one after the other, in real time.
+// Package real runs scenarios against the filter in Envoy, as started from the repo's own
+// envoy.yaml: each scenario on a listener of its own, one after the other, in real time.
 package real
 
 import (
@@ -62,8 +62,9 @@ func (p *Proxy) Stop() {
 	_ = p.upstream.server.Close()
 }
 
-// Run executes a scenario. want are the counters that it is expected to move: as they lag, the runner looks again until they
-// are there, or ought to be. A nil want is just waited for.
+// Run executes a scenario. want are the counters that the scenario should move. They lag, so the
+// runner looks again until they have moved or the time for it is over. If want is nil, it waits for
+// the whole time.
 func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]uint64) (*scenario.Observation, error) {
 	begin := time.Now()
 	minted, err := s.Mint(p.issuer, begin.Truncate(time.Second))
@@ -131,8 +132,9 @@ type request struct {
 	planned time.Time
 }
 
-// accessLog reads the lines of a scenario's requests, and returns the exchanges by Envoy's ids of their requests. It also finds out
-// how late they were: Envoy's moment counts, not when a busy machine let this process write.
+// accessLog reads the lines of a scenario's requests, and returns the exchanges by Envoy's ids of
+// their requests. It also finds out how late they were, by Envoy's clock readings, since a busy
+// machine may delay this process.
 func (p *Proxy) accessLog(ctx context.Context, s *scenario.Scenario, sent []request) (map[string]*scenario.Exchange, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -171,8 +173,8 @@ func (p *Proxy) accessLog(ctx context.Context, s *scenario.Scenario, sent []requ
 // logged is a line of Envoy's log that a plugin wrote: level, plugin, text.
 var logged = regexp.MustCompile(`^\[[^]]*\]\[\d+\]\[(\w+)\]\[wasm\] \[[^]]*\] wasm log (\S+)[^:]*: (.*)$`)
 
-// log counts the audit lines in Envoy's log. Where the access log has none (audit.access_log false), the events are taken
-// from there.
+// log counts the audit lines in Envoy's log. Where the access log has none (audit.access_log
+// false), the events are taken from there.
 func (p *Proxy) log(s *scenario.Scenario, o *scenario.Observation, ids map[string]*scenario.Exchange) {
 	o.Log = map[string]int{}
 	lines := p.process.Log.Lines()

@@ -31,7 +31,8 @@ func startUpstream() (*upstream, error) {
 	return u, nil
 }
 
-// expect prepares for a step's request. What it returns is closed when the request has come.
+// expect prepares for a step's request. The channel that it returns is closed when the request has
+// arrived.
 func (u *upstream) expect(step *scenario.Step) (came <-chan struct{}) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -39,7 +40,7 @@ func (u *upstream) expect(step *scenario.Step) (came <-chan struct{}) {
 	return u.came
 }
 
-// last returns what came since expect; nil if nothing.
+// last returns the request that arrived since expect; nil if there was none.
 func (u *upstream) last() *scenario.Seen {
 	u.mu.Lock()
 	defer u.mu.Unlock()

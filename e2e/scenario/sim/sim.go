@@ -1,5 +1,5 @@
-// Package sim runs scenarios against the filter in hostsim: the same module as in Envoy, a clock that jumps, and faults that Envoy
-// can't be made to have.
+// Package sim runs scenarios against the filter in hostsim: the same module as in Envoy, with a
+// clock that jumps, and with faults that no test can provoke in Envoy.
 package sim
 
 import (
@@ -23,7 +23,7 @@ import (
 // plugin is the filter's name in every host.
 const plugin = "gate"
 
-// tick is longer than the filter's: by then counters have been handed over.
+// tick is longer than the filter's tick, so that the filter has reported its counters by then.
 const tick = time.Second
 
 // runner runs one scenario.
@@ -47,7 +47,7 @@ func Run(ctx context.Context, module *hostsim.Module, s *scenario.Scenario, issu
 		return nil, err
 	}
 	defer r.host.Close()
-	// Keys are fetched at the first tick. Envoy has had its own by the time that it serves.
+	// Keys are fetched at the first tick. In Envoy that has happened by the time it serves.
 	r.clock.Advance(tick)
 	r.clock.SetWall(start)
 	before := r.counters()
@@ -179,7 +179,7 @@ func (r *runner) request(step *scenario.Step) hostsim.Request {
 	return req
 }
 
-// answer plays what is behind the filter.
+// answer plays the upstream behind the filter.
 func (r *runner) answer(step *scenario.Step, stream *hostsim.Stream, e *scenario.Exchange) {
 	if step.By != nil {
 		stream.LocalReply(local(step.By))
@@ -217,8 +217,8 @@ func headers(h *hostsim.Headers) scenario.Header {
 	})
 }
 
-// log counts the audit lines in the log. Where there is no filter state (audit.access_log false), the events are taken from
-// there.
+// log counts the audit lines in the log. Where there is no filter state (audit.access_log false),
+// the events are taken from there.
 func (r *runner) log(o *scenario.Observation, e *scenario.Exchange, entries []hostsim.LogEntry) {
 	fromLog := e.Audit == nil
 	for _, entry := range entries {

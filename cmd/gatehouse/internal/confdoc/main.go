@@ -1,5 +1,6 @@
-// Command confdoc writes what is generated from the configuration's table of fields: docs/config.schema.json, and the tables
-// in docs/config.md. `go generate ./cmd/gatehouse/internal/confdoc` runs it.
+// Command confdoc writes what is generated from the configuration's table of fields:
+// docs/config.schema.json, and the tables in docs/config.md. `go generate
+// ./cmd/gatehouse/internal/confdoc` runs it.
 package main
 
 import (

@@ -39,7 +39,8 @@ type choice struct {
 	Properties map[string]bool `json:"properties"` // false: must not be there
 }
 
-// Schema is the JSON Schema of a configuration. It knows shapes; what depends on several fields at once is the parser's alone.
+// Schema is the JSON Schema of a configuration. It knows shapes; what depends on several fields at
+// once is the parser's alone.
 func Schema(root *config.Shape) ([]byte, error) {
 	s := schemaOf(root)
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"

@@ -10,8 +10,9 @@ import (
 
 var marker = regexp.MustCompile(`(?s)<!-- fields: (\S+) -->\n.*?<!-- end -->`)
 
-// FillTables writes the table of an object's fields between each pair of markers <!-- fields: PATH --> and <!-- end -->. PATH
-// leads to the object: "tokens.providers[]", "." for the configuration itself. Each object must have its markers, once.
+// FillTables writes the table of an object's fields between each pair of markers <!-- fields: PATH
+// --> and <!-- end -->. PATH leads to the object: "tokens.providers[]", "." for the configuration
+// itself. Each object must have its markers, once.
 func FillTables(page []byte, root *config.Shape) ([]byte, error) {
 	objects := map[string]*config.Shape{}
 	var problem error

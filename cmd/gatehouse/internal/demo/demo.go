@@ -1,5 +1,5 @@
-// Package demo runs the filter between a toy issuer and a toy upstream, prints commands that show what it does, and the audit line
-// of each request as it happens.
+// Package demo runs the filter between a toy issuer and a toy upstream, prints commands that show
+// what it does, and the audit line of each request as it happens.
 package demo
 
 import (
@@ -18,7 +18,8 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// What the demo uses of the repository: the configuration, the listener in it, and the filter's module.
+// What the demo uses of the repository: the configuration, the listener in it, and the filter's
+// module.
 const (
 	configFile   = "envoy.yaml"
 	gateListener = "gate"
@@ -43,8 +44,8 @@ type Options struct {
 	freePorts bool
 }
 
-// Run runs the demo until ctx ends or the user interrupts it, and leaves nothing behind. The error is one line; it is nil where the
-// user ended it.
+// Run runs the demo until ctx ends or the user interrupts it, and leaves nothing behind. The error
+// is one line; it is nil where the user ended it.
 func Run(ctx context.Context, o Options) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -98,8 +99,8 @@ func run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// prepare finds the repository's files, and checks that the addresses which the configuration names are free. It also returns the
-// issuer's name.
+// prepare finds the repository's files, and checks that the addresses which the configuration names
+// are free. It also returns the issuer's name.
 func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
 	if o.Dir == "" {
 		if o.Dir, err = envoy.RepoRoot(); err != nil {
@@ -153,11 +154,11 @@ func prepare(o Options, out *lines) (setup Setup, issuer string, err error) {
 	return setup, issuer, inUse(needed)
 }
 
-// need is an address that the demo needs, and what for.
+// need is an address that the demo needs, and its purpose.
 type need struct{ address, use string }
 
-// inUse returns an error of one line that names the first address which something else holds. Envoy itself would not tell: it
-// shares its ports with any other Envoy (SO_REUSEPORT).
+// inUse returns an error of one line that names the first address which something else holds. Envoy
+// itself would not report it: it shares its ports with any other Envoy (SO_REUSEPORT).
 func inUse(needed []need) error {
 	for _, n := range needed {
 		listener, err := net.Listen("tcp", n.address)

@@ -21,7 +21,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// fakeGate stands where a proxy with the filter would: it lets everything through and says so.
+// fakeGate takes the place of a proxy with the filter. It lets every request through and records
+// that.
 type fakeGate struct {
 	setup   Setup
 	server  *httptest.Server
@@ -63,8 +64,9 @@ func (g *fakeGate) Stop() error {
 	}
 }
 
-// repository makes a directory that looks like the repository to the demo, with an envoy.yaml whose ports are free ones, except
-// those that are named as held. It returns the addresses in place of the originals.
+// repository makes a directory that looks like the repository to the demo, with an envoy.yaml whose
+// ports are free ones, except those that are named as held. It returns the addresses in place of
+// the originals.
 func repository(t *testing.T, held ...string) (dir string, moved map[string]string) {
 	t.Helper()
 	root, err := envoy.RepoRoot()
@@ -114,8 +116,8 @@ func TestAnAddressInUseIsNamedInOneLine(t *testing.T) {
 	}
 }
 
-// withFreePorts runs a test's body with a repository whose ports are free. What was free a moment ago may be somebody's by
-// the time it is needed: then it is tried again with others.
+// withFreePorts runs a test's body with a repository whose ports are free. Another program may take
+// a free port before the test needs it. Then the test tries again with other ports.
 func withFreePorts(t *testing.T, body func(dir string, moved map[string]string, gate *fakeGate) error, held ...string) error {
 	t.Helper()
 	var err error
@@ -164,7 +166,7 @@ func TestTheDemoRunsUntilItIsEndedAndLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// nothingListens makes sure that what was started is gone.
+// nothingListens makes sure that every program that was started is gone.
 func nothingListens(t *testing.T, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {

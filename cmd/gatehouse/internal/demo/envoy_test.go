@@ -22,13 +22,15 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// asDemo tells this test binary to be the demo, with the filter at the path that it holds; in Envoy if inRealEnvoy is set.
+// asDemo tells this test binary to be the demo, with the filter at the path that it holds; in Envoy
+// if inRealEnvoy is set.
 const (
 	asDemo      = "GATEHOUSE_TEST_DEMO"
 	inRealEnvoy = "GATEHOUSE_TEST_DEMO_ENVOY"
 )
 
-// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+// patience bounds each wait for an event that must happen. It is generous because CI machines are
+// slow.
 const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
@@ -81,8 +83,8 @@ func startDemo(t *testing.T, inEnvoy bool) *demo {
 // statusLine finds the statuses in the output of curl -i.
 var statusLine = regexp.MustCompile(`(?m)^HTTP/1\.1 (\d{3}) `)
 
-// TestEachPrintedLineShowsWhatItPromises pastes what the demo prints into a shell, line by line, and reads the audit lines that come
-// of it.
+// TestEachPrintedLineShowsWhatItPromises pastes what the demo prints into a shell, line by line,
+// and reads the audit lines that come of it.
 func TestEachPrintedLineShowsWhatItPromises(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { eachPrintedLine(t, false) })
 	t.Run("envoy", func(t *testing.T) { eachPrintedLine(t, true) })
@@ -142,7 +144,8 @@ func eachPrintedLine(t *testing.T, inEnvoy bool) {
 	}
 }
 
-// paste runs a text in a shell and returns what it prints; a failure of the text's own is part of that.
+// paste runs a text in a shell and returns what it prints; a failure of the text's own is part of
+// that.
 func paste(t *testing.T, text string) string {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "bash", "-c", text).CombinedOutput()

@@ -14,7 +14,8 @@ type Setup struct {
 	Dir string
 	// Wasm is the path of the filter's module.
 	Wasm string
-	// Config is the filter's configuration, JSON: that of the listener gate in the repository's envoy.yaml.
+	// Config is the filter's configuration, JSON: that of the listener gate in the repository's
+	// envoy.yaml.
 	Config string
 	// Listen is where the gate listens, "host:port"; port 0 for a free one.
 	Listen string
@@ -22,7 +23,8 @@ type Setup struct {
 	Admin string
 	// Clusters are the addresses, "host:port", behind the names idp and upstream.
 	Clusters map[string]string
-	// Audit receives the line of each audit event, without its newline, as soon as it is written. Calls do not overlap.
+	// Audit receives the line of each audit event, without its newline, as soon as it is written.
+	// Calls do not overlap.
 	Audit func(line string)
 	// Logf receives a line for what takes long.
 	Logf func(format string, args ...any)
@@ -30,13 +32,15 @@ type Setup struct {
 
 // Gate is the filter in some proxy.
 type Gate interface {
-	// Start returns the gate's address, "host:port", once it serves. Whatever it started ends with Stop.
+	// Start returns the gate's address, "host:port", once it serves. Whatever it started ends with
+	// Stop.
 	Start(ctx context.Context, setup Setup) (address string, err error)
 	// Done is closed when a started gate has ended, for whatever reason.
 	Done() <-chan struct{}
 	// Metrics returns a shell command that prints the metrics of a started gate.
 	Metrics() string
-	// Stop ends the gate and waits until it is gone, also when Start failed. The error says that it had ended by itself.
+	// Stop ends the gate and waits until it is gone, also when Start failed. The error says that it
+	// had ended by itself.
 	Stop() error
 }
 

@@ -32,8 +32,9 @@ type step struct {
 	command string
 }
 
-// newScript mints the tokens and writes the steps for a gate at an URL. Each step shows its status whenever it is pasted, but that
-// the limit of 100 requests a minute comes first for who pastes very often.
+// newScript mints the tokens and writes the steps for a gate at an URL. Each step shows its status
+// whenever it is pasted, unless a user pastes more than 100 lines a minute and meets that limit
+// first.
 func newScript(issuer *toy.Issuer, gate, metrics string) (script, error) {
 	s := script{metrics: metrics}
 	human := issuer.Human("alice", audience, lifetime)
@@ -53,7 +54,8 @@ func newScript(issuer *toy.Issuer, gate, metrics string) (script, error) {
 		s.variables = append(s.variables, variable{token.name, value})
 	}
 
-	// A variable that was not pasted stops the line with a word of help, instead of showing another refusal.
+	// A variable that was not pasted stops the line with a word of help, instead of showing another
+	// refusal.
 	curl := func(options, token, path string) string {
 		command := "curl -si -w '\\n' "
 		if options != "" {

@@ -30,7 +30,8 @@ type Options struct {
 	Workers  int                 // VMs that work in parallel
 	// Audit receives each audit line, without its newline; calls do not overlap.
 	Audit func(line string)
-	// Logf receives progress, and what the filter logs from warnings up, or with LogInfo from info up; calls may overlap.
+	// Logf receives progress, and what the filter logs from warnings up, or with LogInfo from info
+	// up; calls may overlap.
 	Logf    func(format string, args ...any)
 	LogInfo bool
 }
@@ -52,8 +53,9 @@ const drainTimeout = 10 * time.Second
 // accessLogState is the filter state in which the filter leaves its audit lines.
 const accessLogState = "wasm.gatehouse_audit"
 
-// Start compiles the filter, if this machine hasn't before, and serves until ctx ends or [Gate.Stop]. A configuration that the
-// filter refuses is an error with the filter's own words. Whoever connects while the filter is compiled waits.
+// Start compiles the filter, if this machine hasn't before, and serves until ctx ends or
+// [Gate.Stop]. A configuration that the filter refuses is an error with the filter's own words.
+// Clients that connect while the filter is compiled wait.
 func Start(ctx context.Context, o Options) (*Gate, error) {
 	g := &Gate{done: make(chan struct{})}
 	if err := g.start(ctx, o); err != nil {
@@ -167,7 +169,8 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 	}()
 }
 
-// lineWriter takes the proxy's access log, which is written under a lock: an entry for each stream, of a line or more.
+// lineWriter takes the proxy's access log, which is written under a lock: an entry for each stream,
+// of a line or more.
 type lineWriter func(line string)
 
 func (w lineWriter) Write(p []byte) (int, error) {
@@ -191,8 +194,8 @@ func (g *Gate) MetricsAddress() string {
 // Done is closed when the gate serves no more.
 func (g *Gate) Done() <-chan struct{} { return g.done }
 
-// Stop ends the gate: open requests have 10 s to finish. The error says that some were cut off, or why the gate had ended
-// by itself.
+// Stop ends the gate: open requests have 10 s to finish. The error says that some were cut off, or
+// why the gate had ended by itself.
 func (g *Gate) Stop() error {
 	g.cancel()
 	<-g.done

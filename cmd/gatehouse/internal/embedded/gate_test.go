@@ -22,7 +22,7 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// patience bounds each wait for something that is bound to happen.
+// patience bounds each wait for an event that must happen.
 const patience = 60 * time.Second
 
 // bench is a gate between an issuer and an upstream.
@@ -277,7 +277,7 @@ func TestStreamsFlowBothWaysPieceByPiece(t *testing.T) {
 }
 
 func TestAnUpstreamThatIsDownIs503AndAnError(t *testing.T) {
-	// Port 1 is not among those that the system gives away, and taking it needs privileges.
+	// The system never hands out port 1, and listening on it needs privileges.
 	b := start(t, nil, func(o *Options) { o.Upstream = &url.URL{Scheme: "http", Host: "127.0.0.1:1"} })
 	inBothProtocols(t, func(t *testing.T, client *http.Client, _ int) {
 		response, err := client.Get(b.url("/open/x"))

@@ -8,8 +8,9 @@ import (
 	"gatehouse/hostsim/abi"
 )
 
-// startLog passes on what the filter logs. While it starts, each of its VMs says the same, so each line counts once, and errors
-// wait: if the start fails, they are the reason.
+// startLog passes on what the filter logs. While the filter starts, each of its VMs logs the same
+// lines, so equal lines are passed on once. Errors are kept back: if the start fails, they are the
+// reason.
 type startLog struct {
 	out func(format string, args ...any)
 
@@ -36,7 +37,8 @@ func (l *startLog) take(e hostsim.LogEntry) {
 	l.out("%s", e.Message)
 }
 
-// started ends the start. It returns the errors that waited, if they are the reason why it failed; else they are passed on.
+// started ends the start. It returns the errors that waited, if they are the reason why it failed;
+// else they are passed on.
 func (l *startLog) started(ok bool) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,9 +14,10 @@ func buckets() map[string][]float64 {
 	}
 }
 
-// tagRules turn the parts of the metrics' names into labels, whichever naming the configuration chooses. For Envoy's they do what
-// envoy.yaml's stats_tags do: one rule for each label of each metric, bound to that metric, so that a route may have any name. For
-// Istio's they are what Istio makes of extraStatTags.
+// tagRules turn the parts of the metrics' names into labels, whichever naming the configuration
+// chooses. For Envoy's they do what envoy.yaml's stats_tags do: one rule for each label of each
+// metric, bound to that metric, so that a route may have any name. For Istio's they are what Istio
+// makes of extraStatTags.
 func tagRules() (rules []proxy.TagRule) {
 	const value = `[a-z0-9_]+`
 	table := metrics.NewTable(metrics.Envoy, metrics.Labels{Routes: []string{"r"}, PerRoute: true, Rules: []string{"l"}, Providers: []string{"p"}})

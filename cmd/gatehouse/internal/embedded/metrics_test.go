@@ -21,7 +21,8 @@ func allMetrics(naming metrics.Naming, observe bool) *metrics.Table {
 	return metrics.NewTable(naming, metrics.Labels{Routes: names, PerRoute: true, Rules: names, Providers: names, Observe: observe})
 }
 
-// labelsOf applies rules as Envoy applies stats_tags: the first group of an expression is cut out, the second is the label's value.
+// labelsOf applies rules as Envoy applies stats_tags: the first group of an expression is cut out,
+// the second is the label's value.
 func labelsOf(t *testing.T, rules []proxy.TagRule, full string) (string, map[string]string) {
 	t.Helper()
 	labels := map[string]string{}

@@ -11,7 +11,8 @@ const (
 	jwtType    = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 )
 
-// message is a typed_config: its type, and the message itself. A TypedStruct stands for the type it names.
+// message is a typed_config: its type, and the message itself. A TypedStruct stands for the type it
+// names.
 func message(v *value) (typeName string, body *value) {
 	name := strings.TrimPrefix(v.get("@type").text(), typePrefix)
 	if strings.HasSuffix(name, ".TypedStruct") {
@@ -65,7 +66,8 @@ func wasmPlugin(filter *value, before []*value) (p Plugin, ours bool) {
 	config := plugin.get("configuration")
 	switch name, _ := message(config); name {
 	case "google.protobuf.StringValue":
-		// The text goes to the parser as it is. What can be read of it here is for telling whose it is.
+		// The text goes to the parser as it is. It is read here only to tell whether it is
+		// Gatehouse's.
 		p.Config = []byte(config.get("value").text())
 		mentions := strings.Contains(string(p.Config), `"routes"`)
 		config = nil
@@ -98,8 +100,9 @@ func environment(v *value) *Environment {
 
 const looksLikeNone = "without it a bad token looks like none"
 
-// hiddenFailures says where a jwt_authn filter in front lets bad tokens pass in a way that Gatehouse can't tell them from none: with
-// allow_missing_or_failed, it has to leave its status in the metadata, and Gatehouse has to look for it there.
+// hiddenFailures finds jwt_authn filters behind which a bad token looks like no token. With
+// allow_missing_or_failed, jwt_authn must leave its status in the metadata, and Gatehouse must read
+// it there.
 func hiddenFailures(jwt, config *value) []string {
 	lenient := false
 	jwt.walk(func(v *value) { lenient = lenient || v.at("allow_missing_or_failed") != nil })

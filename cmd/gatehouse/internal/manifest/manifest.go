@@ -1,5 +1,6 @@
-// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones, Envoy's bootstrap or resources, Istio's
-// WasmPlugin and Envoy Gateway's EnvoyExtensionPolicy. It also says what is wrong with the plugin around a configuration.
+// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones,
+// Envoy's bootstrap or resources, Istio's WasmPlugin and Envoy Gateway's EnvoyExtensionPolicy. It
+// also says what is wrong with the plugin around a configuration.
 package manifest
 
 import (
@@ -13,9 +14,11 @@ import (
 type Plugin struct {
 	Name   string // the plugin's, where the file has one
 	Config []byte // JSON
-	// Problems of the plugin, each "path: message": it fails open, or its configuration can't be read; then Config is nil.
+	// Problems of the plugin, each "path: message": it fails open, or its configuration can't be
+	// read; then Config is nil.
 	Problems []string
-	// Environment is what the plugin's VM sees; nil where the file says nothing about it, as a bare configuration does.
+	// Environment is what the plugin's VM sees; nil where the file says nothing about it, as a bare
+	// configuration does.
 	Environment *Environment
 }
 
@@ -25,7 +28,8 @@ type Environment struct {
 	Host   map[string]bool   // passed on from the proxy's own environment
 }
 
-// Read finds the configurations in a file of JSON or YAML documents. It is an error if there are none.
+// Read finds the configurations in a file of JSON or YAML documents. It is an error if there are
+// none.
 func Read(text []byte) ([]Plugin, error) {
 	if isJSONObject(text) && !isManifest(text) {
 		return []Plugin{{Config: text}}, nil // as it is: the parser's errors give positions in it
@@ -44,8 +48,9 @@ func Read(text []byte) ([]Plugin, error) {
 	return out, nil
 }
 
-// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace and a quote, or with a brace and
-// isn't YAML either. YAML forgives commas, comments and a byte order mark that the filter's parser will not.
+// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace
+// and a quote, or with a brace and isn't YAML either. YAML forgives commas, comments and a byte
+// order mark that the filter's parser will not.
 func isJSONObject(text []byte) bool {
 	rest, ok := strings.CutPrefix(strings.TrimLeft(string(text), "\ufeff \t\r\n"), "{")
 	if !ok {
@@ -72,7 +77,8 @@ func isManifest(text []byte) bool {
 	return false
 }
 
-// manifestMembers are members of Kubernetes resources, and of Envoy's bootstrap, discovery responses and filters.
+// manifestMembers are members of Kubernetes resources, and of Envoy's bootstrap, discovery
+// responses and filters.
 var manifestMembers = []string{"apiVersion", "static_resources", "staticResources", "dynamic_resources", "dynamicResources",
 	"resources", "http_filters", "httpFilters", "typed_config", "typedConfig", "@type"}
 
@@ -108,7 +114,8 @@ func pluginsOf(doc *value) []Plugin {
 	return []Plugin{p}
 }
 
-// looksLikeOurs tells Gatehouse from other plugins: by its configuration's members, or by what the plugin says of itself.
+// looksLikeOurs tells Gatehouse from other plugins: by its configuration's members, or by what the
+// plugin says of itself.
 func looksLikeOurs(plugin, config *value) bool {
 	ours := config.get("routes") != nil || config.get("tokens") != nil || config.get("rate_limits") != nil
 	for _, m := range plugin.fields() {
@@ -180,5 +187,5 @@ const failsOpen = "a plugin that fails open lets everyone in, unchecked, when it
 
 const failsOpenHeld = "the body of a request that is held until its issuer's keys have come would go on to the filters behind"
 
-// isOpen reports whether a boolean may be read as true by anyone.
+// isOpen reports whether some reader of YAML may read a boolean as true.
 func isOpen(v *value) bool { return v != nil && v.text() != "false" && v.text() != "" }

@@ -32,8 +32,8 @@ type member struct {
 	value *value
 }
 
-// documents reads all YAML documents of a file. Duplicate keys are an error everywhere: two readers that disagree about
-// "failure_policy" are one too many.
+// documents reads all YAML documents of a file. Duplicate keys are an error everywhere, so that no
+// two readers can disagree about a field such as "failure_policy".
 func documents(text []byte) ([]*value, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("want at most %d bytes, got %d", MaxBytes, len(text))
@@ -113,7 +113,7 @@ func (c *converter) mapping(n *yaml.Node, depth int) (*value, error) {
 			v.members = append(v.members, member{key.Value, kid})
 		}
 	}
-	// What stands in the mapping itself wins over what is merged, and an earlier merge over a later one.
+	// A member of the mapping itself precedes a merged one, and an earlier merge a later one.
 	for _, source := range merged {
 		if source.scalar != nil || source.isList {
 			return nil, fmt.Errorf("line %d: want a mapping to merge", source.line)
@@ -153,7 +153,8 @@ func (v *value) fields() []member {
 	return v.members
 }
 
-// at follows names; in protobuf messages each may be in snake_case or in lowerCamelCase, as protobuf's JSON mapping has it.
+// at follows names; in protobuf messages each may be in snake_case or in lowerCamelCase, as
+// protobuf's JSON mapping has it.
 func (v *value) at(names ...string) *value {
 	for _, name := range names {
 		next := v.get(name)
@@ -197,8 +198,8 @@ func (v *value) walk(f func(*value)) {
 // number is JSON's grammar (RFC 8259 §6), which every reader of YAML takes for the same number.
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// doubtful are plain scalars that one reader of YAML takes for a string and another for a boolean, a number, a date or null:
-// Envoy, Kubernetes and this program must read the same configuration.
+// doubtful are plain scalars that one reader of YAML takes for a string and another for a boolean,
+// a number, a date or null: Envoy, Kubernetes and this program must read the same configuration.
 var doubtful = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|[-+]?\.(inf|nan)|[-+]?[0-9][0-9_]*|[-+]?0[box][0-9a-f_]+|` +
 	`[-+]?[0-9_]*\.[0-9_]*(e[-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)$`)
 
