@@ -5,18 +5,18 @@ import (
 	"math/bits"
 )
 
-// The binary form of a Sketch: a version, the sum, then for each bucket that isn't empty how many empty ones precede it and
-// its count; all but the version as base-128 varints of the shortest form, lowest digit first. Other plugins may write to the place it is kept in, so
-// reading it trusts nothing.
+// The binary form of a Sketch is a version byte, the sum, and two numbers for each bucket that has a count: how many empty
+// buckets precede it, and its count. The numbers are base-128 varints of the shortest form, lowest digit first. Other plugins
+// can write to the shared data that holds it, so Parse checks everything.
 const (
 	sketchVersion = 1
 	maxVarint     = 10 // bytes of 64 bits
 )
 
-// MaxSketchBytes is the longest that AppendBinary makes.
+// MaxSketchBytes is the length of the longest binary form that AppendBinary writes.
 const MaxSketchBytes = 1 + maxVarint + buckets*(1+maxVarint)
 
-// Bounds of a sketch that Parse accepts. Those of 256 workers add up without overflow.
+// Bounds of the sketches that Parse accepts. 256 sketches within them add up without overflow.
 const (
 	maxCount = 1 << 48
 	maxSum   = 1 << 56 // nanoseconds: over two years spent validating
@@ -43,8 +43,8 @@ func (s *Sketch) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// Parse sets s to the sketch that AppendBinary has written. It accepts nothing else: each sketch has one form, and
-// its sum must be one that its buckets allow. On an error, s is empty.
+// Parse sets s to the sketch whose binary form is data. It accepts only what AppendBinary writes: each sketch has one form,
+// and the sum must lie within the bounds that the buckets set. On an error, s is empty.
 func (s *Sketch) Parse(data []byte) error {
 	*s = Sketch{}
 	if len(data) == 0 || data[0] != sketchVersion {
@@ -95,7 +95,7 @@ func appendUvarint(dst []byte, v uint64) []byte {
 	return append(dst, byte(v))
 }
 
-// uvarint reads a varint of the shortest form.
+// uvarint reads a varint. It refuses forms that aren't the shortest.
 func uvarint(data []byte) (v uint64, rest []byte, ok bool) {
 	for i := 0; i < len(data) && i < maxVarint; i++ {
 		c := uint64(data[i])
@@ -110,7 +110,7 @@ func uvarint(data []byte) (v uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// wide is a sum of products that 64 bits may not hold.
+// wide is a sum of products that can exceed 64 bits.
 type wide struct{ high, low uint64 }
 
 func (w *wide) add(a, b uint64) {

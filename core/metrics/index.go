@@ -1,6 +1,6 @@
 package metrics
 
-// TokensValidated counts tokens found good, those from the cache included.
+// TokensValidated counts valid tokens, cache hits included.
 func (t *Table) TokensValidated() int { return validated }
 
 // TokensFailed counts bad tokens by reason, which must be from FirstTokenReason to LastTokenReason.
@@ -17,50 +17,50 @@ func (t *Table) Requests(route int, d Decision) int {
 	return t.requests + place*NumDecisions + int(d)
 }
 
-// Callers counts requests by who sent them.
+// Callers counts requests by kind of caller.
 func (t *Table) Callers(c Caller) int { return t.callers + int(c) }
 
-// CacheHit counts tokens found in the cache.
+// CacheHit counts tokens that the cache held.
 func (t *Table) CacheHit() int { return t.cache + 1 }
 
-// CacheMiss counts tokens not found in the cache.
+// CacheMiss counts tokens that the cache didn't hold.
 func (t *Table) CacheMiss() int { return t.cache }
 
-// LimitAdmitted counts requests that a rate limit let pass.
+// LimitAdmitted counts requests that a rate limit admitted.
 func (t *Table) LimitAdmitted(rule int) int { return t.limits + rule*len(limitDecisions) }
 
-// LimitRefused counts requests that a rate limit refused: the decision limited.
+// LimitRefused counts requests that a rate limit refused. The label's value is limited.
 func (t *Table) LimitRefused(rule int) int { return t.LimitAdmitted(rule) + 1 }
 
-// LimitShadow counts requests that a rate limit would have refused were it no shadow: the decision shadow_limited.
+// LimitShadow counts requests that a limit in shadow mode would have refused. The label's value is shadow_limited.
 func (t *Table) LimitShadow(rule int) int { return t.LimitAdmitted(rule) + 2 }
 
 // LimitContention counts requests for which a rate limit's state couldn't be updated.
 func (t *Table) LimitContention(rule int) int { return t.LimitAdmitted(rule) + 3 }
 
-// Evictions counts identifiers that a rate limit forgot to stay within its memory.
+// Evictions counts identifiers that a rate limit evicted to stay within its memory.
 func (t *Table) Evictions(rule int) int { return t.evicted + rule }
 
-// FetchSuccess counts JWK Sets fetched.
+// FetchSuccess counts fetches of JWK Sets of which every key can be used.
 func (t *Table) FetchSuccess(provider int) int { return t.FetchFailure(provider) + 1 }
 
-// FetchPartial counts JWK Sets fetched that are used, but have keys that can't be.
+// FetchPartial counts fetches of JWK Sets that are used although some of their keys can't be.
 func (t *Table) FetchPartial(provider int) int { return t.FetchFailure(provider) + 2 }
 
-// FetchFailure counts fetches that brought no readable JWK Set.
+// FetchFailure counts fetches that returned no usable JWK Set.
 func (t *Table) FetchFailure(provider int) int { return t.fetches + provider*len(fetchResults) }
 
-// KeysAge is the age of a provider's JWK Set, in seconds.
+// KeysAge is the age of a provider's JWK Set in seconds.
 func (t *Table) KeysAge(provider int) int { return t.age + provider }
 
-// AuditEvents counts audit events written.
+// AuditEvents counts audit events by type.
 func (t *Table) AuditEvents(e Event) int { return t.events + int(e) }
 
 // AuditDropped counts audit events that were lost.
 func (t *Table) AuditDropped() int { return t.dropped }
 
-// AuditQueue is the number of audit events that wait to be delivered.
+// AuditQueue is the number of audit events that wait for delivery.
 func (t *Table) AuditQueue() int { return t.queue }
 
-// ValidationDuration is the histogram of the time that judging a token took, in microseconds.
+// ValidationDuration is the histogram of validation times, in microseconds.
 func (t *Table) ValidationDuration() int { return t.duration }

@@ -1,7 +1,8 @@
 package metrics
 
-// LabelValue maps a configured name to a label's value: letters become lower case, every other character but a-z, 0-9 and _
-// becomes one _, and the empty name is _. Envoy's names are split at dots and Istio's at ;.; so nothing else is safe.
+// LabelValue maps a configured name to a label's value. Letters become lower case; every other character except digits and
+// "_" becomes "_"; the empty name becomes "_". Envoy splits metric names at dots and Istio at ";.;", so other characters
+// aren't safe.
 func LabelValue(name string) string {
 	if name == "" {
 		return "_"
@@ -20,8 +21,8 @@ func LabelValue(name string) string {
 	return string(out)
 }
 
-// The values of the label route that no route has.
+// Values of the label route that no route's name may map to.
 const (
 	RouteNone = "none" // the request matched no route, or was refused before one was looked for
-	RouteAll  = "all"  // the only value when routes aren't told apart (metrics.per_route false)
+	RouteAll  = "all"  // the only value if metrics.per_route is false
 )

@@ -2,32 +2,33 @@ package metrics
 
 import "math/bits"
 
-// A duration of n >= 64 ns falls, with all that share its highest bit and the six below it, into one bucket, whose width is
-// at most 1/64 of any duration in it; smaller ones have a bucket each. The middle of a bucket is then less than 0.8 % away
-// from each of its durations. This is a logarithmic sketch (DDSketch, Masson, Rim and Lee 2019) with the logarithm taken
-// between powers of two, where a straight line stands in for it: finding a bucket is two shifts.
+// The sketch is a DDSketch (Masson, Rim and Lee: "DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error
+// Guarantees", VLDB 2019) with linear interpolation between powers of two in place of the logarithm, so that two shifts find
+// a bucket. Durations below 64 ns have a bucket each. Longer durations share a bucket if they agree in their highest bit and
+// the six bits below it. A bucket is then at most 1/64 as wide as any duration in it, and its middle is less than 0.8 % away
+// from each of them.
 const (
 	precision = 6 // bits below the highest
 	perOctave = 1 << precision
 	octaves   = 31
 	buckets   = perOctave * (octaves + 1)
 
-	// MaxDuration is the longest duration that a Sketch tells from longer ones, in nanoseconds: about 137 s.
+	// MaxDuration is the longest duration that a Sketch distinguishes, in nanoseconds: about 137 s. Longer ones count as it.
 	MaxDuration = 1<<(precision+octaves) - 1
 )
 
-// RelativeError bounds how far Quantile is from the exact value, as a part of it.
+// RelativeError bounds the error of Quantile, as a fraction of the exact value.
 const RelativeError = 0.01
 
-// Sketch estimates the quantiles of durations within RelativeError, in memory that doesn't grow (16 KiB). The zero value is
-// empty.
+// Sketch estimates quantiles of durations within RelativeError. It takes 16 KiB, however many durations it counts. The zero
+// value is empty.
 type Sketch struct {
 	counts [buckets]uint64
 	count  uint64
 	sum    uint64
 }
 
-// Add counts a duration, in nanoseconds. Negative ones count as 0, those above MaxDuration as MaxDuration.
+// Add counts a duration, in nanoseconds. A negative one counts as 0, one above MaxDuration as MaxDuration.
 func (s *Sketch) Add(nanos int64) {
 	v := uint64(min(max(nanos, 0), MaxDuration))
 	s.counts[bucketOf(v)]++
@@ -35,14 +36,14 @@ func (s *Sketch) Add(nanos int64) {
 	s.sum += v
 }
 
-// Count is the number of durations.
+// Count returns the number of durations.
 func (s *Sketch) Count() uint64 { return s.count }
 
-// Sum is the exact total of the durations, in nanoseconds.
+// Sum returns the exact total of the durations, in nanoseconds.
 func (s *Sketch) Sum() uint64 { return s.sum }
 
-// Quantile estimates the duration, in nanoseconds, above which the part 1-q of all lie, 0 <= q <= 1: of the durations in
-// ascending order, numbered from 0, the one with the number q*Count rounded down, or the last. It is 0 for no durations.
+// Quantile estimates the q-quantile, 0 <= q <= 1, in nanoseconds: in ascending order and numbered from 0, the duration with
+// the number q*Count, rounded down, or else the last one. It is 0 for an empty sketch.
 func (s *Sketch) Quantile(q float64) uint64 {
 	if s.count == 0 {
 		return 0
@@ -66,8 +67,8 @@ func (s *Sketch) Merge(o *Sketch) {
 	s.sum += o.sum
 }
 
-// Since takes away the durations of an earlier state of s. Where earlier has more than s, it isn't one, and s is left as
-// it is.
+// Since subtracts an earlier state of s. If a bucket of earlier holds more than that of s, it isn't an earlier state, and s
+// stays as it is.
 func (s *Sketch) Since(earlier *Sketch) {
 	for i := range s.counts {
 		if s.counts[i] < earlier.counts[i] {
@@ -84,7 +85,7 @@ func (s *Sketch) Since(earlier *Sketch) {
 	s.sum -= earlier.sum
 }
 
-// bucketOf finds the bucket of a duration up to MaxDuration.
+// bucketOf returns the bucket of a duration of at most MaxDuration.
 func bucketOf(v uint64) int {
 	if v < perOctave {
 		return int(v)
@@ -93,7 +94,7 @@ func bucketOf(v uint64) int {
 	return octave*perOctave + int(v>>octave)
 }
 
-// bounds are the shortest and the longest duration of a bucket.
+// bounds returns the shortest and the longest duration of a bucket.
 func bounds(bucket int) (low, high uint64) {
 	if bucket < perOctave {
 		return uint64(bucket), uint64(bucket)

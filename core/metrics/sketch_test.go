@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"unsafe"
@@ -187,5 +188,43 @@ func BenchmarkQuantile(b *testing.B) {
 	s := sketchOf([]int64{27_000, 1_000, 90_000_000_000})
 	for b.Loop() {
 		_ = s.Quantile(0.99)
+	}
+}
+
+// TestQuantilesOfAMillionDurations checks the percentiles that the admin API reports, for one worker and merged over four.
+func TestQuantilesOfAMillionDurations(t *testing.T) {
+	const n, workers = 1_000_000, 4
+	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // test data
+	for name, draw := range map[string]func() float64{
+		"log-normal":  func() float64 { return 25_000 * math.Exp(0.8*rnd.NormFloat64()) },
+		"exponential": func() float64 { return 3_000 * rnd.ExpFloat64() },
+		"bimodal": func() float64 { // most tokens come from the cache
+			if rnd.Float64() < 0.93 {
+				return 2_000 + 200*rnd.NormFloat64()
+			}
+			return 250_000 + 40_000*rnd.NormFloat64()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := make([]int64, n)
+			var one, merged metrics.Sketch
+			var each [workers]metrics.Sketch
+			for i := range values {
+				values[i] = max(1, int64(draw()))
+				one.Add(values[i])
+				each[i%workers].Add(values[i])
+			}
+			for i := range each { // as workers exchange them
+				var copied metrics.Sketch
+				require.NoError(t, copied.Parse(each[i].AppendBinary(nil)))
+				merged.Merge(&copied)
+			}
+			slices.Sort(values)
+			for _, q := range []float64{0.5, 0.95, 0.99} {
+				exact := float64(values[int(q*n)])
+				assert.InEpsilon(t, exact, float64(one.Quantile(q)), metrics.RelativeError, "p%v, one worker", 100*q)
+				assert.InEpsilon(t, exact, float64(merged.Quantile(q)), metrics.RelativeError, "p%v, merged", 100*q)
+			}
+		})
 	}
 }

@@ -2,21 +2,22 @@ package metrics
 
 import "strconv"
 
-// Snapshot is what the seed's MetricsCollector counts: judged tokens, and the time that took.
+// Snapshot holds the figures of the Python library's MetricsCollector: how many tokens were valid, how many were not and
+// why, and how long their validation took.
 type Snapshot struct {
 	Uptime    int64 // nanoseconds since counting began
 	Validated uint64
 	Errors    []ErrorCount // by reason; reasons without errors may be left out
-	Durations Sketch       // of good and bad tokens alike
+	Durations Sketch       // of the validation of valid and of bad tokens
 }
 
-// ErrorCount is the number of tokens that failed for one reason.
+// ErrorCount is how many tokens failed for one reason.
 type ErrorCount struct {
-	Reason string // a word of the closed list
+	Reason string // a refusal's word
 	Count  uint64
 }
 
-// Failed is the number of tokens that failed.
+// Failed returns the number of tokens that failed.
 func (s *Snapshot) Failed() (n uint64) {
 	for i := range s.Errors {
 		n += s.Errors[i].Count
@@ -24,7 +25,7 @@ func (s *Snapshot) Failed() (n uint64) {
 	return n
 }
 
-// SuccessRate is the part of the tokens that were good, in percent; 0 when there were none.
+// SuccessRate returns the share of valid tokens in percent; 0 if there were no tokens.
 func (s *Snapshot) SuccessRate() float64 {
 	total := s.Validated + s.Failed()
 	if total == 0 {
@@ -33,7 +34,7 @@ func (s *Snapshot) SuccessRate() float64 {
 	return float64(s.Validated) / float64(total) * 100
 }
 
-// AverageMS is the mean time that judging a token took, in milliseconds; 0 when there were none.
+// AverageMS returns the mean validation time in milliseconds; 0 if there were no tokens.
 func (s *Snapshot) AverageMS() float64 {
 	if s.Durations.Count() == 0 {
 		return 0
@@ -41,11 +42,11 @@ func (s *Snapshot) AverageMS() float64 {
 	return float64(s.Durations.Sum()) / float64(s.Durations.Count()) / 1e6
 }
 
-// QuantileMS is a quantile of the time that judging a token took, in milliseconds, within RelativeError.
+// QuantileMS returns a quantile of the validation time in milliseconds, within RelativeError.
 func (s *Snapshot) QuantileMS(q float64) float64 { return float64(s.Durations.Quantile(q)) / 1e6 }
 
-// Since turns s, the state now, into what has happened since an earlier state, the baseline. A count that is smaller than
-// the baseline's started anew in between and stays as it is.
+// Since subtracts an earlier state, the baseline. A count that is smaller than the baseline's has been restarted in between
+// and stays as it is.
 func (s *Snapshot) Since(baseline *Snapshot) {
 	s.Uptime = since(s.Uptime, baseline.Uptime)
 	s.Validated = since(s.Validated, baseline.Validated)
@@ -66,7 +67,7 @@ func since[T int64 | uint64](now, then T) T {
 	return now - then
 }
 
-// AppendJSON appends the snapshot as the seed's get_metrics gives it: one JSON object.
+// AppendJSON appends the snapshot as one JSON object with the members of the Python library's get_metrics.
 func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	failed := s.Failed()
 	dst = append(dst, `{"uptime_seconds":`...)
@@ -103,10 +104,10 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	return append(dst, "}}"...)
 }
 
-// appendFloat appends a finite number in the shortest form that reads back the same.
+// appendFloat appends a finite number in the shortest form that parses to the same value.
 func appendFloat(dst []byte, v float64) []byte { return strconv.AppendFloat(dst, v, 'f', -1, 64) }
 
-// AppendPrometheus appends the seed's three metrics and the percentiles in Prometheus's text exposition format.
+// AppendPrometheus appends the Python library's three metrics and the percentiles in Prometheus's text exposition format.
 func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 	dst = header(dst, "auth_tokens_validated_total", "Total validated tokens", "counter")
 	dst = append(strconv.AppendUint(dst, s.Validated, 10), '\n')

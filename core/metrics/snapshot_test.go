@@ -12,7 +12,7 @@ import (
 	"gatehouse/core/metrics"
 )
 
-// row is one pair of inputs and outputs recorded from the seed's MetricsCollector.
+// row is one pair of inputs and outputs recorded from the Python library's MetricsCollector.
 type row struct {
 	Case  string
 	Input struct {
@@ -21,7 +21,7 @@ type row struct {
 	Expected map[string]any
 }
 
-func seedRows(t *testing.T) (rows []row) {
+func recordedRows(t *testing.T) (rows []row) {
 	t.Helper()
 	doc, err := os.ReadFile("../testdata/vectors.json")
 	require.NoError(t, err)
@@ -69,8 +69,8 @@ func (c *counts) snapshot() *metrics.Snapshot {
 	return s
 }
 
-func TestTheSeedsMetricsComeOutAlike(t *testing.T) {
-	rows := seedRows(t)
+func TestSnapshotsAgreeWithThePythonLibrary(t *testing.T) {
+	rows := recordedRows(t)
 	require.Len(t, rows, 10)
 	for _, r := range rows {
 		t.Run(r.Case, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestTheSeedsMetricsComeOutAlike(t *testing.T) {
 	}
 }
 
-func TestTheSnapshotHasTheSeedsMembersInOrder(t *testing.T) {
+func TestTheSnapshotHasThePythonLibrarysMembersInOrder(t *testing.T) {
 	s := &metrics.Snapshot{Uptime: 3_600_500_000_000, Validated: 3, Errors: []metrics.ErrorCount{
 		{Reason: "malformed_token"}, {Reason: "expired_token", Count: 1}, {Reason: "invalid_signature", Count: 2},
 	}}
@@ -139,7 +139,7 @@ auth_validation_duration_p99_ms 0.00006
 `, string(s.AppendPrometheus(nil)))
 }
 
-func TestCountsThatStartedAnewSurviveABaseline(t *testing.T) {
+func TestACountBelowItsBaselineStaysAsItIs(t *testing.T) {
 	earlier := &metrics.Snapshot{Uptime: 100, Validated: 10, Errors: []metrics.ErrorCount{{Reason: "token_type", Count: 5}, {Reason: "unknown_key", Count: 1}}}
 	s := &metrics.Snapshot{Uptime: 40, Validated: 4, Errors: []metrics.ErrorCount{{Reason: "token_type", Count: 7}, {Reason: "expired_token", Count: 2}}}
 	s.Since(earlier)
