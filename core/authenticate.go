@@ -2,8 +2,8 @@ package core
 
 import (
 	"gatehouse/core/jwks"
-	"gatehouse/core/jwt"
 	"gatehouse/core/policy"
+	"gatehouse/core/reason"
 )
 
 // cacheBytes bounds the memory of verified tokens in each worker: 4,096 tokens of 4 kB each, claims and all.
@@ -22,39 +22,39 @@ func (s keySource) Keys(provider int) *jwks.Set {
 }
 
 // authenticate finds out who is calling.
-func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) Reason {
+func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) reason.Reason {
 	optional := g.table.Route(d.Route).Auth == policy.Optional
-	found, reason := g.identity(r, d, mayWait)
+	found, why := g.identity(r, d, mayWait)
 	switch {
-	case reason == waiting:
+	case why == waiting:
 		return waiting
-	case found || reason != None:
-		g.countToken(r, reason)
-		return reason
+	case found || why != reason.None:
+		g.countToken(r, why)
+		return why
 	case optional:
-		return None
+		return reason.None
 	}
-	return MissingToken
+	return reason.MissingToken
 }
 
 // identity takes the caller from the token that another filter verified, or from one that is verified here.
-func (g *Gate) identity(r *Request, d *Decision, mayWait bool) (found bool, bad Reason) {
+func (g *Gate) identity(r *Request, d *Decision, mayWait bool) (found bool, bad reason.Reason) {
 	if severalCredentials(r) {
-		return true, MalformedToken
+		return true, reason.MalformedToken
 	}
 	found, bad = g.foreign(r, d)
-	if !found || bad == InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
-		if ours, reason := g.bearer(r, d, mayWait); ours || reason != None {
-			return ours, reason
+	if !found || bad == reason.InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
+		if ours, why := g.bearer(r, d, mayWait); ours || why != reason.None {
+			return ours, why
 		}
 	}
 	return found, bad
 }
 
 // foreign takes claims that another filter has verified.
-func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad Reason) {
+func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	if r.Foreign == nil {
-		return false, None
+		return false, reason.None
 	}
 	for i := range g.cfg.Tokens.Providers {
 		if g.cfg.Tokens.Providers[i].ClaimsFrom == nil {
@@ -65,56 +65,56 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad Reason) {
 		if f.Present {
 			res := g.verifier.CheckClaims(i, f.Claims, r.Wall)
 			switch res.Reason {
-			case jwt.OK:
+			case reason.None:
 				d.Principal = g.newPrincipal(&res)
-				return true, None
-			case jwt.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
-				failure = InvalidIssuer
+				return true, reason.None
+			case reason.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
+				failure = reason.InvalidIssuer
 			default:
-				return true, ofToken[res.Reason]
+				return true, res.Reason
 			}
 		}
-		if bad == None || bad == InvalidIssuer && failure != None {
+		if bad == reason.None || bad == reason.InvalidIssuer && failure != reason.None {
 			bad = failure
 		}
 	}
-	return bad != None, bad
+	return bad != reason.None, bad
 }
 
 // bearer verifies the token that the request itself carries.
-func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad Reason) {
+func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad reason.Reason) {
 	if !g.verifies() {
-		return false, None
+		return false, reason.None
 	}
 	token, bad := findToken(r, g.cfg.Tokens.From)
-	if token == "" || bad != None {
-		return bad != None, bad
+	if token == "" || bad != reason.None {
+		return bad != reason.None, bad
 	}
 	keys := keySource{g}
 	if p, ok := g.cache.Get(token, keys); ok {
 		g.Count(g.metrics.CacheHit(), 1)
-		if reason := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); reason != jwt.OK {
-			return true, ofToken[reason]
+		if why := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); why != reason.None {
+			return true, why
 		}
 		d.Principal = p
-		return true, None
+		return true, reason.None
 	}
 	res := g.verifier.Verify(token, r.Wall)
 	switch res.Reason {
-	case jwt.OK:
+	case reason.None:
 		g.Count(g.metrics.CacheMiss(), 1)
 		p := g.newPrincipal(&res)
 		d.Principal = p
 		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
-		return true, None
-	case jwt.KeysUnavailable, jwt.UnknownKey:
+		return true, reason.None
+	case reason.KeysUnavailable, reason.UnknownKey:
 		if g.fetching(res.Provider, r.Mono) && mayWait {
 			d.WaitFor = res.Provider
 			return false, waiting
 		}
 	}
 	g.Count(g.metrics.CacheMiss(), 1)
-	return true, ofToken[res.Reason]
+	return true, res.Reason
 }
 
 // verifies reports whether any provider's tokens are verified here rather than by another filter.

@@ -2,9 +2,9 @@ package core
 
 import (
 	"gatehouse/core/audit"
-	"gatehouse/core/caller"
 	"gatehouse/core/config"
 	"gatehouse/core/metrics"
+	"gatehouse/core/reason"
 )
 
 // counts are what has been counted since the last Flush: the host's own counters are dear, and shared by all workers.
@@ -62,12 +62,12 @@ func (g *Gate) Flush(add func(metric int, n uint64), observe func(metric int, va
 }
 
 // countToken counts the verdict on a token and how long it took.
-func (g *Gate) countToken(r *Request, reason Reason) {
-	switch m := metrics.Decision(reason); {
-	case reason == None:
+func (g *Gate) countToken(r *Request, why reason.Reason) {
+	switch {
+	case why == reason.None:
 		g.Count(g.metrics.TokensValidated(), 1)
-	case m >= metrics.FirstTokenReason && m <= metrics.LastTokenReason:
-		g.Count(g.metrics.TokensFailed(m), 1)
+	case why.OfToken():
+		g.Count(g.metrics.TokensFailed(why), 1)
 	default:
 		return
 	}
@@ -79,21 +79,17 @@ func (g *Gate) countToken(r *Request, reason Reason) {
 // countDecision counts a decision, in observe mode the one that enforce mode would have made.
 func (g *Gate) countDecision(d *Decision) {
 	what := d.Reason
-	if d.WouldBe != None {
+	if d.WouldBe != reason.None {
 		what = d.WouldBe
 	}
-	g.Count(g.metrics.Requests(d.Route, metrics.Decision(what)), 1)
+	g.Count(g.metrics.Requests(d.Route, what), 1)
 	if d.identified {
-		g.Count(g.metrics.Callers(metrics.Caller(d.kind())), 1)
+		g.Count(g.metrics.Callers(d.kind()), 1)
 	}
 }
 
-var _ = [1]struct{}{}[int(numReasons)-metrics.NumDecisions] // a Reason converts to a metrics.Decision
-
-var _ = [1]struct{}{}[int(caller.Anonymous)-3] // a caller.Kind converts to a metrics.Caller
-
 // countEvent counts an audit event.
-func (g *Gate) countEvent(t audit.Type) { g.Count(g.metrics.AuditEvents(metrics.Event(t)), 1) }
+func (g *Gate) countEvent(t audit.Type) { g.Count(g.metrics.AuditEvents(t), 1) }
 
 // logs reports whether events go anywhere at all.
 func logs(a *config.Audit) bool { return a.Enabled && (a.Log != config.LogNone || a.AccessLog) }

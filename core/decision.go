@@ -6,6 +6,7 @@ import (
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 // Verdict is what becomes of a request. The zero Verdict denies.
@@ -22,12 +23,12 @@ const (
 // reused: Decide resets it. Strings in it are valid until then.
 type Decision struct {
 	Verdict   Verdict
-	Reason    Reason     // of a refusal
-	WouldBe   Reason     // in observe mode: of the refusal that enforce mode would have been
-	Route     int        // index in the configuration's routes, -1 for none
-	Rule      int        // index of the limit that refused, -1 for none
-	Principal *Principal // nil unless a token was verified
-	WaitFor   int        // the provider, when Verdict is Wait
+	Reason    reason.Reason // of a refusal
+	WouldBe   reason.Reason // in observe mode: of the refusal that enforce mode would have been
+	Route     int           // index in the configuration's routes, -1 for none
+	Rule      int           // index of the limit that refused, -1 for none
+	Principal *Principal    // nil unless a token was verified
+	WaitFor   int           // the provider, when Verdict is Wait
 
 	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
 	// of that name. Only an admitted request has them.

@@ -3,6 +3,7 @@ package core
 import (
 	"gatehouse/core/caller"
 	"gatehouse/core/config"
+	"gatehouse/core/reason"
 )
 
 // ClaimNames are the claims of a provider that any decision, header or event could ask for: what has to be read where
@@ -44,28 +45,28 @@ func (g *Gate) ClaimNames(provider int) []string {
 // JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, the same in Envoy 1.36
 // and 1.40. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's
 // fault. A code that isn't known here is a bad token all the same.
-func JWTStatus(code float64) Reason {
+func JWTStatus(code float64) reason.Reason {
 	switch code {
 	case 0, 1: // Ok, JwtMissed
-		return None
+		return reason.None
 	case 2: // JwtNotYetValid
-		return NotYetValid
+		return reason.NotYetValid
 	case 3: // JwtExpired
-		return ExpiredToken
+		return reason.ExpiredToken
 	case 8: // JwtHeaderNotImplementedAlg
-		return UnsupportedAlgorithm
+		return reason.UnsupportedAlgorithm
 	case 24: // JwtUnknownIssuer
-		return InvalidIssuer
+		return reason.InvalidIssuer
 	case 25: // JwtAudienceNotAllowed
-		return InvalidAudience
+		return reason.InvalidAudience
 	case 23, 26: // JwtEd25519SignatureWrongLength, JwtVerificationFail
-		return InvalidSignature
+		return reason.InvalidSignature
 	case 32: // JwksKidAlgMismatch
-		return UnknownKey
+		return reason.UnknownKey
 	}
 	// JwksParseError to JwksBioAllocError: no usable set, JwksFetchFail (40) among them.
 	if code >= 28 && code <= 72 {
-		return KeysUnavailable
+		return reason.KeysUnavailable
 	}
-	return MalformedToken
+	return reason.MalformedToken
 }

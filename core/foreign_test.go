@@ -5,18 +5,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"gatehouse/core/reason"
 )
 
 // TestEnvoysFailureCodesAreReasons has the codes of Envoy's JWT filter whose meaning a client or an operator would miss.
 // e2e gets most of them from a real Envoy.
 func TestEnvoysFailureCodesAreReasons(t *testing.T) {
-	for code, reason := range map[float64]Reason{
-		0: None, 1: None, 2: NotYetValid, 3: ExpiredToken,
-		4: MalformedToken, 7: MalformedToken, 8: UnsupportedAlgorithm, 9: MalformedToken, 22: MalformedToken,
-		23: InvalidSignature, 24: InvalidIssuer, 25: InvalidAudience, 26: InvalidSignature, 27: MalformedToken,
-		28: KeysUnavailable, 31: KeysUnavailable, 32: UnknownKey, 33: KeysUnavailable, 40: KeysUnavailable, 72: KeysUnavailable,
-		73: MalformedToken, -1: MalformedToken, 2.5: MalformedToken, math.Inf(1): MalformedToken, math.NaN(): MalformedToken,
+	for code, why := range map[float64]reason.Reason{
+		0: reason.None, 1: reason.None, 2: reason.NotYetValid, 3: reason.ExpiredToken,
+		4: reason.MalformedToken, 7: reason.MalformedToken, 8: reason.UnsupportedAlgorithm, 9: reason.MalformedToken, 22: reason.MalformedToken,
+		23: reason.InvalidSignature, 24: reason.InvalidIssuer, 25: reason.InvalidAudience, 26: reason.InvalidSignature, 27: reason.MalformedToken,
+		28: reason.KeysUnavailable, 31: reason.KeysUnavailable, 32: reason.UnknownKey, 33: reason.KeysUnavailable, 40: reason.KeysUnavailable, 72: reason.KeysUnavailable,
+		73: reason.MalformedToken, -1: reason.MalformedToken, 2.5: reason.MalformedToken, math.Inf(1): reason.MalformedToken, math.NaN(): reason.MalformedToken,
 	} {
-		assert.Equal(t, reason, JWTStatus(code), "%v", code)
+		assert.Equal(t, why, JWTStatus(code), "%v", code)
 	}
 }

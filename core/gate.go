@@ -8,6 +8,7 @@ import (
 	"gatehouse/core/metrics"
 	"gatehouse/core/policy"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 // RemoteKeys are the JWK Sets that somebody fetches. Methods are called with the index of a provider whose
@@ -86,11 +87,11 @@ func (g *Gate) Decide(r *Request, d *Decision) {
 	d.mono = r.Mono
 	path, safe := g.path(r)
 	g.remember(r, d, path)
-	reason := g.begin(r, d, path, safe)
-	if reason == None {
-		reason = g.judge(r, d, true)
+	why := g.begin(r, d, path, safe)
+	if why == reason.None {
+		why = g.judge(r, d, true)
 	}
-	g.conclude(r, d, reason)
+	g.conclude(r, d, why)
 }
 
 // Resume goes on with a request that had to wait, and doesn't wait again. The Request's headers must be as they were; its
@@ -100,20 +101,20 @@ func (g *Gate) Resume(r *Request, d *Decision) {
 }
 
 // waiting is judge's answer for a request that needs keys first. It is not a reason.
-const waiting = numReasons
+const waiting = reason.Reason(reason.Count)
 
 // judge does what begin leaves: token, caller, scopes, groups, claims, limits.
-func (g *Gate) judge(r *Request, d *Decision, mayWait bool) Reason {
+func (g *Gate) judge(r *Request, d *Decision, mayWait bool) reason.Reason {
 	route := g.table.Route(d.Route)
 	if route.Auth == policy.None || route.CORSPass && r.preflight() != "" {
 		d.identified = true
 	} else {
-		if reason := g.authenticate(r, d, mayWait); reason != None {
-			return reason
+		if why := g.authenticate(r, d, mayWait); why != reason.None {
+			return why
 		}
 		d.identified = true
-		if reason := g.authorize(d, route); reason != None {
-			return reason
+		if why := g.authorize(d, route); why != reason.None {
+			return why
 		}
 	}
 	return g.limit(r, d, false)
@@ -128,12 +129,12 @@ func (g *Gate) path(r *Request) (path string, safe bool) {
 }
 
 // begin does what comes before the token: path, route, limits.
-func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) Reason {
+func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) reason.Reason {
 	if !safe {
-		return UnsafePath
+		return reason.UnsafePath
 	}
 	if d.Route = g.route(r, path); d.Route < 0 {
-		return NoRoute
+		return reason.NoRoute
 	}
 	return g.limit(r, d, true)
 }
@@ -153,35 +154,35 @@ func (g *Gate) route(r *Request, path string) int {
 }
 
 // authorize applies the route's requirements to the caller.
-func (g *Gate) authorize(d *Decision, route *policy.Route) Reason {
+func (g *Gate) authorize(d *Decision, route *policy.Route) reason.Reason {
 	p := d.Principal
 	if p == nil {
-		if route.Caller != policy.AnyCaller || len(route.ScopesAll)+len(route.ScopesAny)+len(route.GroupsAny)+len(route.Claims) > 0 {
-			return MissingToken
+		if route.Caller != caller.Any || len(route.ScopesAll)+len(route.ScopesAny)+len(route.GroupsAny)+len(route.Claims) > 0 {
+			return reason.MissingToken
 		}
-		return None
+		return reason.None
 	}
-	switch {
-	case route.Caller == policy.HumanOnly && p.Kind != caller.Human:
-		return HumanRequired
-	case route.Caller == policy.MachineOnly && p.Kind != caller.Machine:
-		return MachineRequired
+	if !route.Caller.Admits(p.Kind) {
+		if route.Caller == caller.Human {
+			return reason.HumanRequired
+		}
+		return reason.MachineRequired
 	}
 	return p.meets(route)
 }
 
 // conclude turns a reason into the decision.
-func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
-	if reason == waiting {
+func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
+	if why == waiting {
 		d.Verdict = Wait
 		return
 	}
-	d.Reason = reason
-	if reason != None && g.cfg.Observe {
+	d.Reason = why
+	if why != reason.None && g.cfg.Observe {
 		g.withdraw(r, d, 0)
-		d.WouldBe, d.Reason = reason, None
+		d.WouldBe, d.Reason = why, reason.None
 	}
-	if d.Reason != None {
+	if d.Reason != reason.None {
 		d.Verdict = Deny
 		g.refuse(d)
 	} else {
@@ -193,7 +194,7 @@ func (g *Gate) conclude(r *Request, d *Decision, reason Reason) {
 
 // Fail makes d a refusal for a fault of our own, whatever it was before.
 func (g *Gate) Fail(d *Decision) {
-	d.Verdict, d.Reason, d.WouldBe = Deny, Internal, None
+	d.Verdict, d.Reason, d.WouldBe = Deny, reason.Internal, reason.None
 	d.Remove, d.Set, d.Response, d.charges = d.Remove[:0], d.Set[:0], d.Response[:0], d.charges[:0]
 	g.refuse(d)
 	g.countDecision(d)

@@ -10,6 +10,7 @@ import (
 	"gatehouse/core"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit/ratelimittest"
+	"gatehouse/core/reason"
 )
 
 func TestTheZeroDecisionDenies(t *testing.T) {
@@ -77,45 +78,45 @@ func TestTheFirstFailureDecides(t *testing.T) {
 	}
 	for _, c := range []struct {
 		line, token string
-		reason      core.Reason
+		reason      reason.Reason
 	}{
-		{"GET /humans", human, core.None},
-		{"GET /humans", machine, core.HumanRequired},
-		{"GET /humans", unknown, core.HumanRequired},
-		{"GET /machines", machine, core.None},
-		{"GET /machines", human, core.MachineRequired},
-		{"GET /machines", unknown, core.MachineRequired},
-		{"GET /scoped", with("scope", "a b d"), core.None},
-		{"GET /scoped", with("scope", "a c"), core.InsufficientScope},
-		{"GET /scoped", with("scope", "a b"), core.InsufficientScope},
-		{"GET /scoped", with("groups", []string{"h"}), core.GroupRequired},
-		{"GET /scoped", with("tenant", "y"), core.ClaimRequired},
-		{"GET /scoped", with("tenant", []any{"y", "x"}), core.None},
-		{"GET /scoped", with("tenant", 7), core.None},
-		{"GET /scoped", with("tenant", 7.0), core.None},
-		{"GET /scoped", with("tenant", true), core.None},
-		{"GET /scoped", with("tenant", nil), core.ClaimRequired},
-		{"GET /scoped", with("tenant", map[string]any{"x": 1}), core.ClaimRequired},
-		{"GET /maybe", "", core.None},
-		{"GET /maybe", "not-a-token", core.MalformedToken},
-		{"GET /maybe-human", "", core.MissingToken},
-		{"GET /maybe-human", human, core.None},
-		{"GET /maybe-human", machine, core.HumanRequired},
-		{"GET /maybe-scoped", "", core.MissingToken},
-		{"GET /maybe-scoped", human, core.InsufficientScope},
-		{"GET /nowhere", human, core.NoRoute},
-		{"GET /humans/../machines", human, core.UnsafePath},
-		{"GET /humans", "", core.MissingToken},
-		{"GET /humans", main(t).mint(t, claims{"exp": wall.Unix()}), core.ExpiredToken},
-		{"GET /humans", main(t).mint(t, claims{"iss": "https://other.example"}), core.InvalidIssuer},
-		{"GET /humans", main(t).mint(t, claims{"aud": "others"}), core.InvalidAudience},
-		{"GET /humans", main(t).mint(t, claims{"exp": nil}), core.MissingClaim},
-		{"GET /humans", newIssuer(t, "k1").mint(t, nil), core.InvalidSignature},
-		{"GET /humans", newIssuer(t, "k2").mint(t, nil), core.UnknownKey},
+		{"GET /humans", human, reason.None},
+		{"GET /humans", machine, reason.HumanRequired},
+		{"GET /humans", unknown, reason.HumanRequired},
+		{"GET /machines", machine, reason.None},
+		{"GET /machines", human, reason.MachineRequired},
+		{"GET /machines", unknown, reason.MachineRequired},
+		{"GET /scoped", with("scope", "a b d"), reason.None},
+		{"GET /scoped", with("scope", "a c"), reason.InsufficientScope},
+		{"GET /scoped", with("scope", "a b"), reason.InsufficientScope},
+		{"GET /scoped", with("groups", []string{"h"}), reason.GroupRequired},
+		{"GET /scoped", with("tenant", "y"), reason.ClaimRequired},
+		{"GET /scoped", with("tenant", []any{"y", "x"}), reason.None},
+		{"GET /scoped", with("tenant", 7), reason.None},
+		{"GET /scoped", with("tenant", 7.0), reason.None},
+		{"GET /scoped", with("tenant", true), reason.None},
+		{"GET /scoped", with("tenant", nil), reason.ClaimRequired},
+		{"GET /scoped", with("tenant", map[string]any{"x": 1}), reason.ClaimRequired},
+		{"GET /maybe", "", reason.None},
+		{"GET /maybe", "not-a-token", reason.MalformedToken},
+		{"GET /maybe-human", "", reason.MissingToken},
+		{"GET /maybe-human", human, reason.None},
+		{"GET /maybe-human", machine, reason.HumanRequired},
+		{"GET /maybe-scoped", "", reason.MissingToken},
+		{"GET /maybe-scoped", human, reason.InsufficientScope},
+		{"GET /nowhere", human, reason.NoRoute},
+		{"GET /humans/../machines", human, reason.UnsafePath},
+		{"GET /humans", "", reason.MissingToken},
+		{"GET /humans", main(t).mint(t, claims{"exp": wall.Unix()}), reason.ExpiredToken},
+		{"GET /humans", main(t).mint(t, claims{"iss": "https://other.example"}), reason.InvalidIssuer},
+		{"GET /humans", main(t).mint(t, claims{"aud": "others"}), reason.InvalidAudience},
+		{"GET /humans", main(t).mint(t, claims{"exp": nil}), reason.MissingClaim},
+		{"GET /humans", newIssuer(t, "k1").mint(t, nil), reason.InvalidSignature},
+		{"GET /humans", newIssuer(t, "k2").mint(t, nil), reason.UnknownKey},
 	} {
 		d := g.decide(c.line, c.token)
 		assert.Equal(t, c.reason.String(), d.Reason.String(), "%s", c.line)
-		assert.Equal(t, c.reason == core.None, d.Verdict == core.Admit, "%s", c.line)
+		assert.Equal(t, c.reason == reason.None, d.Verdict == core.Admit, "%s", c.line)
 	}
 }
 
@@ -125,11 +126,11 @@ func TestARefusalSaysNoMoreThanItsStatus(t *testing.T) {
 	assert.Equal(t, `Bearer realm="gatehouse"`, header(d.Response, "www-authenticate"))
 	assert.Equal(t, "no-store", header(d.Response, "cache-control"))
 	assert.Equal(t, "application/json", header(d.Response, "content-type"))
-	assert.Equal(t, `{"detail": "Authentication required"}`, core.Body(d.Reason))
+	assert.Equal(t, `{"detail": "Authentication required"}`, d.Reason.Body())
 
 	d = g.decide("GET /x", "bad")
 	assert.Equal(t, `Bearer realm="gatehouse", error="invalid_token"`, header(d.Response, "www-authenticate"))
-	assert.Equal(t, `{"detail": "Invalid token"}`, core.Body(d.Reason))
+	assert.Equal(t, `{"detail": "Invalid token"}`, d.Reason.Body())
 
 	d = g.decide("GET /scoped", main(t).mint(t, claims{"scope": "a"}))
 	assert.Equal(t, `Bearer realm="gatehouse", error="insufficient_scope", scope="a b"`, header(d.Response, "www-authenticate"))
@@ -146,12 +147,12 @@ func TestObserveModeRefusesNothingAndChargesNothingForIt(t *testing.T) {
 	for range 5 {
 		d := g.decide("GET /machines", token)
 		require.Equal(t, core.Admit, d.Verdict)
-		assert.Equal(t, core.MachineRequired, d.WouldBe)
+		assert.Equal(t, reason.MachineRequired, d.WouldBe)
 		assert.Equal(t, "2", header(d.Response, "x-ratelimit-remaining"))
 	}
-	assert.Equal(t, core.None, g.decide("GET /", token).WouldBe)
+	assert.Equal(t, reason.None, g.decide("GET /", token).WouldBe)
 	d := g.decide("GET /", token)
-	assert.Equal(t, core.RateLimited, d.WouldBe)
+	assert.Equal(t, reason.RateLimited, d.WouldBe)
 	assert.Equal(t, core.Admit, d.Verdict)
 	assert.Equal(t, uint64(5), g.counts()["gatehouse_requests_total.route._machines.decision.would_be_machine_required"])
 }
@@ -160,16 +161,16 @@ func TestPreflights(t *testing.T) {
 	g := open(t, `"routes":[{"path":"/api/**","methods":["POST"],"cors_preflight":"pass"},{"path":"/**"}]`)
 	preflight := []string{"origin: https://app.example", "access-control-request-method: POST"}
 	assert.Equal(t, core.Admit, g.decide("OPTIONS /api/x", "", preflight...).Verdict)
-	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight[0]).Reason)
-	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight[1]).Reason)
-	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight[0], "access-control-request-method: DELETE").Reason)
-	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /other", "", preflight...).Reason)
-	assert.Equal(t, core.MissingToken, g.decide("POST /api/x", "", preflight...).Reason)
+	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /api/x", "", preflight[0]).Reason)
+	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /api/x", "", preflight[1]).Reason)
+	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /api/x", "", preflight[0], "access-control-request-method: DELETE").Reason)
+	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /other", "", preflight...).Reason)
+	assert.Equal(t, reason.MissingToken, g.decide("POST /api/x", "", preflight...).Reason)
 
 	g = open(t, `"routes":[{"path":"/api/x","methods":["OPTIONS"],"caller":"human"},{"path":"/api/**","cors_preflight":"pass"}],
 		"rate_limits":[{"name":"l","max_requests":2,"window_seconds":60}]`)
-	assert.Equal(t, core.MissingToken, g.decide("OPTIONS /api/x", "", preflight...).Reason, "the first route that matches decides")
-	for _, want := range []core.Reason{core.None, core.None, core.RateLimited} {
+	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /api/x", "", preflight...).Reason, "the first route that matches decides")
+	for _, want := range []reason.Reason{reason.None, reason.None, reason.RateLimited} {
 		assert.Equal(t, want, g.decide("OPTIONS /api/y", "", preflight...).Reason, "limits hold for preflights too")
 	}
 }
@@ -193,16 +194,16 @@ func TestARequestWaitsForKeysThatAreOnTheirWay(t *testing.T) {
 	g.remote.comes = true
 	require.Equal(t, core.Wait, g.decide("GET /", token).Verdict)
 	g.Resume(g.request("GET /", token), &g.decision)
-	assert.Equal(t, core.KeysUnavailable, g.decision.Reason)
+	assert.Equal(t, reason.KeysUnavailable, g.decision.Reason)
 	assert.Equal(t, "1", header(g.decision.Response, "retry-after"))
 	assert.NotContains(t, g.counts(), "gatehouse_tokens_failed_total.reason.unknown_key", "it isn't the token's fault")
 
 	g.remote.comes = false
-	assert.Equal(t, core.KeysUnavailable, g.decide("GET /", token).Reason)
+	assert.Equal(t, reason.KeysUnavailable, g.decide("GET /", token).Reason)
 
 	g.remote.set = set
 	stranger := newIssuer(t, "k9").mint(t, nil)
-	assert.Equal(t, core.UnknownKey, g.decide("GET /", stranger).Reason)
+	assert.Equal(t, reason.UnknownKey, g.decide("GET /", stranger).Reason)
 	g.remote.comes = true
 	assert.Equal(t, core.Wait, g.decide("GET /", stranger).Verdict)
 }
@@ -214,7 +215,7 @@ func TestACachedTokenStillExpiresAndFollowsItsKey(t *testing.T) {
 	g.now = time.Minute - time.Nanosecond
 	require.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
 	g.now = time.Minute
-	assert.Equal(t, core.ExpiredToken, g.decide("GET /", token).Reason)
+	assert.Equal(t, reason.ExpiredToken, g.decide("GET /", token).Reason)
 }
 
 func TestAFailureOfOurOwnIsARefusal(t *testing.T) {
@@ -222,7 +223,7 @@ func TestAFailureOfOurOwnIsARefusal(t *testing.T) {
 	d := g.decide("GET /", main(t).mint(t, nil), "x-gatehouse-a: b")
 	g.Fail(d)
 	assert.Equal(t, core.Deny, d.Verdict)
-	assert.Equal(t, core.Internal, d.Reason)
+	assert.Equal(t, reason.Internal, d.Reason)
 	assert.Empty(t, d.Set)
 	assert.Empty(t, d.Remove)
 	assert.Equal(t, "1", header(d.Response, "retry-after"))

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 const second = 1_000_000_000
@@ -26,7 +27,7 @@ func (g *Gate) refuse(d *Decision) {
 	case 401:
 		d.Response = append(d.Response, Header{"www-authenticate", challenge(d.Reason)})
 	case 403:
-		if d.Reason == InsufficientScope {
+		if d.Reason == reason.InsufficientScope {
 			d.Response = append(d.Response, Header{"www-authenticate", g.scopeChallenge(d)})
 		}
 	case 429, 503:
@@ -35,8 +36,8 @@ func (g *Gate) refuse(d *Decision) {
 }
 
 // challenge is a 401's WWW-Authenticate (RFC 6750 §3): without an error code when there was no token (§3.1).
-func challenge(reason Reason) string {
-	if reason == MissingToken {
+func challenge(why reason.Reason) string {
+	if why == reason.MissingToken {
 		return `Bearer realm="gatehouse"`
 	}
 	return `Bearer realm="gatehouse", error="invalid_token"`

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/core"
 	coreclaims "gatehouse/core/claims"
+	"gatehouse/core/reason"
 )
 
 func TestTwoAuthorizationHeadersAreRefusedWhateverTheirSchemes(t *testing.T) {
@@ -21,7 +22,7 @@ func TestTwoAuthorizationHeadersAreRefusedWhateverTheirSchemes(t *testing.T) {
 		{"authorization: ", "authorization: Basic YTpi"},
 		{"authorization: Basic YTpi", "authorization: Bearer a.b.c"},
 	} {
-		assert.Equal(t, core.MalformedToken, g.decide("GET /", "", headers...).Reason, headers)
+		assert.Equal(t, reason.MalformedToken, g.decide("GET /", "", headers...).Reason, headers)
 	}
 	assert.Equal(t, core.Admit, g.decide("GET /", "", "authorization: Basic YTpi").Verdict)
 }
@@ -32,7 +33,7 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 	}
 	g := open(t, `"tokens":{"providers":[`+from("a", "")+`,`+from("b", `,"audiences":["orders"]`)+`]},"routes":[{"path":"/**"}]`)
 	exp := strconv.FormatInt(wall.Unix()+60, 10)
-	decide := func(doc string, failure core.Reason) *core.Decision {
+	decide := func(doc string, failure reason.Reason) *core.Decision {
 		r := g.request("GET /", "")
 		r.Foreign = func(int) core.Foreign { return core.Foreign{Failure: failure} }
 		if doc != "" {
@@ -43,14 +44,14 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 		g.Decide(r, &g.decision)
 		return &g.decision
 	}
-	d := decide(`{"iss":"https://b","sub":"x","aud":"orders","exp":`+exp+`}`, core.None)
-	require.Equal(t, core.None, d.Reason)
+	d := decide(`{"iss":"https://b","sub":"x","aud":"orders","exp":`+exp+`}`, reason.None)
+	require.Equal(t, reason.None, d.Reason)
 	assert.Equal(t, 1, d.Principal.Provider)
-	assert.Equal(t, core.InvalidAudience, decide(`{"iss":"https://b","sub":"x","exp":`+exp+`}`, core.None).Reason)
-	assert.Equal(t, core.InvalidIssuer, decide(`{"iss":"https://c","sub":"x","exp":`+exp+`}`, core.None).Reason)
-	assert.Equal(t, core.InvalidIssuer, decide(`{"sub":"x","exp":`+exp+`}`, core.None).Reason)
-	assert.Equal(t, core.ExpiredToken, decide("", core.ExpiredToken).Reason)
-	assert.Equal(t, core.MissingToken, decide("", core.None).Reason)
+	assert.Equal(t, reason.InvalidAudience, decide(`{"iss":"https://b","sub":"x","exp":`+exp+`}`, reason.None).Reason)
+	assert.Equal(t, reason.InvalidIssuer, decide(`{"iss":"https://c","sub":"x","exp":`+exp+`}`, reason.None).Reason)
+	assert.Equal(t, reason.InvalidIssuer, decide(`{"sub":"x","exp":`+exp+`}`, reason.None).Reason)
+	assert.Equal(t, reason.ExpiredToken, decide("", reason.ExpiredToken).Reason)
+	assert.Equal(t, reason.MissingToken, decide("", reason.None).Reason)
 }
 
 // Where each provider has a filter's metadata of its own, the filters that don't know the issuer say the least.
@@ -59,16 +60,16 @@ func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
 		return `{"name":"` + name + `","claims_from":{"envoy_metadata":{"filter":"f","key":"` + name + `"},"failed_status_key":"fail"}}`
 	}
 	g := open(t, `"tokens":{"providers":[`+from("a")+`,`+from("b")+`,`+from("c")+`]},"routes":[{"path":"/**"}]`)
-	for _, failures := range [][]core.Reason{
-		{core.InvalidIssuer, core.ExpiredToken, core.InvalidIssuer},
-		{core.ExpiredToken, core.InvalidIssuer, core.None},
-		{core.None, core.InvalidIssuer, core.ExpiredToken},
-		{core.ExpiredToken, core.InvalidSignature, core.None},
+	for _, failures := range [][]reason.Reason{
+		{reason.InvalidIssuer, reason.ExpiredToken, reason.InvalidIssuer},
+		{reason.ExpiredToken, reason.InvalidIssuer, reason.None},
+		{reason.None, reason.InvalidIssuer, reason.ExpiredToken},
+		{reason.ExpiredToken, reason.InvalidSignature, reason.None},
 	} {
 		r := g.request("GET /", "")
 		r.Foreign = func(i int) core.Foreign { return core.Foreign{Failure: failures[i]} }
 		g.Decide(r, &g.decision)
-		assert.Equal(t, core.ExpiredToken, g.decision.Reason, failures)
+		assert.Equal(t, reason.ExpiredToken, g.decision.Reason, failures)
 	}
 }
 
@@ -76,21 +77,21 @@ func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
 func TestATokenOfAnIssuerThatEnvoyDoesNotKnowMayBeOneOfOurs(t *testing.T) {
 	envoys := `{"name":"envoys","issuer":"https://envoys","claims_from":{"envoy_metadata":{"filter":"f","key":"k"},"failed_status_key":"fail"}}`
 	g := open(t, `"tokens":{"providers":[`+envoys+`,`+provider(t, "")+`]},"routes":[{"path":"/**","auth":"optional"}]`)
-	decide := func(token string, failure core.Reason) *core.Decision {
+	decide := func(token string, failure reason.Reason) *core.Decision {
 		r := g.request("GET /", token)
 		r.Foreign = func(int) core.Foreign { return core.Foreign{Failure: failure} }
 		g.Decide(r, &g.decision)
 		return &g.decision
 	}
 	ours := main(t).mint(t, nil)
-	d := decide(ours, core.InvalidIssuer)
-	require.Equal(t, core.None, d.Reason)
+	d := decide(ours, reason.InvalidIssuer)
+	require.Equal(t, reason.None, d.Reason)
 	assert.Equal(t, 1, d.Principal.Provider)
 
-	assert.Equal(t, core.ExpiredToken, decide(main(t).mint(t, claims{"exp": 1}), core.InvalidIssuer).Reason)
-	assert.Equal(t, core.InvalidIssuer, decide(main(t).mint(t, claims{"iss": "https://other.example"}), core.InvalidIssuer).Reason)
-	assert.Equal(t, core.InvalidIssuer, decide("", core.InvalidIssuer).Reason, "Envoy found it where we don't look")
-	for _, failure := range []core.Reason{core.ExpiredToken, core.InvalidSignature, core.MalformedToken, core.KeysUnavailable} {
+	assert.Equal(t, reason.ExpiredToken, decide(main(t).mint(t, claims{"exp": 1}), reason.InvalidIssuer).Reason)
+	assert.Equal(t, reason.InvalidIssuer, decide(main(t).mint(t, claims{"iss": "https://other.example"}), reason.InvalidIssuer).Reason)
+	assert.Equal(t, reason.InvalidIssuer, decide("", reason.InvalidIssuer).Reason, "Envoy found it where we don't look")
+	for _, failure := range []reason.Reason{reason.ExpiredToken, reason.InvalidSignature, reason.MalformedToken, reason.KeysUnavailable} {
 		assert.Equal(t, failure, decide(ours, failure).Reason, "of the issuer that Envoy knows")
 	}
 }
@@ -184,9 +185,9 @@ func TestAnOpenStreamHoldsNoMoreOfItsRequestThanItsEventWillHave(t *testing.T) {
 func TestAnEmptyCookieIsNoToken(t *testing.T) {
 	g := open(t, `"tokens":{"token_from":[{"cookie":"session"}],"providers":[`+provider(t, "")+`]},"routes":[{"path":"/**","auth":"optional"}]`)
 	for _, value := range []string{"session=", `session=""`, "a=b; session="} {
-		assert.Equal(t, core.None, g.decide("GET /", "", "cookie: "+value).Reason, value)
+		assert.Equal(t, reason.None, g.decide("GET /", "", "cookie: "+value).Reason, value)
 	}
-	assert.Equal(t, core.MalformedToken, g.decide("GET /", "", "cookie: session=x").Reason)
+	assert.Equal(t, reason.MalformedToken, g.decide("GET /", "", "cookie: session=x").Reason)
 }
 
 func TestAResetDecisionTellsNothingOfTheRequestBefore(t *testing.T) {

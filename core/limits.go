@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/core/caller"
 	"gatehouse/core/config"
 	"gatehouse/core/policy"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 // charge is one limit that a request has met: what it decided, and what it takes to give the cost back.
@@ -15,19 +15,6 @@ type charge struct {
 	rule   int
 	id     ratelimit.ID
 	result ratelimit.Result
-}
-
-// applies reports whether a limit is meant for this kind of caller.
-func applies(l *config.Limit, kind caller.Kind) bool {
-	switch l.Caller {
-	case config.Human:
-		return kind == caller.Human
-	case config.Machine:
-		return kind == caller.Machine
-	case config.Anonymous:
-		return kind == caller.Anonymous
-	}
-	return true
 }
 
 // cheapest is the least that any route charges a limit, 0 if none does.
@@ -43,12 +30,12 @@ func cheapest(routes []policy.Route, rule int) (cost uint64) {
 
 // limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and
 // the refusing limit is d.Rule.
-func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
+func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 	route := g.table.Route(d.Route)
 	first := len(d.charges)
 	for _, rule := range route.RateLimits {
 		l := &g.cfg.Limits[rule]
-		if l.BeforeAuth != before || !before && !applies(l, d.kind()) {
+		if l.BeforeAuth != before || !before && !l.Caller.Admits(d.kind()) {
 			continue
 		}
 		c := d.nextCharge()
@@ -65,7 +52,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
 			}
 			g.withdraw(r, d, first)
 			d.Rule = rule
-			return Contention
+			return reason.Contention
 		case c.result.Admitted:
 			g.Count(g.metrics.LimitAdmitted(rule), 1)
 		case l.Shadow:
@@ -75,10 +62,10 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) Reason {
 			g.withdraw(r, d, first)
 			d.Rule = rule
 			g.foresee(r, d, before)
-			return RateLimited
+			return reason.RateLimited
 		}
 	}
-	return None
+	return reason.None
 }
 
 // withdraw gives back what the charges from the given one on have cost.
@@ -109,7 +96,7 @@ func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 	}
 	for _, rule := range route.RateLimits {
 		l := &g.cfg.Limits[rule]
-		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !before && !applies(l, d.kind()) {
+		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !before && !l.Caller.Admits(d.kind()) {
 			continue
 		}
 		c := d.nextCharge()

@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/core"
 	"gatehouse/core/ratelimit/ratelimittest"
+	"gatehouse/core/reason"
 )
 
 func TestHeadersOfALimit(t *testing.T) {
@@ -28,7 +29,7 @@ func TestHeadersOfALimit(t *testing.T) {
 	g.decide("GET /", token)
 	g.now = 2 * time.Second
 	d := g.decide("GET /", token)
-	assert.Equal(t, core.RateLimited, d.Reason)
+	assert.Equal(t, reason.RateLimited, d.Reason)
 	assert.Equal(t, []string{"3", "0", "58", `"per-caller";q=3;w=60`, `"per-caller";r=0;t=58`, "58"}, limits(d))
 	assert.Equal(t, uint64(1), g.counts()["gatehouse_rate_limit_decisions_total.rule.per_caller.decision.limited"])
 	g.now += 58 * time.Second
@@ -48,7 +49,7 @@ func TestHeadersOfSeveralLimits(t *testing.T) {
 
 	g.decide("GET /", token)
 	d = g.decide("GET /", token)
-	assert.Equal(t, core.RateLimited, d.Reason)
+	assert.Equal(t, reason.RateLimited, d.Reason)
 	assert.Equal(t, 0, d.Rule)
 	assert.Equal(t, `"two-1";r=0;t=1, "two-60";r=8;t=60, "tight";r=0;t=10`, header(d.Response, "ratelimit"), "those not reached are looked at")
 	assert.Equal(t, "10", header(d.Response, "retry-after"), "as long as any limit would refuse")
@@ -68,7 +69,7 @@ func TestALaterRefusalGivesEarlierChargesBack(t *testing.T) {
 	g.decide("GET /", token)
 	for range 5 {
 		d := g.decide("GET /", token)
-		assert.Equal(t, core.RateLimited, d.Reason)
+		assert.Equal(t, reason.RateLimited, d.Reason)
 		assert.Contains(t, header(d.Response, "ratelimit"), `"wide";r=99;t=60`)
 	}
 	assert.Contains(t, header(g.decision.Response, "ratelimit"), `"flood";r=94;t=60`, "what is charged before authentication stays")
@@ -111,7 +112,7 @@ func TestWhomALimitCounts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t, limit(c.fields))
-			decide := func(c call) core.Reason {
+			decide := func(c call) reason.Reason {
 				token := ""
 				if c.who != nil {
 					token = main(t).mint(t, c.who)
@@ -126,10 +127,10 @@ func TestWhomALimitCounts(t *testing.T) {
 				g.Decide(r, &g.decision)
 				return g.decision.Reason
 			}
-			require.Equal(t, core.None, decide(c.first))
-			want := core.None
+			require.Equal(t, reason.None, decide(c.first))
+			want := reason.None
 			if c.shared {
-				want = core.RateLimited
+				want = reason.RateLimited
 			}
 			assert.Equal(t, want, decide(c.second))
 		})
@@ -141,10 +142,10 @@ func TestCostsAndNamedLimits(t *testing.T) {
 		{"name":"all","max_requests":5,"window_seconds":60},{"name":"special","max_requests":1,"window_seconds":60,"apply":"by_name"}]`)
 	token := main(t).mint(t, nil)
 	assert.Equal(t, "2", header(g.decide("GET /dear", token).Response, "x-ratelimit-remaining"))
-	assert.Equal(t, core.RateLimited, g.decide("GET /dear", token).Reason)
+	assert.Equal(t, reason.RateLimited, g.decide("GET /dear", token).Reason)
 	assert.Equal(t, "1", header(g.decide("GET /", token).Response, "x-ratelimit-remaining"))
 	assert.Equal(t, `"special";q=1;w=60`, header(g.decide("GET /named", token).Response, "ratelimit-policy"))
-	assert.Equal(t, core.RateLimited, g.decide("GET /named", token).Reason)
+	assert.Equal(t, reason.RateLimited, g.decide("GET /named", token).Reason)
 }
 
 func TestNewcomersFreeNobodyWhoseRestIsWorthNoRequest(t *testing.T) {
@@ -155,7 +156,7 @@ func TestNewcomersFreeNobodyWhoseRestIsWorthNoRequest(t *testing.T) {
 		require.Equal(t, core.Admit, g.decide("GET /", token, fmt.Sprintf("x-key: %d", i)).Verdict)
 	}
 	for i := range 32 { // as many as there is room for
-		assert.Equal(t, core.RateLimited, g.decide("GET /", token, fmt.Sprintf("x-key: %d", i)).Reason, "caller %d", i)
+		assert.Equal(t, reason.RateLimited, g.decide("GET /", token, fmt.Sprintf("x-key: %d", i)).Reason, "caller %d", i)
 	}
 }
 
@@ -168,7 +169,7 @@ func TestRetryAfterKnowsThatChargesBeforeAuthenticationStay(t *testing.T) {
 	g.decide("GET /", token)
 	g.now = time.Second
 	d := g.decide("GET /", token)
-	assert.Equal(t, core.RateLimited, d.Reason)
+	assert.Equal(t, reason.RateLimited, d.Reason)
 	assert.Equal(t, 2, d.Rule)
 	assert.Equal(t, `"flood";r=0;t=59, "narrow";r=0;t=9`, header(d.Response, "ratelimit"))
 	assert.Equal(t, "59", header(d.Response, "retry-after"), "in 9 s the flood limit would refuse")

@@ -9,6 +9,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
 	"gatehouse/core/policy"
+	"gatehouse/core/reason"
 )
 
 // Principal is what a verified token says about its bearer. It is immutable: all requests with the same
@@ -117,20 +118,20 @@ func appendEscaped(dst []byte, s string, inList bool) []byte {
 }
 
 // meets checks the scopes, groups and claims that a route requires, in this order.
-func (p *Principal) meets(route *policy.Route) Reason {
+func (p *Principal) meets(route *policy.Route) reason.Reason {
 	switch {
 	case !containsAll(p.Scopes, route.ScopesAll),
 		len(route.ScopesAny) > 0 && !containsAny(p.Scopes, route.ScopesAny):
-		return InsufficientScope
+		return reason.InsufficientScope
 	case len(route.GroupsAny) > 0 && !containsAny(p.Groups, route.GroupsAny):
-		return GroupRequired
+		return reason.GroupRequired
 	}
 	for i := range route.Claims {
 		if !p.hasClaim(route.Claims[i].Name, route.Claims[i].Values) {
-			return ClaimRequired
+			return reason.ClaimRequired
 		}
 	}
-	return None
+	return reason.None
 }
 
 // hasClaim reports whether a claim is one of these values, or a list that has one of them. Numbers and

@@ -1,6 +1,9 @@
 package core
 
-import "gatehouse/core/claims"
+import (
+	"gatehouse/core/claims"
+	"gatehouse/core/reason"
+)
 
 // Header is one header field; the name is in lower case, as HTTP/2 has it and Envoy delivers it.
 type Header struct{ Name, Value string }
@@ -22,9 +25,9 @@ type Request struct {
 
 // Foreign is another filter's verdict on a token.
 type Foreign struct {
-	Claims  claims.Set // when Present
-	Present bool       // it verified a token
-	Failure Reason     // it refused one; None when it found none
+	Claims  claims.Set    // when Present
+	Present bool          // it verified a token
+	Failure reason.Reason // it refused one; None when it found none
 }
 
 // header finds the first value of a header.

@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"gatehouse/core/config"
+	"gatehouse/core/reason"
 )
 
 // findToken finds the request's token in the configured places. Without a token it returns "" and None. It
 // refuses two tokens, because the server behind could read the other one.
-func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
+func findToken(r *Request, sources []config.Source) (token string, bad reason.Reason) {
 	found := false
 	for i := range sources {
 		source := &sources[i]
@@ -16,13 +17,13 @@ func findToken(r *Request, sources []config.Source) (token string, bad Reason) {
 			text, ok, several := tokenIn(&r.Headers[j], source)
 			switch {
 			case several, ok && (found || text == ""):
-				return "", MalformedToken
+				return "", reason.MalformedToken
 			case ok:
 				token, found = text, true
 			}
 		}
 	}
-	return token, None
+	return token, reason.None
 }
 
 // tokenIn takes the token out of a header field, if the source is that header or a cookie in it.

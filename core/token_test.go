@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"gatehouse/core/config"
+	"gatehouse/core/reason"
 )
 
 func TestSeveralCredentialsInOneValue(t *testing.T) {
@@ -36,16 +37,16 @@ func TestOneValueMayBeSeveralAuthorizationHeaders(t *testing.T) {
 	bearer := []config.Source{{Header: "authorization", Scheme: "Bearer"}}
 	for _, test := range []struct {
 		value, token string
-		bad          Reason
+		bad          reason.Reason
 	}{
-		{"Bearer a.b.c", "a.b.c", None},
-		{"Basic YTpi", "", None},
-		{`Digest username="a", realm="b"`, "", None},
-		{"Bearer a.b.c,Bearer a.b.c", "", MalformedToken},
-		{"Bearer a.b.c, Basic YTpi", "", MalformedToken},
-		{"Basic YTpi,Bearer a.b.c", "", MalformedToken},
-		{"Basic YTpi, bearer a.b.c", "", MalformedToken},
-		{",Bearer a.b.c", "", MalformedToken},
+		{"Bearer a.b.c", "a.b.c", reason.None},
+		{"Basic YTpi", "", reason.None},
+		{`Digest username="a", realm="b"`, "", reason.None},
+		{"Bearer a.b.c,Bearer a.b.c", "", reason.MalformedToken},
+		{"Bearer a.b.c, Basic YTpi", "", reason.MalformedToken},
+		{"Basic YTpi,Bearer a.b.c", "", reason.MalformedToken},
+		{"Basic YTpi, bearer a.b.c", "", reason.MalformedToken},
+		{",Bearer a.b.c", "", reason.MalformedToken},
 	} {
 		r := &Request{Headers: []Header{{"authorization", test.value}}}
 		token, bad := findToken(r, bearer)
@@ -54,5 +55,5 @@ func TestOneValueMayBeSeveralAuthorizationHeaders(t *testing.T) {
 	}
 	token, bad := findToken(&Request{Headers: []Header{{"x-token", "a.b.c,a.b.c"}}}, []config.Source{{Header: "x-token"}})
 	assert.Empty(t, token)
-	assert.Equal(t, MalformedToken, bad)
+	assert.Equal(t, reason.MalformedToken, bad)
 }

@@ -21,14 +21,15 @@ var arrows = []struct {
 	may []string
 }{
 	{"core/claims", nil},
-	{"core/policy", nil},
+	{"core/reason", nil},
+	{"core/policy", []string{"core/caller"}},
 	{"core/ratelimit", nil},
 	{"core/ratelimit/ratelimittest", []string{"core/ratelimit"}},
 	{"core/audit", nil},
-	{"core/metrics", nil},
+	{"core/metrics", []string{"core/audit", "core/caller", "core/reason"}},
 	{"core/jwks/ec", nil},
 	{"core/jwks", []string{"core/jwks/ec"}},
-	{"core/jwt", []string{"core/jwks", "core/jwks/ec", "core/claims"}},
+	{"core/jwt", []string{"core/jwks", "core/jwks/ec", "core/claims", "core/reason"}},
 	{"core/caller", []string{"core/claims"}},
 	{"core/config", []string{"core/audit", "core/caller", "core/jwks", "core/jwt", "core/metrics", "core/policy", "core/ratelimit"}},
 	{"core", []string{"core/**"}},

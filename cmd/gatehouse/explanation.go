@@ -4,6 +4,7 @@ import (
 	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/policy"
+	"gatehouse/core/reason"
 )
 
 // explanation is what `explain` prints.
@@ -83,7 +84,7 @@ func describeRoute(cfg *config.Config, i int) *explainedRoute {
 	route := &explainedRoute{
 		Index: i, Name: r.Name, Path: r.Pattern.String(), Limits: []string{},
 		Auth:   map[policy.Auth]string{policy.Required: "required", policy.Optional: "optional", policy.None: "none"}[r.Auth],
-		Caller: map[policy.CallerRule]string{policy.AnyCaller: "any", policy.HumanOnly: "human", policy.MachineOnly: "machine"}[r.Caller],
+		Caller: r.Caller.String(),
 	}
 	for _, l := range r.RateLimits {
 		route.Limits = append(route.Limits, cfg.Limits[l].Name)
@@ -93,15 +94,15 @@ func describeRoute(cfg *config.Config, i int) *explainedRoute {
 
 // why is the decision in words.
 func why(cfg *config.Config, d *core.Decision) string {
-	reason := d.Reason
-	if d.WouldBe != core.None {
-		reason = d.WouldBe
+	because := d.Reason
+	if d.WouldBe != reason.None {
+		because = d.WouldBe
 	}
-	text, ok := whys[reason]
+	text, ok := whys[because]
 	if !ok {
-		text = "the token is bad: " + reason.String()
+		text = "the token is bad: " + because.String()
 	}
-	if d.WouldBe != core.None {
+	if d.WouldBe != reason.None {
 		text = "admitted in observe mode; otherwise: " + text
 	}
 	if d.Rule >= 0 {
@@ -110,20 +111,22 @@ func why(cfg *config.Config, d *core.Decision) string {
 	return text
 }
 
-var whys = map[core.Reason]string{
-	core.None:              "every requirement of the route is met",
-	core.MissingToken:      "the route wants a token, or more than an anonymous caller has",
-	core.HumanRequired:     "the route wants a human",
-	core.MachineRequired:   "the route wants a machine",
-	core.InsufficientScope: "the token lacks a scope that the route wants",
-	core.GroupRequired:     "the caller is in none of the groups that the route wants",
-	core.ClaimRequired:     "a claim hasn't a value that the route wants",
-	core.NoRoute:           "no route matches host, method and path",
-	core.RateLimited:       "a rate limit refuses",
-	core.UnsafePath:        "the path could be read in more than one way",
-	core.KeysUnavailable:   "the provider's keys are not to be had",
-	core.Contention:        "a rate limit's state could not be updated",
-	core.Internal:          "a fault of Gatehouse's own",
+var whys = map[reason.Reason]string{
+	reason.None:              "every requirement of the route is met",
+	reason.MissingToken:      "the route wants a token, or more than an anonymous caller has",
+	reason.HumanRequired:     "the route wants a human",
+	reason.MachineRequired:   "the route wants a machine",
+	reason.InsufficientScope: "the token lacks a scope that the route wants",
+	reason.GroupRequired:     "the caller is in none of the groups that the route wants",
+	reason.ClaimRequired:     "a claim hasn't a value that the route wants",
+	reason.NoRoute:           "no route matches host, method and path",
+	reason.RateLimited:       "a rate limit refuses",
+	reason.UnsafePath:        "the path could be read in more than one way",
+	reason.UnsafeMethod:      "the method could be read in more than one way",
+	reason.UnsafeHost:        "the host could be read in more than one way",
+	reason.KeysUnavailable:   "the provider's keys are not to be had",
+	reason.Contention:        "a rate limit's state could not be updated",
+	reason.Internal:          "a fault of Gatehouse's own",
 }
 
 func orEmpty(list []string) []string {

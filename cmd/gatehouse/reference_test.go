@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"gatehouse/core"
 	"gatehouse/core/audit"
 	"gatehouse/core/metrics"
+	"gatehouse/core/reason"
 )
 
 // docs/reference.md names everything that the filter sends, with its status, body and labels.
@@ -25,8 +25,8 @@ func TestTheReferenceIsComplete(t *testing.T) {
 		}
 		return ""
 	}
-	for r := core.MissingToken; r <= core.Internal; r++ {
-		answer := strconv.Itoa(r.Status()) + " | " + strconv.Itoa(r.GRPCStatus()) + " | `" + core.Body(r) + "`"
+	for r := reason.MissingToken; r < reason.Count; r++ {
+		answer := strconv.Itoa(r.Status()) + " | " + strconv.Itoa(r.GRPCStatus()) + " | `" + r.Body() + "`"
 		assert.NotEmpty(t, row(answer, r.String()), r.String())
 	}
 	for e := audit.TypeRequestError; e < audit.TypeAdminAction; e++ {

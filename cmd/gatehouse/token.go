@@ -13,6 +13,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 )
 
 // maxInput bounds a token or a claim set on the standard input.
@@ -108,14 +109,14 @@ func verify(ctx context.Context, out, errOut io.Writer, cfg *config.Config, sour
 	if keys.err != nil {
 		return keys.err
 	}
-	answer := verified{Valid: r.Reason == jwt.OK, Reason: reason(r.Reason), Claims: r.Claims.Raw()}
+	answer := verified{Valid: r.Reason == reason.None, Reason: wordOf(r.Reason), Claims: r.Claims.Raw()}
 	if r.Provider >= 0 {
 		if cfg.Tokens.Providers[r.Provider].ClaimsFrom != nil {
 			return fmt.Errorf("provider %s takes claims that Envoy has verified: there is nothing to verify here", rules[r.Provider].Name)
 		}
 		answer.Provider = &rules[r.Provider].Name
 	}
-	if r.Reason == jwt.UnknownKey {
+	if r.Reason == reason.UnknownKey {
 		explainKeys(errOut, keys.set)
 	}
 	if err := printJSON(out, answer); err != nil {
@@ -182,14 +183,14 @@ The JWS is on the standard input. The exit code is 0 if the signature is valid, 
 				return err
 			}
 			kid, r := jwt.VerifySignature(token, set, allowed)
-			if r == jwt.UnknownKey {
+			if r == reason.UnknownKey {
 				explainKeys(c.ErrOrStderr(), set)
 			}
 			answer := struct {
 				Valid  bool    `json:"valid"`
 				KeyID  *string `json:"kid"`
 				Reason *string `json:"reason"`
-			}{r == jwt.OK, orNull(kid), reason(r)}
+			}{r == reason.None, orNull(kid), wordOf(r)}
 			if err := printJSON(c.OutOrStdout(), answer); err != nil {
 				return err
 			}
@@ -211,8 +212,8 @@ func explainKeys(errOut io.Writer, set *jwks.Set) {
 	}
 }
 
-func reason(r jwt.Reason) *string {
-	if r == jwt.OK {
+func wordOf(r reason.Reason) *string {
+	if r == reason.None {
 		return nil
 	}
 	return orNull(r.String())

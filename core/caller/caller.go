@@ -4,30 +4,6 @@ package caller
 
 import "gatehouse/core/claims"
 
-// Kind is what a caller is.
-type Kind uint8
-
-// The kinds of callers. The zero Kind is Unknown, which only routes for any caller admit.
-const (
-	Unknown Kind = iota
-	Human
-	Machine
-	Anonymous // no token; never Classify's answer
-)
-
-// String is the word that configuration, headers and audit events use.
-func (k Kind) String() string {
-	switch k {
-	case Human:
-		return "human"
-	case Machine:
-		return "machine"
-	case Anonymous:
-		return "anonymous"
-	}
-	return "unknown"
-}
-
 // Profile is a set of rules that tell humans and machines apart.
 type Profile uint8
 

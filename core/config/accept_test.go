@@ -58,14 +58,14 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 			Forward:      true,
 			CacheEntries: 4096, MaxTokenBytes: 16384,
 		},
-		Routes: []policy.Route{{Name: "/**", Pattern: pattern(t, "/**"), RateLimits: []int{0}, Cost: 1, Audit: true}},
+		Routes: []policy.Route{{Name: "/**", Pattern: pattern(t, "/**"), Caller: caller.Any, RateLimits: []int{0}, Cost: 1, Audit: true}},
 		Limits: []config.Limit{{
 			Rule: ratelimit.Rule{
 				Name: "l", Windows: []ratelimit.Window{{Max: 5, Length: 60 * second}},
 				KeyedBy: c.Limits[0].KeyedBy, MaxIdentifiers: 65536,
 			},
 			Identifier: [][]config.Element{{{Kind: config.UserID}, {Kind: config.ClientID}, {Kind: config.IP}}},
-			PrefixV4:   32, PrefixV6: 64,
+			PrefixV4:   32, PrefixV6: 64, Caller: caller.Any,
 		}},
 		Audit: config.Audit{
 			Enabled: true, Exclude: []policy.Pattern{pattern(t, "/health"), pattern(t, "/metrics")},
@@ -139,14 +139,14 @@ func TestEveryFieldIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, policy.Route{
 		Name: "ab", Pattern: pattern(t, "/a/*/b"), Methods: []string{"GET", "POST"}, Hosts: []policy.HostPattern{host},
-		Auth: policy.Optional, Caller: policy.MachineOnly, ScopesAll: []string{"r", "w"}, ScopesAny: []string{"x"}, GroupsAny: []string{"g"},
+		Auth: policy.Optional, Caller: caller.Machine, ScopesAll: []string{"r", "w"}, ScopesAny: []string{"x"}, GroupsAny: []string{"g"},
 		Claims:     []policy.ClaimRule{{Name: "tenant", Values: []string{"a", "b"}}, {Name: "realm.x", Values: []string{"c"}}},
 		RateLimits: []int{0, 2}, Cost: 3, CORSPass: true,
 	}, c.Routes[0])
 	assert.Equal(t, policy.None, c.Routes[1].Auth)
 	assert.Empty(t, c.Routes[1].RateLimits, "auth none: no limit unless named")
 	assert.Equal(t, []int{1}, c.Routes[2].RateLimits)
-	assert.Equal(t, policy.HumanOnly, c.Routes[3].Caller)
+	assert.Equal(t, caller.Human, c.Routes[3].Caller)
 	assert.Empty(t, c.Routes[3].RateLimits, "an empty list is none, not the default")
 	assert.Equal(t, []int{0, 1}, c.Routes[4].RateLimits, "by_name limits only where named")
 
@@ -158,12 +158,12 @@ func TestEveryFieldIsRead(t *testing.T) {
 		{{Kind: config.Route}}, {{Kind: config.Method}}, {{Kind: config.Host}}, {{Kind: config.Global}},
 	}, everywhere.Identifier)
 	assert.Equal(t, []ratelimit.Window{{Max: 10, Length: second}, {Max: 100, Length: 3600 * second}}, everywhere.Windows)
-	assert.Equal(t, config.Human, everywhere.Caller)
+	assert.Equal(t, caller.Human, everywhere.Caller)
 	assert.True(t, everywhere.Shadow)
 	assert.True(t, everywhere.AllowOnContention)
 	assert.Equal(t, 7, everywhere.MaxIdentifiers)
 	assert.True(t, named.ByName)
-	assert.Equal(t, config.Anonymous, named.Caller)
+	assert.Equal(t, caller.Anonymous, named.Caller)
 
 	assert.Equal(t, config.Audit{Exclude: []policy.Pattern{pattern(t, "/x/**")}, Log: config.LogCritical,
 		Claims: []string{"email"}, Headers: []string{"x-region"}, MaxFieldBytes: 16}, c.Audit)

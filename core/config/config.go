@@ -68,26 +68,15 @@ type Source struct {
 	Cookie string
 }
 
-// LimitCaller restricts a limit to one kind of caller.
-type LimitCaller uint8
-
-// The values of rate_limits[].caller. AnyCaller is the default.
-const (
-	AnyCaller LimitCaller = iota
-	Human
-	Machine
-	Anonymous
-)
-
 // Limit is one rate limit: the arithmetic's rule, and what the Gate needs to apply it.
 type Limit struct {
 	ratelimit.Rule
 	Identifier         [][]Element // the outer elements together form the key; of the inner, the first that is there
 	PrefixV4, PrefixV6 int         // bits of an address that count
-	Caller             LimitCaller
-	ByName             bool // applies only to routes that name it
-	BeforeAuth         bool // charged before the token is looked at, and never given back
-	Shadow             bool // counts and reports, never refuses
+	Caller             caller.Kind // the only kind that it applies to, or caller.Any
+	ByName             bool        // applies only to routes that name it
+	BeforeAuth         bool        // charged before the token is looked at, and never given back
+	Shadow             bool        // counts and reports, never refuses
 	AllowOnContention  bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/core/caller"
 	"gatehouse/core/ratelimit"
 )
 
@@ -25,7 +26,7 @@ func (p *parser) limits(root *node) {
 			},
 			PrefixV4:          int(n.num("ip_prefix_v4")),
 			PrefixV6:          int(n.num("ip_prefix_v6")),
-			Caller:            limitCallers[n.str("caller")],
+			Caller:            callerKind(n),
 			ByName:            n.str("apply") == "by_name",
 			BeforeAuth:        n.str("when") == "before_auth",
 			Shadow:            n.yes("shadow"),
@@ -33,7 +34,7 @@ func (p *parser) limits(root *node) {
 		}
 		l.Identifier = p.identifier(n, l.BeforeAuth)
 		l.KeyedBy = keyedBy(&l)
-		if l.BeforeAuth && l.Caller != AnyCaller {
+		if l.BeforeAuth && l.Caller != caller.Any {
 			p.problem(n.get("caller"), `want "any": before_auth nobody knows the caller`)
 		}
 		p.config.Limits = append(p.config.Limits, l)
@@ -60,8 +61,13 @@ func (p *parser) policyNames(limits []*node) {
 	}
 }
 
-// limitCallers has its values copied out of it only.
-var limitCallers = map[string]LimitCaller{"any": AnyCaller, "human": Human, "machine": Machine, "anonymous": Anonymous}
+// callerKind reads the kind of caller that a route or a limit is for. It takes Any for a bad word, which has had its error.
+func callerKind(n *node) caller.Kind {
+	if kind, ok := caller.ParseKind(n.str("caller")); ok {
+		return kind
+	}
+	return caller.Any
+}
 
 func (p *parser) windows(limit *node) []ratelimit.Window {
 	nodes := limit.list("windows")

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 
+	"gatehouse/core/caller"
 	"gatehouse/core/metrics"
 	"gatehouse/core/policy"
 )
@@ -69,6 +70,7 @@ func (p *parser) route(n *node) policy.Route {
 		GroupsAny: n.strs("groups_any"),
 		Cost:      uint64(n.num("cost")),
 		Audit:     n.yes("audit"),
+		Caller:    callerKind(n),
 		CORSPass:  n.str("cors_preflight") == "pass",
 	}
 	if r.Name == "" {
@@ -87,12 +89,6 @@ func (p *parser) route(n *node) policy.Route {
 		for _, kid := range claims.kids {
 			r.Claims = append(r.Claims, policy.ClaimRule{Name: kid.name, Values: claims.strs(kid.name)})
 		}
-	}
-	switch n.str("caller") {
-	case "human":
-		r.Caller = policy.HumanOnly
-	case "machine":
-		r.Caller = policy.MachineOnly
 	}
 	switch n.str("auth") {
 	case "optional":
@@ -117,8 +113,8 @@ func (p *parser) pattern(n *node) policy.Pattern {
 }
 
 // noRequirements refuses what would look like protection on a route that doesn't look at tokens.
-func (p *parser) noRequirements(n *node, c policy.CallerRule) {
-	if c != policy.AnyCaller {
+func (p *parser) noRequirements(n *node, c caller.Kind) {
+	if c != caller.Any {
 		p.problem(n.get("caller"), `not together with "auth": "none"`)
 	}
 	for _, name := range []string{"scopes_all", "scopes_any", "groups_any", "claims"} {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 )
 
 func BenchmarkVerify(b *testing.B) {
@@ -13,7 +14,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(a.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if v.Verify(token, testNow).Reason != jwt.OK {
+				if v.Verify(token, testNow).Reason != reason.None {
 					b.Fatal("refused")
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatehouse/core/claims"
+	"gatehouse/core/reason"
 )
 
 // checkClaims applies the rules for claims to res.Claims, which are verified. now is in Unix nanoseconds.
@@ -13,49 +14,49 @@ func (r *Rules) checkClaims(res *Result, now int64, audience bool) {
 	var present, ok bool
 	switch {
 	case c.Get("cnf").Exists():
-		res.Reason = TokenType
+		res.Reason = reason.TokenType
 		return
 	case !c.Has("exp"):
-		res.Reason = MissingClaim
+		res.Reason = reason.MissingClaim
 		return
 	}
 	if res.Expires, _, ok = c.Date("exp"); !ok {
-		res.Reason = MalformedToken
+		res.Reason = reason.MalformedToken
 		return
 	}
 	if r.expired(res.Expires, now) {
-		res.Reason = ExpiredToken
+		res.Reason = reason.ExpiredToken
 		return
 	}
 	if res.NotBefore, present, ok = c.Date("nbf"); present && !ok {
-		res.Reason = MalformedToken
+		res.Reason = reason.MalformedToken
 		return
 	}
 	if r.early(res.NotBefore, now) {
-		res.Reason = NotYetValid
+		res.Reason = reason.NotYetValid
 		return
 	}
 	if audience && !r.audience(c) {
-		res.Reason = InvalidAudience
+		res.Reason = reason.InvalidAudience
 		return
 	}
 	for _, name := range r.RequiredClaims {
 		if !c.Has(name) {
-			res.Reason = MissingClaim
+			res.Reason = reason.MissingClaim
 			return
 		}
 	}
 }
 
 // times checks the validity period: nbf - skew <= now < exp + skew.
-func (r *Rules) times(notBefore, expires, now int64) Reason {
+func (r *Rules) times(notBefore, expires, now int64) reason.Reason {
 	switch {
 	case r.expired(expires, now):
-		return ExpiredToken
+		return reason.ExpiredToken
 	case r.early(notBefore, now):
-		return NotYetValid
+		return reason.NotYetValid
 	}
-	return OK
+	return reason.None
 }
 
 func (r *Rules) expired(expires, now int64) bool { return saturatingAdd(now, -r.skew()) >= expires }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 
 	"github.com/lestrrat-go/jwx/v3/jws"
 	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
@@ -30,7 +31,7 @@ func jwxAccepts(token string, kid bool, skew int64) bool {
 
 // difference is a kind of token about which we and jwx mean to disagree.
 type difference struct {
-	ours  jwt.Reason // OK if it is jwx that refuses
+	ours  reason.Reason // OK if it is jwx that refuses
 	why   string
 	count int
 }
@@ -39,25 +40,25 @@ type difference struct {
 // that is must disagree at least once, so that the list can't outlive its reasons.
 func meant() map[string]*difference {
 	return map[string]*difference{
-		"typ another":        {ours: jwt.TokenType, why: "RFC 8725 §3.11 wants explicit types told apart; jwx leaves typ to its caller"},
-		"cnf":                {ours: jwt.TokenType, why: "RFC 7800: a token bound to a key is no bearer token; jwx leaves cnf to its caller"},
-		"duplicate claim":    {ours: jwt.MalformedToken, why: "two parsers that take different ones of two members are an attack; jwx takes the last"},
-		"duplicate header":   {ours: jwt.MalformedToken, why: "as with claims"},
-		"deep claim":         {ours: jwt.MalformedToken, why: "our depth is limited to 16"},
-		"b64 true":           {ours: jwt.MalformedToken, why: "RFC 7797 §6 wants crit beside b64; we understand neither"},
-		"crit":               {ours: jwt.MalformedToken, why: "RFC 7515 §4.1.11: an extension that isn't understood refuses; jwx's jwt.Parse doesn't check crit"},
-		"crit exp":           {ours: jwt.MalformedToken, why: "as with crit"},
-		"no alg":             {ours: jwt.MalformedToken, why: "RFC 7515 §4.1.1: alg must be there; jwx takes the key's"},
-		"cty JWT":            {ours: jwt.MalformedToken, why: "a nested token is not unwrapped; its claims may be another's"},
-		"enc":                {ours: jwt.MalformedToken, why: "RFC 7516 §9: enc tells a JWE from a JWS"},
-		"exp string":         {ours: jwt.MalformedToken, why: "RFC 7519 §2: a NumericDate is a number; jwx reads RFC 3339 and digits in strings too"},
-		"space around":       {ours: jwt.MalformedToken, why: "RFC 7515 §7.1 has no white space; jwx trims it"},
-		"lone surrogate":     {ours: jwt.MalformedToken, why: "not UTF-8; jwx replaces it"},
-		"invalid UTF-8":      {ours: jwt.MalformedToken, why: "not UTF-8; jwx replaces it"},
-		"iat in the future":  {ours: jwt.OK, why: "RFC 7519 §4.1.6 gives iat no say in validity, and clocks differ"},
-		"sub number":         {ours: jwt.OK, why: "claims that no rule reads may have any type"},
-		"fraction beyond ns": {ours: jwt.OK, why: "an instant later than now is later by however little"},
-		"exp beyond int64":   {ours: jwt.OK, why: "a number is a number"},
+		"typ another":        {ours: reason.TokenType, why: "RFC 8725 §3.11 wants explicit types told apart; jwx leaves typ to its caller"},
+		"cnf":                {ours: reason.TokenType, why: "RFC 7800: a token bound to a key is no bearer token; jwx leaves cnf to its caller"},
+		"duplicate claim":    {ours: reason.MalformedToken, why: "two parsers that take different ones of two members are an attack; jwx takes the last"},
+		"duplicate header":   {ours: reason.MalformedToken, why: "as with claims"},
+		"deep claim":         {ours: reason.MalformedToken, why: "our depth is limited to 16"},
+		"b64 true":           {ours: reason.MalformedToken, why: "RFC 7797 §6 wants crit beside b64; we understand neither"},
+		"crit":               {ours: reason.MalformedToken, why: "RFC 7515 §4.1.11: an extension that isn't understood refuses; jwx's jwt.Parse doesn't check crit"},
+		"crit exp":           {ours: reason.MalformedToken, why: "as with crit"},
+		"no alg":             {ours: reason.MalformedToken, why: "RFC 7515 §4.1.1: alg must be there; jwx takes the key's"},
+		"cty JWT":            {ours: reason.MalformedToken, why: "a nested token is not unwrapped; its claims may be another's"},
+		"enc":                {ours: reason.MalformedToken, why: "RFC 7516 §9: enc tells a JWE from a JWS"},
+		"exp string":         {ours: reason.MalformedToken, why: "RFC 7519 §2: a NumericDate is a number; jwx reads RFC 3339 and digits in strings too"},
+		"space around":       {ours: reason.MalformedToken, why: "RFC 7515 §7.1 has no white space; jwx trims it"},
+		"lone surrogate":     {ours: reason.MalformedToken, why: "not UTF-8; jwx replaces it"},
+		"invalid UTF-8":      {ours: reason.MalformedToken, why: "not UTF-8; jwx replaces it"},
+		"iat in the future":  {ours: reason.None, why: "RFC 7519 §4.1.6 gives iat no say in validity, and clocks differ"},
+		"sub number":         {ours: reason.None, why: "claims that no rule reads may have any type"},
+		"fraction beyond ns": {ours: reason.None, why: "an instant later than now is later by however little"},
+		"exp beyond int64":   {ours: reason.None, why: "a number is a number"},
 	}
 }
 
@@ -241,7 +242,7 @@ func TestVerdictsAgreeWithJWX(t *testing.T) {
 			for _, c := range g.kinds() {
 				theirs := jwxAccepts(c.token, c.kid, c.skew)
 				res := verifiers[c.skew].Verify(c.token, testNow)
-				ours := res.Reason == jwt.OK
+				ours := res.Reason == reason.None
 				cases++
 				seen[c.kind]++
 				if ours {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ func TestFormIsStrict(t *testing.T) {
 	v := verifier(testRules())
 	hs := jwt.HS256
 	good := mint(hs, header(hs, ""), goodPayload)
-	require.Equal(t, jwt.OK, v.Verify(good, testNow).Reason)
+	require.Equal(t, reason.None, v.Verify(good, testNow).Reason)
 	p := parts(good)
 	raw := func(header64, payload64 string) string { return signed(hs, header64+"."+payload64) }
 	with := func(more string) string { return mint(hs, header(hs, more), goodPayload) }
@@ -104,7 +105,7 @@ func TestFormIsStrict(t *testing.T) {
 		"nbf null":      mint(hs, header(hs, ""), payload(t, "nbf", `null`)),
 		"nbf an object": mint(hs, header(hs, ""), payload(t, "nbf", `{}`)),
 	} {
-		assert.Equal(t, jwt.MalformedToken.String(), v.Verify(token, testNow).Reason.String(), name)
+		assert.Equal(t, reason.MalformedToken.String(), v.Verify(token, testNow).Reason.String(), name)
 	}
 	for name, more := range map[string]string{
 		"unknown members":        `,"x":{"y":[1]},"zip":"DEF"`,
@@ -112,7 +113,7 @@ func TestFormIsStrict(t *testing.T) {
 		"a cty that isn't a JWT": `,"cty":"json"`,
 		"typ by an escape":       `,"t\u0079p":"J\u0057T"`,
 	} {
-		assert.Equal(t, jwt.OK.String(), v.Verify(with(more), testNow).Reason.String(), name)
+		assert.Equal(t, reason.None.String(), v.Verify(with(more), testNow).Reason.String(), name)
 	}
 }
 
@@ -134,9 +135,9 @@ func lastChar(s string) string {
 
 func TestSizeIsJudgedBeforeForm(t *testing.T) {
 	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, nil, 1000)
-	assert.Equal(t, jwt.MalformedToken, v.Verify(strings.Repeat("a", 1000), testNow).Reason)
-	assert.Equal(t, jwt.TokenTooLarge, v.Verify(strings.Repeat("a", 1001), testNow).Reason)
+	assert.Equal(t, reason.MalformedToken, v.Verify(strings.Repeat("a", 1000), testNow).Reason)
+	assert.Equal(t, reason.TokenTooLarge, v.Verify(strings.Repeat("a", 1001), testNow).Reason)
 	token := mint(jwt.HS256, header(jwt.HS256, ""), goodPayload)
 	exact := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, nil, len(token))
-	assert.Equal(t, jwt.OK, exact.Verify(token, testNow).Reason)
+	assert.Equal(t, reason.None, exact.Verify(token, testNow).Reason)
 }

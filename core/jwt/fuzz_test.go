@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 )
 
 // FuzzVerify holds that no token without a signature of ours is believed, and that one with it is believed only if the
@@ -23,7 +24,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(b64(`{"alg":"HS256","kid":"\u0061","typ":"JWT"}`) + "." + b64(`{"iss":"https:\/\/idp.example","aud":["a"]}`) + ".AA")
 	v := verifier(testRules())
 	f.Fuzz(func(t *testing.T, token string) {
-		if res := v.Verify(token, testNow); res.Reason == jwt.OK || res.Claims.Raw() != nil {
+		if res := v.Verify(token, testNow); res.Reason == reason.None || res.Claims.Raw() != nil {
 			t.Fatalf("believed %q", token)
 		}
 		// The same header and payload, signed: what is fuzzed is then what comes after the signature.
@@ -34,7 +35,7 @@ func FuzzVerify(f *testing.F) {
 		resigned := signed(jwt.HS256, p[0]+"."+p[1])
 		res := v.Verify(resigned, testNow)
 		jwt.VerifySignature(resigned, ourSet(), everyAlg())
-		if res.Reason != jwt.OK {
+		if res.Reason != reason.None {
 			return
 		}
 		var h, c map[string]any
@@ -60,7 +61,7 @@ func FuzzClaims(f *testing.F) {
 	v := verifier(testRules())
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		res := v.Verify(mint(jwt.HS256, header, payload), testNow)
-		if res.Reason != jwt.OK {
+		if res.Reason != reason.None {
 			return
 		}
 		var c map[string]any

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,8 +96,8 @@ func TestSelfTestBelievesOnlyAHostThatTellsGoodFromBad(t *testing.T) {
 		assert.Equal(t, c.want, v.HostAlgorithms(), name)
 		for _, a := range allAlgs() {
 			token := mint(a, header(a, ""), goodPayload)
-			assert.Equal(t, jwt.OK.String(), v.Verify(token, testNow).Reason.String(), "%s, %s", name, a)
-			assert.Equal(t, jwt.InvalidSignature.String(), v.Verify(swapChar(token, len(token)-9), testNow).Reason.String(), "%s, %s", name, a)
+			assert.Equal(t, reason.None.String(), v.Verify(token, testNow).Reason.String(), "%s, %s", name, a)
+			assert.Equal(t, reason.InvalidSignature.String(), v.Verify(swapChar(token, len(token)-9), testNow).Reason.String(), "%s, %s", name, a)
 		}
 	}
 }
@@ -114,13 +115,13 @@ func TestTheHostDecidesWhereItCanAndGoWhereItCannot(t *testing.T) {
 		for _, handles = range []bool{true, false} {
 			asked = nil
 			token := mint(a, header(a, ""), goodPayload)
-			assert.Equal(t, jwt.OK, v.Verify(token, testNow).Reason, a.String())
+			assert.Equal(t, reason.None, v.Verify(token, testNow).Reason, a.String())
 			if hostAlgs.Has(a) {
 				assert.Equal(t, []string{"sha" + a.String()[2:]}, asked, a.String())
 			} else {
 				assert.Empty(t, asked, a.String())
 			}
-			assert.Equal(t, jwt.InvalidSignature, v.Verify(swapChar(token, len(token)-9), testNow).Reason, a.String())
+			assert.Equal(t, reason.InvalidSignature, v.Verify(swapChar(token, len(token)-9), testNow).Reason, a.String())
 		}
 	}
 }
@@ -138,10 +139,10 @@ func TestScalarsOutOfRangeNeverReachTheHost(t *testing.T) {
 	input := good[:strings.LastIndexByte(good, '.')+1]
 	zero, one, high := strings.Repeat("\x00", 32), strings.Repeat("\x00", 31)+"\x01", strings.Repeat("\xff", 32)
 	for _, sig := range []string{"", zero + zero, zero + one, one + zero, high + one, one + high, one, one + one + "\x00", "\x00" + one + one, "0\x06\x02\x01\x01\x02\x01\x01"} {
-		assert.Equal(t, jwt.InvalidSignature, v.Verify(input+b64(sig), testNow).Reason, "%x", sig)
+		assert.Equal(t, reason.InvalidSignature, v.Verify(input+b64(sig), testNow).Reason, "%x", sig)
 	}
 	assert.Zero(t, calls)
-	assert.Equal(t, jwt.InvalidSignature, v.Verify(input+b64(one+one), testNow).Reason)
+	assert.Equal(t, reason.InvalidSignature, v.Verify(input+b64(one+one), testNow).Reason)
 	assert.Equal(t, 1, calls)
 }
 
@@ -157,7 +158,7 @@ func TestSignaturesOfEveryShapeBecomeDER(t *testing.T) {
 	}
 	for _, a := range []jwt.Alg{jwt.ES256, jwt.ES384, jwt.ES512} {
 		for range n {
-			require.Equal(t, jwt.OK, v.Verify(mint(a, header(a, ""), goodPayload), testNow).Reason)
+			require.Equal(t, reason.None, v.Verify(mint(a, header(a, ""), goodPayload), testNow).Reason)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,26 +36,26 @@ func TestExactlyOneKeyMustFit(t *testing.T) {
 	other := strings.Repeat("o", 64)
 	short := strings.Repeat("s", 32) // enough for HS256 alone
 	for name, c := range map[string]struct {
-		want jwt.Reason
+		want reason.Reason
 		alg  jwt.Alg
 		kid  string
 		keys [][3]string
 	}{
-		"one":                             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, ""}}},
-		"two, no kid":                     {jwt.UnknownKey, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
-		"two, a kid":                      {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
-		"two of this kid":                 {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
-		"two, alg tells them":             {jwt.OK, jwt.HS256, "", [][3]string{{"a", secret, `,"alg":"HS256"`}, {"b", other, `,"alg":"HS512"`}}},
-		"two of this kid, alg tells them": {jwt.OK, jwt.HS256, "a", [][3]string{{"a", other, `,"alg":"HS512"`}, {"a", secret, `,"alg":"HS256"`}}},
-		"alg says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"alg":"HS512"`}}},
-		"use says otherwise":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"use":"enc"`}}},
-		"key_ops says otherwise":          {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign"]`}}},
-		"key_ops includes it":             {jwt.OK, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign","verify"],"use":"sig"`}}},
-		"too short for HS384":             {jwt.UnknownKey, jwt.HS384, "a", [][3]string{{"a", short, ""}}},
-		"too short for HS512":             {jwt.UnknownKey, jwt.HS512, "a", [][3]string{{"a", secret[:63], ""}}},
-		"one is too short":                {jwt.OK, jwt.HS512, "", [][3]string{{"a", secret, ""}, {"b", short, ""}}},
-		"the key has no kid":              {jwt.UnknownKey, jwt.HS256, "a", [][3]string{{"", secret, ""}}},
-		"the key has no kid, nor has it":  {jwt.OK, jwt.HS256, "", [][3]string{{"", secret, ""}}},
+		"one":                             {reason.None, jwt.HS256, "", [][3]string{{"a", secret, ""}}},
+		"two, no kid":                     {reason.UnknownKey, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two, a kid":                      {reason.None, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two of this kid":                 {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
+		"two, alg tells them":             {reason.None, jwt.HS256, "", [][3]string{{"a", secret, `,"alg":"HS256"`}, {"b", other, `,"alg":"HS512"`}}},
+		"two of this kid, alg tells them": {reason.None, jwt.HS256, "a", [][3]string{{"a", other, `,"alg":"HS512"`}, {"a", secret, `,"alg":"HS256"`}}},
+		"alg says otherwise":              {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"alg":"HS512"`}}},
+		"use says otherwise":              {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"use":"enc"`}}},
+		"key_ops says otherwise":          {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign"]`}}},
+		"key_ops includes it":             {reason.None, jwt.HS256, "a", [][3]string{{"a", secret, `,"key_ops":["sign","verify"],"use":"sig"`}}},
+		"too short for HS384":             {reason.UnknownKey, jwt.HS384, "a", [][3]string{{"a", short, ""}}},
+		"too short for HS512":             {reason.UnknownKey, jwt.HS512, "a", [][3]string{{"a", secret[:63], ""}}},
+		"one is too short":                {reason.None, jwt.HS512, "", [][3]string{{"a", secret, ""}, {"b", short, ""}}},
+		"the key has no kid":              {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"", secret, ""}}},
+		"the key has no kid, nor has it":  {reason.None, jwt.HS256, "", [][3]string{{"", secret, ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := `{"alg":"` + c.alg.String() + `"}`
@@ -90,7 +91,7 @@ func TestAPublicKeyIsNoHMACSecret(t *testing.T) {
 	// The attack on verifiers that take the key's bytes as they are: HS256 with the RSA key's own text as secret.
 	for _, kid := range []string{`,"kid":"rsa"`, `,"kid":"p256"`, `,"kid":"ed"`} {
 		token := mint(jwt.HS256, `{"alg":"HS256"`+kid+`}`, goodPayload)
-		assert.Equal(t, jwt.UnknownKey, verifier(testRules()).Verify(token, testNow).Reason)
+		assert.Equal(t, reason.UnknownKey, verifier(testRules()).Verify(token, testNow).Reason)
 	}
 }
 
@@ -98,7 +99,7 @@ func TestPSSWantsTheSaltOfRFC7518(t *testing.T) {
 	key := issuerKeys()["rsa"].(*rsa.PrivateKey)
 	input := b64(header(jwt.PS256, "")) + "." + b64(goodPayload)
 	digest := sha256.Sum256([]byte(input))
-	for salt, want := range map[int]jwt.Reason{32: jwt.OK, 20: jwt.InvalidSignature, 64: jwt.InvalidSignature, rsa.PSSSaltLengthAuto: jwt.InvalidSignature} {
+	for salt, want := range map[int]reason.Reason{32: reason.None, 20: reason.InvalidSignature, 64: reason.InvalidSignature, rsa.PSSSaltLengthAuto: reason.InvalidSignature} {
 		sig, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
 		require.NoError(t, err)
 		assert.Equal(t, want, verifier(testRules()).Verify(input+"."+b64(string(sig)), testNow).Reason, "%d", salt)
@@ -113,10 +114,10 @@ func TestProvidersWithTheSameKidNeverCrossOver(t *testing.T) {
 	v := jwt.New([]jwt.Rules{a, b}, fixedKeys{octSet(t, [3]string{"k", ours, ""}), octSet(t, [3]string{"k", theirs, ""})}, nil, 16384)
 	h := `{"alg":"HS256","kid":"k"}`
 	res := v.Verify(mint(jwt.HS256, h, goodPayload), testNow)
-	assert.Equal(t, jwt.OK, res.Reason)
+	assert.Equal(t, reason.None, res.Reason)
 	assert.Equal(t, 0, res.Provider)
 	// Signed by the first provider's key in the other's name:
 	res = v.Verify(mint(jwt.HS256, h, strings.Replace(payload(t, "aud", `"else"`), "idp.example", "other.example", 1)), testNow)
-	assert.Equal(t, jwt.InvalidSignature, res.Reason)
+	assert.Equal(t, reason.InvalidSignature, res.Reason)
 	assert.Equal(t, 1, res.Provider)
 }

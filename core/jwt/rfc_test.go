@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
+	"gatehouse/core/reason"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,14 +53,14 @@ func TestTheExamplesOfTheRFCsVerify(t *testing.T) {
 			alg, ok := jwt.ParseAlg(e.alg)
 			require.True(t, ok)
 			set := lone(t, e.key)
-			kid, reason := jwt.VerifySignature(e.jws, set, jwt.NewAlgSet(alg))
-			assert.Equal(t, jwt.OK.String(), reason.String())
+			kid, why := jwt.VerifySignature(e.jws, set, jwt.NewAlgSet(alg))
+			assert.Equal(t, reason.None.String(), why.String())
 			assert.Equal(t, set.Keys[0].ID, kid)
-			_, reason = jwt.VerifySignature(e.jws, set, everyAlg()&^jwt.NewAlgSet(alg))
-			assert.Equal(t, jwt.UnsupportedAlgorithm.String(), reason.String())
+			_, why = jwt.VerifySignature(e.jws, set, everyAlg()&^jwt.NewAlgSet(alg))
+			assert.Equal(t, reason.UnsupportedAlgorithm.String(), why.String())
 			p := parts(e.jws)
-			_, reason = jwt.VerifySignature(p[0]+"."+b64("other")+"."+p[2], set, jwt.NewAlgSet(alg))
-			assert.Equal(t, jwt.InvalidSignature.String(), reason.String())
+			_, why = jwt.VerifySignature(p[0]+"."+b64("other")+"."+p[2], set, jwt.NewAlgSet(alg))
+			assert.Equal(t, reason.InvalidSignature.String(), why.String())
 		})
 	}
 }
@@ -69,8 +70,8 @@ func TestTheExampleClaimsAreValidUntilTheyExpire(t *testing.T) {
 	for _, e := range rfcExamples[:3] {
 		v := jwt.New([]jwt.Rules{{Issuer: "joe", AnyAudience: true, Algorithms: everyAlg(), RequiredClaims: []string{"http://example.com/is_root"}}},
 			fixedKeys{lone(t, e.key)}, nil, 16384)
-		assert.Equal(t, jwt.OK.String(), v.Verify(e.jws, 1300819380*second-1).Reason.String(), e.name)
-		assert.Equal(t, jwt.ExpiredToken.String(), v.Verify(e.jws, 1300819380*second).Reason.String(), e.name)
+		assert.Equal(t, reason.None.String(), v.Verify(e.jws, 1300819380*second-1).Reason.String(), e.name)
+		assert.Equal(t, reason.ExpiredToken.String(), v.Verify(e.jws, 1300819380*second).Reason.String(), e.name)
 	}
 }
 
@@ -78,14 +79,14 @@ func TestTheExamplesThatAreNoSignedTokensAreRefused(t *testing.T) {
 	v := jwt.New([]jwt.Rules{{Issuer: "joe", AnyAudience: true, Algorithms: everyAlg()}}, fixedKeys{lone(t, rfcExamples[0].key)}, nil, 16384)
 	for name, c := range map[string]struct {
 		token string
-		want  jwt.Reason
+		want  reason.Reason
 	}{
-		"RFC 7515 §A.5 and RFC 7519 §6.1, unsecured": {"eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.", jwt.UnsupportedAlgorithm},
-		"RFC 7515 §A.6.4, JSON serialisation":        {`{"payload":"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ","signatures":[]}`, jwt.MalformedToken},
-		"RFC 7515 §F, detached content":              {"eyJhbGciOiJIUzI1NiJ9..dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", jwt.MalformedToken},
+		"RFC 7515 §A.5 and RFC 7519 §6.1, unsecured": {"eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.", reason.UnsupportedAlgorithm},
+		"RFC 7515 §A.6.4, JSON serialisation":        {`{"payload":"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ","signatures":[]}`, reason.MalformedToken},
+		"RFC 7515 §F, detached content":              {"eyJhbGciOiJIUzI1NiJ9..dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", reason.MalformedToken},
 		"RFC 7516 §3.3, a JWE": {"eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.OKOawDo13gRp2ojaHV7LFpZcgV7T6DVZKTyKOMTYUmKoTCVJRgckCL9kiMT03JGe." +
-			"48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ", jwt.MalformedToken},
-		"RFC 7797 §4.2, an unencoded payload": {"eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.$%2E02.A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY", jwt.MalformedToken},
+			"48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ", reason.MalformedToken},
+		"RFC 7797 §4.2, an unencoded payload": {"eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.$%2E02.A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY", reason.MalformedToken},
 	} {
 		assert.Equal(t, c.want.String(), v.Verify(c.token, 0).Reason.String(), name)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwks/ec"
+	"gatehouse/core/reason"
 )
 
 // HostVerify verifies a signature outside the module, as Envoy's "verify_signature" does. hash is "sha256",
@@ -131,33 +132,33 @@ func appendInteger(dst []byte, tag byte, v []byte) []byte {
 // VerifySignature verifies only the signature of a JWS, with the keys of a set. It checks no claims and
 // accepts any payload. kid is the token's, "" if it is absent or longer than jwks.MaxKeyID. The reasons are
 // those of Verify up to the signature.
-func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, reason Reason) {
+func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, why reason.Reason) {
 	c, ok := parse(token)
 	if !ok {
-		return "", MalformedToken
+		return "", reason.MalformedToken
 	}
 	if len(c.kid) <= jwks.MaxKeyID {
 		kid = c.kid
 	}
-	_, reason = checker{}.verify(&c, set, allowed)
-	return kid, reason
+	_, why = checker{}.verify(&c, set, allowed)
+	return kid, why
 }
 
 // verify checks algorithm, key and signature, and returns the key.
-func (c checker) verify(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, Reason) {
+func (c checker) verify(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, reason.Reason) {
 	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {
-		return nil, UnsupportedAlgorithm
+		return nil, reason.UnsupportedAlgorithm
 	}
 	if set == nil {
-		return nil, KeysUnavailable
+		return nil, reason.KeysUnavailable
 	}
 	key := alg.pick(set, t.kid)
 	if key == nil {
-		return nil, UnknownKey
+		return nil, reason.UnknownKey
 	}
 	if !c.check(alg, key, t.signed, t.signature) {
-		return nil, InvalidSignature
+		return nil, reason.InvalidSignature
 	}
-	return key, OK
+	return key, reason.None
 }

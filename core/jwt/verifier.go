@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/claims"
 	"gatehouse/core/jwks"
+	"gatehouse/core/reason"
 )
 
 // Rules say which tokens of one provider are valid. The caller must not change them after New.
@@ -72,9 +73,9 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 // HostAlgorithms are the algorithms whose signatures the host verifies.
 func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.hostAlgs }
 
-// Result is the outcome of verifying a token. The token is valid only if Reason is OK.
+// Result is the outcome of verifying a token. The token is valid only if Reason is None.
 type Result struct {
-	Reason   Reason
+	Reason   reason.Reason
 	Provider int // index in the rules; -1 while unknown
 	Key      *jwks.Key
 	Set      *jwks.Set  // the set that Key is from
@@ -88,36 +89,36 @@ type Result struct {
 func (v *Verifier) Verify(token string, now int64) Result {
 	res := Result{Provider: -1}
 	if len(token) > v.maxBytes {
-		res.Reason = TokenTooLarge
+		res.Reason = reason.TokenTooLarge
 		return res
 	}
 	c, ok := parse(token)
 	if !ok {
-		res.Reason = MalformedToken
+		res.Reason = reason.MalformedToken
 		return res
 	}
 	set, err := claims.Parse(c.payload)
 	if err != nil {
-		res.Reason = MalformedToken
+		res.Reason = reason.MalformedToken
 		return res
 	}
 	iss, _ := set.Get("iss").Text()
 	provider, ok := v.byIssuer[iss]
 	if !ok {
-		res.Reason = InvalidIssuer
+		res.Reason = reason.InvalidIssuer
 		return res
 	}
 	rules := &v.rules[provider]
 	res.Provider, res.Issuer = provider, rules.Issuer
 	keys := v.keys.Keys(provider)
 	res.Key, res.Reason = v.checker.verify(&c, keys, rules.Algorithms)
-	if res.Reason != OK {
+	if res.Reason != reason.None {
 		return res
 	}
 	res.Set, res.Claims = keys, set
 	typ := mediaType(c.typ)
 	if !slices.Contains(rules.Types, typ) || typ == "" && c.header.Get("typ").Exists() { // an empty "typ" is not an absent one
-		res.Reason = TokenType
+		res.Reason = reason.TokenType
 		return res
 	}
 	rules.checkClaims(&res, now, !rules.AnyAudience)
@@ -131,7 +132,7 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 	res := Result{Provider: provider, Claims: c}
 	iss, _ := c.Get("iss").Text()
 	if rules.Issuer != "" && iss != rules.Issuer {
-		res.Reason = InvalidIssuer
+		res.Reason = reason.InvalidIssuer
 		return res
 	}
 	res.Issuer = iss
@@ -140,6 +141,6 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 }
 
 // Times checks "exp" and "nbf" of an earlier result again.
-func (v *Verifier) Times(provider int, notBefore, expires, now int64) Reason {
+func (v *Verifier) Times(provider int, notBefore, expires, now int64) reason.Reason {
 	return v.rules[provider].times(notBefore, expires, now)
 }

@@ -1,24 +1,29 @@
 package metrics
 
+import (
+	"gatehouse/core/audit"
+	"gatehouse/core/caller"
+	"gatehouse/core/reason"
+)
+
 // TokensValidated counts valid tokens, cache hits included.
 func (t *Table) TokensValidated() int { return validated }
 
-// TokensFailed counts bad tokens by reason, which must be from FirstTokenReason to LastTokenReason.
-func (t *Table) TokensFailed(reason Decision) int {
-	return t.failed + int(reason-FirstTokenReason)
-}
+// TokensFailed counts bad tokens by reason, which must be a token's (reason.OfToken).
+func (t *Table) TokensFailed(r reason.Reason) int { return t.failed + t.tokenReasons[r] }
 
-// Requests counts decisions. The route is its index, or -1 for a request that no route matched.
-func (t *Table) Requests(route int, d Decision) int {
+// Requests counts decisions by the reason of the refusal, None for an admitted request. The route is its index, or -1 for
+// a request that no route matched.
+func (t *Table) Requests(route int, r reason.Reason) int {
 	place := 0 // RouteNone, or RouteAll where it is the only one
 	if route >= 0 {
 		place = t.routes[route]
 	}
-	return t.requests + place*NumDecisions + int(d)
+	return t.requests + place*reason.Count + int(r)
 }
 
 // Callers counts requests by kind of caller.
-func (t *Table) Callers(c Caller) int { return t.callers + int(c) }
+func (t *Table) Callers(k caller.Kind) int { return t.callers + int(k) }
 
 // CacheHit counts tokens that the cache held.
 func (t *Table) CacheHit() int { return t.cache + 1 }
@@ -54,7 +59,7 @@ func (t *Table) FetchFailure(provider int) int { return t.fetches + provider*len
 func (t *Table) KeysAge(provider int) int { return t.age + provider }
 
 // AuditEvents counts audit events by type.
-func (t *Table) AuditEvents(e Event) int { return t.events + int(e) }
+func (t *Table) AuditEvents(e audit.Type) int { return t.events + int(e) }
 
 // AuditDropped counts audit events that were lost.
 func (t *Table) AuditDropped() int { return t.dropped }

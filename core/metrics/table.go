@@ -2,6 +2,8 @@
 // estimates the quantiles of durations. It holds no counts: those are the host's, which adds them up over all workers.
 package metrics
 
+import "gatehouse/core/reason"
+
 // Naming is how a metric's name carries its labels: the host's metrics have a name and nothing else.
 type Naming uint8
 
@@ -51,7 +53,9 @@ type Table struct {
 	families []family
 	size     int
 
-	routes   []int // route -> its place among the values of the label route
+	routes       []int             // route -> its place among the values of the label route
+	tokenReasons [reason.Count]int // the same for a bad token's reason and the label reason
+
 	failed   int
 	requests int
 	callers  int
@@ -86,24 +90,18 @@ const validated = 0
 // NewTable numbers the metrics for a configuration.
 func NewTable(naming Naming, l Labels) *Table {
 	t := &Table{naming: naming}
-	words := decisions
-	if l.Observe {
-		for i := range words[1:] {
-			words[1+i] = "would_be_" + words[1+i]
-		}
-	}
 	routeValues := t.setRoutes(l)
 	rules, providers := mapped(l.Rules), mapped(l.Providers)
 
 	t.add(Counter, "gatehouse_tokens_validated_total")
-	t.failed = t.add(Counter, "gatehouse_tokens_failed_total", labelSet{"reason", decisions[FirstTokenReason : LastTokenReason+1]})
-	t.requests = t.add(Counter, "gatehouse_requests_total", labelSet{"route", routeValues}, labelSet{"decision", words[:]})
-	t.callers = t.add(Counter, "gatehouse_callers_total", labelSet{"caller", callers[:]})
+	t.failed = t.add(Counter, "gatehouse_tokens_failed_total", labelSet{"reason", t.setTokenReasons()})
+	t.requests = t.add(Counter, "gatehouse_requests_total", labelSet{"route", routeValues}, labelSet{"decision", decisionWords(l.Observe)})
+	t.callers = t.add(Counter, "gatehouse_callers_total", labelSet{"caller", callerWords()})
 	t.cache = t.add(Counter, "gatehouse_token_cache_total", labelSet{"result", cacheResults[:]})
 	t.limits = t.add(Counter, "gatehouse_rate_limit_decisions_total", labelSet{"rule", rules}, labelSet{"decision", limitDecisions[:]})
 	t.evicted = t.add(Counter, "gatehouse_rate_limit_evictions_total", labelSet{"rule", rules})
 	t.fetches = t.add(Counter, "gatehouse_jwks_fetches_total", labelSet{"provider", providers}, labelSet{"result", fetchResults[:]})
-	t.events = t.add(Counter, "gatehouse_audit_events_total", labelSet{"event_type", events[:]})
+	t.events = t.add(Counter, "gatehouse_audit_events_total", labelSet{"event_type", eventWords()})
 	t.dropped = t.add(Counter, "gatehouse_audit_dropped_total")
 	t.age = t.add(Gauge, "gatehouse_jwks_age_seconds", labelSet{"provider", providers})
 	t.queue = t.add(Gauge, "gatehouse_audit_queue_events")

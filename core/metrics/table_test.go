@@ -11,10 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 
-	"gatehouse/core"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 	"gatehouse/core/metrics"
+	"gatehouse/core/reason"
 )
 
 // Names that look like parts of Envoy's and Istio's own patterns.
@@ -35,12 +35,15 @@ func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 		"gatehouse_audit_queue_events":            t.AuditQueue(),
 		"gatehouse_validation_duration_us":        t.ValidationDuration(),
 	}
-	for r := metrics.FirstTokenReason; r <= metrics.LastTokenReason; r++ {
-		all["gatehouse_tokens_failed_total reason="+r.String()] = t.TokensFailed(r)
-	}
-	for d := range metrics.Decision(metrics.NumDecisions) {
-		word := d.String()
-		if l.Observe && d != metrics.Admitted {
+	for r := reason.None; r < reason.Count; r++ {
+		if r.OfToken() {
+			all["gatehouse_tokens_failed_total reason="+r.String()] = t.TokensFailed(r)
+		}
+		word := r.String()
+		switch {
+		case r == reason.None:
+			word = "admitted"
+		case l.Observe:
 			word = "would_be_" + word
 		}
 		routes := append([]string{metrics.RouteNone}, l.Routes...)
@@ -49,14 +52,14 @@ func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 			if !l.PerRoute {
 				value = metrics.RouteAll
 			}
-			all["gatehouse_requests_total route="+value+" decision="+word] = t.Requests(i-1, d)
+			all["gatehouse_requests_total route="+value+" decision="+word] = t.Requests(i-1, r)
 		}
 	}
 	for _, k := range []caller.Kind{caller.Unknown, caller.Human, caller.Machine, caller.Anonymous} {
-		all["gatehouse_callers_total caller="+k.String()] = t.Callers(metrics.Caller(k))
+		all["gatehouse_callers_total caller="+k.String()] = t.Callers(k)
 	}
 	for e := audit.Type(0); e.String() != ""; e++ {
-		all["gatehouse_audit_events_total event_type="+e.String()] = t.AuditEvents(metrics.Event(e))
+		all["gatehouse_audit_events_total event_type="+e.String()] = t.AuditEvents(e)
 	}
 	for i, rule := range l.Rules {
 		value := metrics.LabelValue(rule)
@@ -126,7 +129,7 @@ func TestKindsFollowTheNames(t *testing.T) {
 
 func TestTheNamesOfBothNamings(t *testing.T) {
 	envoy, istio := metrics.NewTable(metrics.Envoy, labels), metrics.NewTable(metrics.Istio, labels)
-	i := envoy.Requests(0, metrics.HumanRequired)
+	i := envoy.Requests(0, reason.HumanRequired)
 	assert.Equal(t, "gatehouse_requests_total.route._account___.decision.human_required", envoy.Def(i).Full)
 	assert.Equal(t, "route=.=_account___;.;decision=.=human_required;.;gatehouse_requests_total", istio.Def(i).Full)
 	assert.Equal(t, "gatehouse_tokens_validated_total", envoy.Def(0).Full)
@@ -221,21 +224,11 @@ func TestALabelsValueHasOnlySafeCharacters(t *testing.T) {
 	})
 }
 
-func TestDecisionsAreCoresReasons(t *testing.T) {
-	require.Equal(t, metrics.NumDecisions, int(core.Internal)+1)
-	assert.Equal(t, "admitted", metrics.Admitted.String())
-	for d := metrics.MissingToken; int(d) < metrics.NumDecisions; d++ {
-		assert.Equal(t, core.Reason(d).String(), d.String())
-		token := core.Reason(d).Status() == 401 && d != metrics.MissingToken
-		assert.Equal(t, token, d >= metrics.FirstTokenReason && d <= metrics.LastTokenReason, d.String())
-	}
-}
-
 func TestCountingAllocatesNothing(t *testing.T) {
 	table := metrics.NewTable(metrics.Envoy, labels)
 	sum := 0
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		sum += table.Requests(2, metrics.Admitted) + table.LimitAdmitted(1) + table.Callers(1) + table.TokensValidated()
+		sum += table.Requests(2, reason.None) + table.LimitAdmitted(1) + table.Callers(1) + table.TokensValidated()
 	}))
 	assert.Positive(t, sum)
 }

@@ -1,7 +1,11 @@
 // Package policy holds the routes: which path, method and host a request must have, and what a caller must bring.
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"gatehouse/core/caller"
+)
 
 // Auth says whether a route wants a token.
 type Auth uint8
@@ -11,16 +15,6 @@ const (
 	Required Auth = iota // a valid token
 	Optional             // none, or a valid one
 	None                 // tokens aren't looked at
-)
-
-// CallerRule says which kind of caller a route admits.
-type CallerRule uint8
-
-// The rules of a route's "caller".
-const (
-	AnyCaller CallerRule = iota
-	HumanOnly
-	MachineOnly
 )
 
 // ClaimRule wants a claim to have, or to list, one of some values.
@@ -37,10 +31,10 @@ type Route struct {
 	Hosts   []HostPattern // none: all
 
 	Auth      Auth
-	Caller    CallerRule
-	ScopesAll []string // every one of them
-	ScopesAny []string // one of them
-	GroupsAny []string // one of them
+	Caller    caller.Kind // the only kind that is admitted, or caller.Any
+	ScopesAll []string    // every one of them
+	ScopesAny []string    // one of them
+	GroupsAny []string    // one of them
 	Claims    []ClaimRule
 
 	RateLimits []int  // indexes of the limits that apply, in configuration order

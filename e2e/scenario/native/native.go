@@ -14,6 +14,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 	"gatehouse/e2e/scenario"
 )
 
@@ -169,11 +170,11 @@ func (r *runner) foreign(step *scenario.Step, provider int) core.Foreign {
 	case step.Foreign.Token != "":
 		payload, err := r.minted.Payload(step.Foreign.Token)
 		if err != nil {
-			return core.Foreign{Failure: core.Internal}
+			return core.Foreign{Failure: reason.Internal}
 		}
 		set, err := claims.Parse(payload)
 		if err != nil {
-			return core.Foreign{Failure: core.MalformedToken}
+			return core.Foreign{Failure: reason.MalformedToken}
 		}
 		return core.Foreign{Present: true, Claims: set}
 	case from.FailedStatusKey != "":
@@ -236,7 +237,7 @@ func upstream(req *core.Request, d *core.Decision) *scenario.Seen {
 }
 
 func refused(step *scenario.Step, d *core.Decision, e *scenario.Exchange) {
-	e.Status, e.Details, e.Body = d.Reason.Status(), "gatehouse_"+d.Reason.String(), core.Body(d.Reason)
+	e.Status, e.Details, e.Body = d.Reason.Status(), "gatehouse_"+d.Reason.String(), d.Reason.Body()
 	e.Header = scenario.Headers(func(add func(name, value string)) {
 		for _, h := range d.Response {
 			add(h.Name, h.Value)

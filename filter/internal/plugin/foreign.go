@@ -15,6 +15,7 @@ import (
 	"gatehouse/core"
 	"gatehouse/core/claims"
 	"gatehouse/core/config"
+	"gatehouse/core/reason"
 	"gatehouse/filter/internal/host"
 )
 
@@ -100,7 +101,7 @@ func (f *foreignClaims) read() core.Foreign {
 	if len(doc) > 1 {
 		set, err := claims.Parse(append(doc, '}'))
 		if err != nil {
-			return core.Foreign{Failure: core.MalformedToken}
+			return core.Foreign{Failure: reason.MalformedToken}
 		}
 		return core.Foreign{Present: true, Claims: set}
 	}

@@ -103,9 +103,9 @@ func (s *stream) act() bool {
 }
 
 func (s *stream) reply() {
-	reason := s.decision.Reason
+	why := s.decision.Reason
 	s.replied = true
-	host.LocalReply(reason.Status(), "gatehouse_"+reason.String(), s.decision.Response, core.Body(reason), int32(reason.GRPCStatus()))
+	host.LocalReply(why.Status(), "gatehouse_"+why.String(), s.decision.Response, why.Body(), int32(why.GRPCStatus()))
 }
 
 // ResponseHeaders implements host.Stream.
