@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 )
@@ -158,17 +159,9 @@ func (g *Gate) write(d *Decision, write func(line []byte)) {
 // eventID is unique: the instance's random number and a count.
 func (g *Gate) eventID(d *Decision) string {
 	start := len(d.text)
-	d.text = appendHex(d.text, g.host.InstanceID)
+	d.text = ascii.AppendHex(d.text, g.host.InstanceID)
 	d.text = append(d.text, '-')
 	d.text = strconv.AppendUint(d.text, g.events, 10)
 	g.events++
 	return d.since(start)
-}
-
-func appendHex(dst []byte, n uint64) []byte {
-	const digits = "0123456789abcdef"
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, digits[n>>shift&15])
-	}
-	return dst
 }

@@ -20,18 +20,19 @@ var arrows = []struct {
 	pkg string
 	may []string
 }{
+	{"core/ascii", nil},
 	{"core/claims", nil},
 	{"core/reason", nil},
-	{"core/policy", []string{"core/caller"}},
-	{"core/ratelimit", nil},
+	{"core/policy", []string{"core/ascii", "core/caller"}},
+	{"core/ratelimit", []string{"core/ascii"}},
 	{"core/ratelimit/ratelimittest", []string{"core/ratelimit"}},
-	{"core/audit", nil},
+	{"core/audit", []string{"core/ascii"}},
 	{"core/metrics", []string{"core/audit", "core/caller", "core/reason"}},
 	{"core/jwks/ec", nil},
 	{"core/jwks", []string{"core/jwks/ec"}},
 	{"core/jwt", []string{"core/jwks", "core/jwks/ec", "core/claims", "core/reason"}},
 	{"core/caller", []string{"core/claims"}},
-	{"core/config", []string{"core/audit", "core/caller", "core/jwks", "core/jwt", "core/metrics", "core/policy", "core/ratelimit"}},
+	{"core/config", []string{"core/ascii", "core/audit", "core/caller", "core/jwks", "core/jwt", "core/metrics", "core/policy", "core/ratelimit"}},
 	{"core", []string{"core/**"}},
 	{"filter", []string{"filter/internal/host", "filter/internal/plugin"}},
 	{"filter/internal/host", nil},
@@ -61,7 +62,7 @@ var unwelcome = []string{"fmt", "reflect", "encoding/json", "regexp", "text/temp
 // unlinked are packages that must not be in the .wasm, whoever brings them.
 var unlinked = []string{
 	"encoding/json", "regexp", "text/template", "net", "net/http", "net/netip", "crypto/x509", "crypto/ecdsa", "crypto/elliptic", "crypto/tls",
-	"github.com/tidwall/pretty", "encoding/asn1",
+	"encoding/asn1",
 }
 
 type goPackage struct {

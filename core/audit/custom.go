@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"gatehouse/core/ascii"
 )
 
 // Bounds of a custom event. An upstream that needs more can write a log of its own.
@@ -101,7 +103,7 @@ func parseCustomType(value []byte) (string, error) {
 		return "", errCustomType
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
-	if err != nil || len(text) == 0 || len(text) > maxCustomTypeBytes || !isLetter(text[0]) {
+	if err != nil || len(text) == 0 || len(text) > maxCustomTypeBytes || !ascii.IsLetter(text[0]) {
 		return "", errCustomType
 	}
 	for _, c := range text {
@@ -115,10 +117,8 @@ func parseCustomType(value []byte) (string, error) {
 	return string(text), nil
 }
 
-func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-
 // isWordByte reports whether c may stand in an event type, or in the first word of Envoy's response
 // code details.
 func isWordByte(c byte) bool {
-	return isLetter(c) || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-'
+	return ascii.IsAlnum(c) || c == '_' || c == '.' || c == '-'
 }

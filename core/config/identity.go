@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"gatehouse/core/ascii"
+)
 
 func (p *parser) identity(root *node) {
 	n := root.get("identity_headers")
@@ -28,7 +32,7 @@ func (p *parser) identity(root *node) {
 func IdentityHeader(claim string) string {
 	b := []byte(strings.ToLower(claim))
 	for i, c := range b {
-		if !isAlnum(c) {
+		if !ascii.IsAlnum(c) {
 			b[i] = '-'
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"gatehouse/core/ascii"
 )
 
 // Limits on the document itself.
@@ -218,7 +220,7 @@ func childPath(parent, name string) string {
 func plainName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !isAlnum(c) && c != '_' && c != '-' {
+		if !ascii.IsAlnum(c) && c != '_' && c != '-' {
 			return false
 		}
 	}
@@ -320,8 +322,4 @@ func integer(literal string) (int64, bool) {
 		return 0, false
 	}
 	return int64(f), true
-}
-
-func isAlnum(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

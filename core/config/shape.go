@@ -1,5 +1,7 @@
 package config
 
+import "gatehouse/core/ascii"
+
 // Type is the kind of JSON value that a Shape describes.
 type Type uint8
 
@@ -66,7 +68,7 @@ var nameFormat = Format{
 	Want:    "letters, digits, '.', '_' and '-'",
 	Pattern: `^[A-Za-z0-9._-]+$`,
 	ok: func(s string) bool {
-		return every(s, func(c byte) bool { return isAlnum(c) || c == '.' || c == '_' || c == '-' })
+		return every(s, func(c byte) bool { return ascii.IsAlnum(c) || c == '.' || c == '_' || c == '-' })
 	},
 }
 
@@ -122,7 +124,7 @@ var envFormat = Format{
 	Want:    "the name of an environment variable",
 	Pattern: `^[A-Za-z_][A-Za-z0-9_]*$`,
 	ok: func(s string) bool {
-		return s != "" && (s[0] < '0' || s[0] > '9') && every(s, func(c byte) bool { return isAlnum(c) || c == '_' })
+		return s != "" && (s[0] < '0' || s[0] > '9') && every(s, func(c byte) bool { return ascii.IsAlnum(c) || c == '_' })
 	},
 }
 
@@ -138,7 +140,7 @@ func every(s string, ok func(byte) bool) bool {
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 func isTokenByte(c byte) bool {
-	if isAlnum(c) {
+	if ascii.IsAlnum(c) {
 		return true
 	}
 	switch c {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/bits"
 )
@@ -10,11 +11,10 @@ import (
 // can write to the shared data that holds it, so Parse checks everything.
 const (
 	sketchVersion = 1
-	maxVarint     = 10 // bytes of 64 bits
 )
 
 // MaxSketchBytes is the length of the longest binary form that AppendBinary writes.
-const MaxSketchBytes = 1 + maxVarint + buckets*(1+maxVarint)
+const MaxSketchBytes = 1 + binary.MaxVarintLen64 + buckets*(1+binary.MaxVarintLen64)
 
 // Bounds of the sketches that Parse accepts. 256 sketches within them add up without overflow.
 const (
@@ -30,14 +30,14 @@ var (
 // AppendBinary appends the sketch's binary form to dst.
 func (s *Sketch) AppendBinary(dst []byte) []byte {
 	dst = append(dst, sketchVersion)
-	dst = appendUvarint(dst, s.sum)
+	dst = binary.AppendUvarint(dst, s.sum)
 	next := 0
 	for i, n := range &s.counts {
 		if n == 0 {
 			continue
 		}
-		dst = appendUvarint(dst, uint64(i-next))
-		dst = appendUvarint(dst, n)
+		dst = binary.AppendUvarint(dst, uint64(i-next))
+		dst = binary.AppendUvarint(dst, n)
 		next = i + 1
 	}
 	return dst
@@ -87,27 +87,13 @@ func (s *Sketch) parse(data []byte) error {
 	return nil
 }
 
-func appendUvarint(dst []byte, v uint64) []byte {
-	for v >= 0x80 {
-		dst = append(dst, byte(v)|0x80)
-		v >>= 7
-	}
-	return append(dst, byte(v))
-}
-
 // uvarint reads a varint. It refuses forms that aren't the shortest.
 func uvarint(data []byte) (v uint64, rest []byte, ok bool) {
-	for i := 0; i < len(data) && i < maxVarint; i++ {
-		c := uint64(data[i])
-		if i == maxVarint-1 && c > 1 { // beyond 64 bits
-			return 0, nil, false
-		}
-		v |= c & 0x7f << (7 * i)
-		if c < 0x80 {
-			return v, data[i+1:], i == 0 || c > 0
-		}
+	v, n := binary.Uvarint(data)
+	if n <= 0 || n > 1 && data[n-1] == 0 {
+		return 0, nil, false
 	}
-	return 0, nil, false
+	return v, data[n:], true
 }
 
 // wide is a sum of products that can exceed 64 bits.

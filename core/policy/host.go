@@ -1,6 +1,10 @@
 package policy
 
-import "errors"
+import (
+	"errors"
+
+	"gatehouse/core/ascii"
+)
 
 // MaxHostBytes is the longest host name (RFC 1035 §2.3.4).
 const MaxHostBytes = 253
@@ -64,7 +68,7 @@ func NormalizeHost(authority string) string {
 // has no port.
 func portColon(s string) int {
 	i := len(s) - 1
-	for i >= 0 && '0' <= s[i] && s[i] <= '9' {
+	for i >= 0 && ascii.IsDigit(s[i]) {
 		i--
 	}
 	if i < 0 || s[i] != ':' {
@@ -94,7 +98,7 @@ func isHostName(s string) bool {
 			}
 			label = 0
 			continue
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		case 'a' <= c && c <= 'z', ascii.IsDigit(c), c == '-', c == '_':
 		default:
 			return false
 		}
@@ -114,7 +118,7 @@ func isIPv6Literal(s string) bool {
 		switch {
 		case c == ':':
 			colons++
-		case c == '.', isHex(c):
+		case c == '.', ascii.IsHex(c):
 		default:
 			return false
 		}

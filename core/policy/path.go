@@ -1,6 +1,10 @@
 package policy
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"gatehouse/core/ascii"
+)
 
 // NormalizePath turns a request's target into the path that routes are matched on: without its query, escapes decoded
 // where the escape and the plain character mean the same to an application, all other escapes in upper case (RFC 3986
@@ -177,21 +181,12 @@ func isUnwise(c byte) bool {
 func isDots(segment string) bool { return segment == "." || segment == ".." }
 
 // isEscape reports a percent sign and two hexadecimal digits at the beginning of s.
-func isEscape(s string) bool { return len(s) >= 3 && s[0] == '%' && isHex(s[1]) && isHex(s[2]) }
+func isEscape(s string) bool {
+	return len(s) >= 3 && s[0] == '%' && ascii.IsHex(s[1]) && ascii.IsHex(s[2])
+}
 
 // unescape is the byte that the escape at the beginning of s stands for.
-func unescape(s string) byte { return unhex(s[1])<<4 | unhex(s[2]) }
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
-}
+func unescape(s string) byte { return ascii.Unhex(s[1])<<4 | ascii.Unhex(s[2]) }
 
 func isUpper(s string) bool {
 	for i := range len(s) {

@@ -1,5 +1,7 @@
 package ratelimit
 
+import "encoding/binary"
+
 // A bucket is stored as
 //
 //	'g' 'h' | format 1 | entries 1 | fingerprint 8 | generation 8 | clock 8 | births 4 | entries
@@ -45,15 +47,15 @@ type entry struct {
 
 // readBucket reads what is stored under a bucket's key. It reports false for what this package can't have written there.
 func (r *rule) readBucket(b []byte, now int64) (k bucket, ok bool) {
-	if len(b) < bucketHeader || b[0] != 'g' || b[1] != 'h' || b[2] != format || load64(b[4:]) != r.fingerprint {
+	if len(b) < bucketHeader || b[0] != 'g' || b[1] != 'h' || b[2] != format || binary.LittleEndian.Uint64(b[4:]) != r.fingerprint {
 		return k, false
 	}
 	k = bucket{
 		entries: b[bucketHeader:],
 		n:       int(b[3]),
-		gen:     load64(b[12:]),
-		clock:   int64(load64(b[20:])),
-		births:  load32(b[28:]),
+		gen:     binary.LittleEndian.Uint64(b[12:]),
+		clock:   int64(binary.LittleEndian.Uint64(b[20:])),
+		births:  binary.LittleEndian.Uint32(b[28:]),
 	}
 	if k.n > bucketEntries || k.clock < 0 || k.clock-now > maxLead {
 		return k, false
@@ -74,15 +76,15 @@ func nextEntry(b []byte) (e entry, rest []byte, ok bool) {
 	if len(b) < entryHeader {
 		return e, nil, false
 	}
-	size := load32(b[8:])
+	size := binary.LittleEndian.Uint32(b[8:])
 	if uint64(size) > uint64(len(b)-entryHeader) {
 		return e, nil, false
 	}
 	end := entryHeader + int(size)
 	return entry{
-		tag:     load64(b),
-		birth:   load32(b[12:]),
-		last:    int64(load64(b[16:])),
+		tag:     binary.LittleEndian.Uint64(b),
+		birth:   binary.LittleEndian.Uint32(b[12:]),
+		last:    int64(binary.LittleEndian.Uint64(b[16:])),
 		windows: b[entryHeader:end],
 		raw:     b[:end],
 	}, b[end:], true
@@ -103,10 +105,10 @@ func (k *bucket) find(tag uint64) (e entry, ok bool) {
 // appendHeader appends the bucket's header; entries are counted in as they follow.
 func (r *rule) appendHeader(dst []byte, k *bucket) []byte {
 	dst = append(dst, 'g', 'h', format, 0)
-	dst = append64(dst, r.fingerprint)
-	dst = append64(dst, k.gen)
-	dst = append64(dst, uint64(k.clock))
-	return append32(dst, k.births)
+	dst = binary.LittleEndian.AppendUint64(dst, r.fingerprint)
+	dst = binary.LittleEndian.AppendUint64(dst, k.gen)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(k.clock))
+	return binary.LittleEndian.AppendUint32(dst, k.births)
 }
 
 // appendOthers appends a bucket without the entries that have the tag, that are surely expired or that are skip.
@@ -131,16 +133,16 @@ func (r *rule) stale(e *entry, clock int64) bool { return clock-e.last >= r.life
 
 // appendEntry appends an entry's header for windows that follow; finishEntry counts it in.
 func appendEntry(dst []byte, tag uint64, birth uint32, last int64) []byte {
-	dst = append64(dst, tag)
-	dst = append32(dst, 0)
-	dst = append32(dst, birth)
-	return append64(dst, uint64(last))
+	dst = binary.LittleEndian.AppendUint64(dst, tag)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, birth)
+	return binary.LittleEndian.AppendUint64(dst, uint64(last))
 }
 
 // finishEntry completes the entry that starts at from, the last one of the bucket b.
 func finishEntry(b []byte, from int) {
 	b[3]++
-	store32(b[from+8:], uint32(len(b)-from-entryHeader))
+	binary.LittleEndian.PutUint32(b[from+8:], uint32(len(b)-from-entryHeader))
 }
 
 // victim chooses who has to go from a full bucket in which tag is new: who weighs nothing any more, else who is least charged in

@@ -1,5 +1,7 @@
 package ratelimit
 
+import "encoding/binary"
+
 // The generation counts how often all was cleared. Buckets of an older one are empty. It is stored as
 //
 //	'g' 'h' | format 1 | 0 | generation 8
@@ -12,7 +14,7 @@ func readGeneration(b []byte) uint64 {
 	if len(b) != generationSize || b[0] != 'g' || b[1] != 'h' || b[2] != format || b[3] != 0 {
 		return 0
 	}
-	return load64(b[4:])
+	return binary.LittleEndian.Uint64(b[4:])
 }
 
 func (l *Limiter) loadGeneration() (uint64, error) {
@@ -30,7 +32,7 @@ func (l *Limiter) ClearAll() error {
 		if err != nil {
 			return err
 		}
-		next := append64([]byte{'g', 'h', format, 0}, readGeneration(value)+1)
+		next := binary.LittleEndian.AppendUint64([]byte{'g', 'h', format, 0}, readGeneration(value)+1)
 		if done, err := l.store.CompareAndSet(l.generation, next, version); err != nil || done {
 			return err
 		}

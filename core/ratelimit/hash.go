@@ -1,6 +1,9 @@
 package ratelimit
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // ID stands for one caller of one rule: a keyed hash of its identifier. Without the key nobody can choose identifiers that
 // share a bucket with somebody else's.
@@ -11,7 +14,7 @@ type Hasher struct{ k0, k1 uint64 }
 
 // NewHasher returns a Hasher for a secret, random key. All workers need the same one: see SharedKey.
 func NewHasher(key [16]byte) Hasher {
-	return Hasher{k0: load64(key[:8]), k1: load64(key[8:])}
+	return Hasher{k0: binary.LittleEndian.Uint64(key[:8]), k1: binary.LittleEndian.Uint64(key[8:])}
 }
 
 // Sum is the ID of an identifier built with AppendElement and AppendAbsent.
@@ -24,7 +27,7 @@ func (h Hasher) Sum(identifier []byte) ID {
 	}
 	last := uint64(len(identifier)) << 56
 	for len(identifier) >= 8 {
-		s.block(load64(identifier))
+		s.block(binary.LittleEndian.Uint64(identifier))
 		identifier = identifier[8:]
 	}
 	for i, b := range identifier {
@@ -34,9 +37,9 @@ func (h Hasher) Sum(identifier []byte) ID {
 
 	var id ID
 	s.v2 ^= 0xee
-	store64(id[:8], s.finish())
+	binary.LittleEndian.PutUint64(id[:8], s.finish())
 	s.v1 ^= 0xdd
-	store64(id[8:], s.finish())
+	binary.LittleEndian.PutUint64(id[8:], s.finish())
 	return id
 }
 

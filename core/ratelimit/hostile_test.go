@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -131,19 +132,19 @@ func TestWhatIsDamagedIsOverwrittenAndCounted(t *testing.T) {
 		"more entries than there":  func(b []byte) []byte { b[3]++; return b },
 		"more entries than room":   func(b []byte) []byte { b[3] = 200; return b },
 		"a generation not yet":     func(b []byte) []byte { b[12]++; return b },
-		"a clock an hour ahead":    func(b []byte) []byte { store64(b[20:], uint64(testNow+3600e9)); return b },
-		"a negative clock":         func(b []byte) []byte { store64(b[20:], 1<<63); return b },
-		"an entry beyond the end":  func(b []byte) []byte { store32(b[entryAt(8):], 1<<31); return b },
-		"an entry of the future":   func(b []byte) []byte { store64(b[entryAt(16):], uint64(testNow+1)); return b },
+		"a clock an hour ahead":    func(b []byte) []byte { binary.LittleEndian.PutUint64(b[20:], uint64(testNow+3600e9)); return b },
+		"a negative clock":         func(b []byte) []byte { binary.LittleEndian.PutUint64(b[20:], 1<<63); return b },
+		"an entry beyond the end":  func(b []byte) []byte { binary.LittleEndian.PutUint32(b[entryAt(8):], 1<<31); return b },
+		"an entry of the future":   func(b []byte) []byte { binary.LittleEndian.PutUint64(b[entryAt(16):], uint64(testNow+1)); return b },
 		"an unknown form":          func(b []byte) []byte { b[logAt(0)] = 9; return b },
-		"more than a log's count":  func(b []byte) []byte { store16(b[logAt(1):], LogEntries+1); return b },
-		"charges beyond the end":   func(b []byte) []byte { store16(b[logAt(3):], 60_000); return b },
-		"more than the limit":      func(b []byte) []byte { store64(b[logAt(5):], 11); return b },
-		"less than a charge each":  func(b []byte) []byte { store64(b[logAt(5):], 1); return b },
-		"newest before oldest":     func(b []byte) []byte { store64(b[logAt(21):], 1); return b },
-		"newest in the future":     func(b []byte) []byte { store64(b[logAt(21):], uint64(testNow+1)); return b },
-		"longer than the window":   func(b []byte) []byte { store64(b[logAt(13):], uint64(testNow-20e9)); return b },
-		"an oldest before time":    func(b []byte) []byte { store64(b[logAt(13):], 1<<63); return b },
+		"more than a log's count":  func(b []byte) []byte { binary.LittleEndian.PutUint16(b[logAt(1):], LogEntries+1); return b },
+		"charges beyond the end":   func(b []byte) []byte { binary.LittleEndian.PutUint16(b[logAt(3):], 60_000); return b },
+		"more than the limit":      func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(5):], 11); return b },
+		"less than a charge each":  func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(5):], 1); return b },
+		"newest before oldest":     func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(21):], 1); return b },
+		"newest in the future":     func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(21):], uint64(testNow+1)); return b },
+		"longer than the window":   func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(13):], uint64(testNow-20e9)); return b },
+		"an oldest before time":    func(b []byte) []byte { binary.LittleEndian.PutUint64(b[logAt(13):], 1<<63); return b },
 		"a ring cut to a log size": func(b []byte) []byte { b[logAt(0)] = formRing; return b },
 	} {
 		store := &planted{NewMemoryStore(), damage(bytes.Clone(good))}
@@ -166,10 +167,14 @@ func TestADamagedRingIsEmpty(t *testing.T) {
 	ringAt := func(off int) int { return bucketHeader + entryHeader + off }
 	require.EqualValues(t, formRing, good[ringAt(0)])
 	for name, damage := range map[string]func(b []byte){
-		"last in the future":     func(b []byte) { store64(b[ringAt(17):], 1<<40) },
-		"first after last":       func(b []byte) { store64(b[ringAt(9):], load64(b[ringAt(17):])+1) },
-		"first too long ago":     func(b []byte) { store64(b[ringAt(9):], load64(b[ringAt(17):])-ringSlots) },
-		"total above the limit":  func(b []byte) { store64(b[ringAt(1):], 5001) },
+		"last in the future": func(b []byte) { binary.LittleEndian.PutUint64(b[ringAt(17):], 1<<40) },
+		"first after last": func(b []byte) {
+			binary.LittleEndian.PutUint64(b[ringAt(9):], binary.LittleEndian.Uint64(b[ringAt(17):])+1)
+		},
+		"first too long ago": func(b []byte) {
+			binary.LittleEndian.PutUint64(b[ringAt(9):], binary.LittleEndian.Uint64(b[ringAt(17):])-ringSlots)
+		},
+		"total above the limit":  func(b []byte) { binary.LittleEndian.PutUint64(b[ringAt(1):], 5001) },
 		"counters that are zero": func(b []byte) { clear(b[ringAt(ringHeader):ringAt(ringHeader+2*ringSlots)]) },
 	} {
 		b := bytes.Clone(good)

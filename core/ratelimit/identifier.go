@@ -1,5 +1,7 @@
 package ratelimit
 
+import "encoding/binary"
+
 // AppendElement appends one element of an identifier to dst. kind is the caller's number for the kind of element, 1..255.
 // name tells elements of one kind apart (a claim's or a header's name), provider names the token's provider for what comes
 // from a token; both are empty where they mean nothing. Every part goes in with its length, so that no two
@@ -17,7 +19,7 @@ func AppendAbsent(dst []byte) []byte {
 }
 
 func appendText[T ~string | ~[]byte](dst []byte, s T) []byte {
-	return append(appendUvarint(dst, uint64(len(s))), s...)
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
 // AppendIPPrefix appends the network that ip belongs to: its family, then its first v4 bits (IPv4) or v6 bits (IPv6), the

@@ -1,5 +1,7 @@
 package ratelimit
 
+import "gatehouse/core/ascii"
+
 // parseIP reads an IP address; an IPv4 address is in the last four bytes. It is strict, and a fraction of net/netip's size,
 // which brings the runtime's table of unique values along.
 func parseIP(s string) (addr [16]byte, four, ok bool) {
@@ -24,7 +26,7 @@ func parseIP(s string) (addr [16]byte, four, ok bool) {
 func parseIPv4(s string) (b [4]byte, ok bool) {
 	for i := range b {
 		n, digits := 0, 0
-		for digits < len(s) && digits < 3 && '0' <= s[digits] && s[digits] <= '9' {
+		for digits < len(s) && digits < 3 && ascii.IsDigit(s[digits]) {
 			n = n*10 + int(s[digits]-'0')
 			digits++
 		}
@@ -63,11 +65,10 @@ func parseIPv6(s string) (addr [16]byte, ok bool) {
 		}
 		group, digits := 0, 0
 		for digits < len(s) && digits < 4 {
-			d, hex := hexDigit(s[digits])
-			if !hex {
+			if !ascii.IsHex(s[digits]) {
 				break
 			}
-			group = group<<4 | d
+			group = group<<4 | int(ascii.Unhex(s[digits]))
 			digits++
 		}
 		if digits == 0 {
@@ -100,16 +101,4 @@ func parseIPv6(s string) (addr [16]byte, ok bool) {
 	moved := copy(addr[16-(n-gap):], addr[gap:n])
 	clear(addr[gap : 16-moved])
 	return addr, true
-}
-
-func hexDigit(c byte) (int, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0'), true
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10, true
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10, true
-	}
-	return 0, false
 }

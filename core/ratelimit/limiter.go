@@ -1,5 +1,11 @@
 package ratelimit
 
+import (
+	"encoding/binary"
+
+	"gatehouse/core/ascii"
+)
+
 // Limiter decides over a Store that it shares with other workers' Limiters. It belongs to one worker and is not used
 // concurrently. Its operations reuse its buffers: none allocates in the steady state.
 type Limiter struct {
@@ -41,26 +47,19 @@ func newRule(config *Rule, namespace string) rule {
 	r := rule{buckets: uint64(config.MaxIdentifiers+bucketShare-1) / bucketShare, cheapest: max(config.Cheapest, 1)}
 	text := appendText(nil, config.Name)
 	text = appendText(text, config.KeyedBy)
-	text = append64(text, r.buckets)
+	text = binary.LittleEndian.AppendUint64(text, r.buckets)
 	for _, c := range config.Windows {
 		w := newWindow(c)
 		r.windows = append(r.windows, w)
 		r.lifetime = max(r.lifetime, w.length)
-		text = append64(text, w.max)
-		text = append64(text, uint64(w.length))
+		text = binary.LittleEndian.AppendUint64(text, w.max)
+		text = binary.LittleEndian.AppendUint64(text, uint64(w.length))
 	}
 	// The key is no secret: this hash only tells configurations apart, and not adversaries'.
 	sum := NewHasher([16]byte{}).Sum(text)
-	r.fingerprint = load64(sum[:])
-	r.prefix = append(appendHex([]byte(namespace+"limits/1/"), r.fingerprint), '/')
+	r.fingerprint = binary.LittleEndian.Uint64(sum[:])
+	r.prefix = append(ascii.AppendHex([]byte(namespace+"limits/1/"), r.fingerprint), '/')
 	return r
-}
-
-func appendHex(dst []byte, v uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, "0123456789abcdef"[v>>shift&15])
-	}
-	return dst
 }
 
 // Charge admits or refuses cost (0 counts as 1) for id under a rule, at now on the monotonic clock, in nanoseconds, and records an

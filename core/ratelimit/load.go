@@ -1,6 +1,11 @@
 package ratelimit
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"gatehouse/core/ascii"
+)
 
 // found is a caller's bucket as loaded, and the caller's own windows in it.
 type found struct {
@@ -22,7 +27,7 @@ func (l *Limiter) load(r *rule, id ID, now int64, f *found) error {
 	if err != nil {
 		return err
 	}
-	*f = found{key: l.bucketKey(r, id), tag: load64(id[8:])}
+	*f = found{key: l.bucketKey(r, id), tag: binary.LittleEndian.Uint64(id[8:])}
 	if err := l.loadBucket(r, gen, now, f); err != nil {
 		return err
 	}
@@ -78,6 +83,6 @@ func (l *Limiter) loadBucket(r *rule, gen uint64, now int64, f *found) error {
 
 // bucketKey is the key of the bucket that id belongs to. It is valid until the next call.
 func (l *Limiter) bucketKey(r *rule, id ID) string {
-	l.key = appendHex(append(l.key[:0], r.prefix...), load64(id[:8])%r.buckets)
+	l.key = ascii.AppendHex(append(l.key[:0], r.prefix...), binary.LittleEndian.Uint64(id[:8])%r.buckets)
 	return unsafe.String(&l.key[0], len(l.key)) // a Store keeps no key: saves an allocation for each charge
 }

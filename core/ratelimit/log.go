@@ -1,5 +1,7 @@
 package ratelimit
 
+import "encoding/binary"
+
 // A log is stored as
 //
 //	form 1 | count 2 | bytes of the charges 2 | total 8 | oldest 8 | newest 8 | charges
@@ -15,12 +17,12 @@ func (w *window) readLog(b []byte, now int64) (s state, rest []byte, ok bool) {
 		return s, nil, false
 	}
 	s = state{
-		count:  int(load16(b[1:])),
-		total:  load64(b[5:]),
-		oldest: int64(load64(b[13:])),
-		newest: int64(load64(b[21:])),
+		count:  int(binary.LittleEndian.Uint16(b[1:])),
+		total:  binary.LittleEndian.Uint64(b[5:]),
+		oldest: int64(binary.LittleEndian.Uint64(b[13:])),
+		newest: int64(binary.LittleEndian.Uint64(b[21:])),
 	}
-	size := int(load16(b[3:]))
+	size := int(binary.LittleEndian.Uint16(b[3:]))
 	b = b[logHeader:]
 	if size > len(b) || s.count > LogEntries || uint64(s.count) > s.total ||
 		s.oldest < 0 || s.oldest > s.newest || s.newest > now || s.newest-s.oldest >= w.length {
@@ -60,12 +62,15 @@ func (s *state) drop() bool {
 
 // readCharge reads the charge at the front of b, which has n bytes; n is 0 if there is none.
 func readCharge(b []byte) (since, cost uint64, n int) {
-	since, n = uvarint(b)
-	if n == 0 || since&1 == 0 {
+	since, n = binary.Uvarint(b)
+	if n <= 0 {
+		return 0, 0, 0
+	}
+	if since&1 == 0 {
 		return since >> 1, 1, n
 	}
-	cost, m := uvarint(b[n:])
-	if m == 0 || cost < 2 {
+	cost, m := binary.Uvarint(b[n:])
+	if m <= 0 || cost < 2 {
 		return 0, 0, 0
 	}
 	return since >> 1, cost, n + m
@@ -73,9 +78,9 @@ func readCharge(b []byte) (since, cost uint64, n int) {
 
 func appendCharge(dst []byte, since, cost uint64) []byte {
 	if cost == 1 {
-		return appendUvarint(dst, since<<1)
+		return binary.AppendUvarint(dst, since<<1)
 	}
-	return appendUvarint(appendUvarint(dst, since<<1|1), cost)
+	return binary.AppendUvarint(binary.AppendUvarint(dst, since<<1|1), cost)
 }
 
 // appendLog appends a log's header and leaves the rest to the caller, who ends with finishLog.
@@ -87,11 +92,11 @@ func appendLog(dst []byte) []byte {
 // finishLog fills the header in once b, the whole log, has its charges.
 func (s *state) finishLog(b []byte) {
 	b[0] = formLog
-	store16(b[1:], uint16(s.count))
-	store16(b[3:], uint16(len(b)-logHeader))
-	store64(b[5:], s.total)
-	store64(b[13:], uint64(s.oldest))
-	store64(b[21:], uint64(s.newest))
+	binary.LittleEndian.PutUint16(b[1:], uint16(s.count))
+	binary.LittleEndian.PutUint16(b[3:], uint16(len(b)-logHeader))
+	binary.LittleEndian.PutUint64(b[5:], s.total)
+	binary.LittleEndian.PutUint64(b[13:], uint64(s.oldest))
+	binary.LittleEndian.PutUint64(b[21:], uint64(s.newest))
 	s.body = b[logHeader:]
 }
 

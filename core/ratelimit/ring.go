@@ -1,5 +1,7 @@
 package ratelimit
 
+import "encoding/binary"
+
 // A ring is stored as
 //
 //	form 1 | total 8 | first 8 | last 8 | ringSlots counters of the window's width
@@ -20,22 +22,22 @@ func (w *window) counter(counters []byte, slot uint64) uint64 {
 	i := int(slot%ringSlots) * w.width
 	switch w.width {
 	case 2:
-		return uint64(load16(counters[i:]))
+		return uint64(binary.LittleEndian.Uint16(counters[i:]))
 	case 4:
-		return uint64(load32(counters[i:]))
+		return uint64(binary.LittleEndian.Uint32(counters[i:]))
 	}
-	return load64(counters[i:])
+	return binary.LittleEndian.Uint64(counters[i:])
 }
 
 func (w *window) setCounter(counters []byte, slot, v uint64) {
 	i := int(slot%ringSlots) * w.width
 	switch w.width {
 	case 2:
-		store16(counters[i:], uint16(v))
+		binary.LittleEndian.PutUint16(counters[i:], uint16(v))
 	case 4:
-		store32(counters[i:], uint32(v))
+		binary.LittleEndian.PutUint32(counters[i:], uint32(v))
 	default:
-		store64(counters[i:], v)
+		binary.LittleEndian.PutUint64(counters[i:], v)
 	}
 }
 
@@ -46,9 +48,9 @@ func (w *window) readRing(b []byte, now int64) (s state, rest []byte, ok bool) {
 	}
 	s = state{
 		ring:  true,
-		total: load64(b[1:]),
-		first: load64(b[9:]),
-		last:  load64(b[17:]),
+		total: binary.LittleEndian.Uint64(b[1:]),
+		first: binary.LittleEndian.Uint64(b[9:]),
+		last:  binary.LittleEndian.Uint64(b[17:]),
 		body:  b[ringHeader:size],
 	}
 	current := w.slot(now)
@@ -71,9 +73,9 @@ func (w *window) readRing(b []byte, now int64) (s state, rest []byte, ok bool) {
 
 func appendRing(dst []byte, s *state) []byte {
 	dst = append(dst, formRing)
-	dst = append64(dst, s.total)
-	dst = append64(dst, s.first)
-	return append64(dst, s.last)
+	dst = binary.LittleEndian.AppendUint64(dst, s.total)
+	dst = binary.LittleEndian.AppendUint64(dst, s.first)
+	return binary.LittleEndian.AppendUint64(dst, s.last)
 }
 
 func (w *window) appendRingCharged(dst []byte, s *state, now int64, cost uint64) []byte {

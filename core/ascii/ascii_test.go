@@ -1,0 +1,32 @@
+package ascii
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestEveryByteIsClassified(t *testing.T) {
+	const letters, digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	for i := range 256 {
+		c := byte(i)
+		letter, digit := strings.IndexByte(letters, c) >= 0, strings.IndexByte(digits, c) >= 0
+		assert.Equal(t, letter, IsLetter(c), "%q", c)
+		assert.Equal(t, digit, IsDigit(c), "%q", c)
+		assert.Equal(t, letter || digit, IsAlnum(c), "%q", c)
+		value, err := strconv.ParseUint(string(rune(c)), 16, 8)
+		assert.Equal(t, err == nil, IsHex(c), "%q", c)
+		if err == nil {
+			assert.Equal(t, byte(value), Unhex(c), "%q", c)
+		}
+	}
+}
+
+func TestHexHasAlways16Digits(t *testing.T) {
+	for _, v := range []uint64{0, 1, 0xabcdef, 1<<64 - 1} {
+		assert.Equal(t, fmt.Sprintf("x%016x", v), string(AppendHex([]byte("x"), v)))
+	}
+}
