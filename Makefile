@@ -8,11 +8,11 @@ WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') g
 WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
 MAX_WASM      := 5000000
 
-.PHONY: help build run test fuzz soak check tools bench fmt generate clean
+.PHONY: help build run test fuzz soak check tools bench bench-core fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: dist/gatehouse.wasm dist/gatehouse ## dist/gatehouse.wasm, the filter, and dist/gatehouse, the CLI
 
@@ -69,7 +69,10 @@ fmt: ## gofmt
 generate: ## rewrite the generated files
 	$(GO) generate ./...
 
-bench: build ## the benchmarks, side by side
+bench: build ## what Gatehouse costs in Envoy, side by side with Envoy's own filters (QUICK=1: under two minutes)
+	$(GO) run ./e2e/bench $(if $(QUICK),-quick)
+
+bench-core: ## the benchmarks of core, in the form that benchstat reads, and the throughput of gatehouse serve
 	$(GO) test -run '^$$' -bench . -benchmem ./core/...
 	cd core/ratelimit/bench && $(GO) test -bench . -benchmem
 	$(GO) test -run '^$$' -bench Throughput ./e2e/serve

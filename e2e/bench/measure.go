@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// measure runs all groups of subjects.
+func (l *lab) measure(ctx context.Context, p *plan) (*report, error) {
+	r := &report{Rounds: l.rounds, Envoy: l.envoy.String()}
+	table := l.table(p)
+	if err := l.take(ctx, "the table", table); err != nil {
+		return nil, err
+	}
+	r.addTable(table)
+	moments := l.moments(p)
+	if err := l.take(ctx, "tokens and refusals", moments); err != nil {
+		return nil, err
+	}
+	r.addMoments(moments)
+	if l.quick {
+		return r, nil
+	}
+	for _, curve := range l.curves(p) {
+		if err := l.take(ctx, "a curve", curve); err != nil {
+			return nil, err
+		}
+		r.addCurve(curve)
+	}
+	starts := l.starts(p)
+	for _, s := range starts {
+		if err := l.takeStarts(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	r.addStarts(starts)
+	return r, nil
+}
+
+// takeStarts starts one subject again and again, for what a start costs and how much memory it leaves.
+func (l *lab) takeStarts(ctx context.Context, s *subject) error {
+	defer s.stop()
+	for round := range l.starting {
+		l.say("start-up of %s: %d of %d", s.Name, round+1, l.starting)
+		s.stop()
+		if err := s.start(ctx, l); err != nil {
+			return err
+		}
+		if _, err := s.run(max(len(s.requests), 1000)); err != nil {
+			return err
+		}
+		rss, err := s.process.RSS()
+		if err != nil {
+			return err
+		}
+		s.costs, s.sizes = append(s.costs, s.startup), append(s.sizes, float64(rss)/1e6)
+	}
+	return nil
+}
+
+// take starts a group's subjects, warms them, measures them in interleaved rounds, and stops them.
+func (l *lab) take(ctx context.Context, group string, subjects []*subject) error {
+	defer func() {
+		for _, s := range subjects {
+			s.stop()
+		}
+	}()
+	counts := make([]int, len(subjects))
+	for i, s := range subjects {
+		l.say("%s: starting %d of %d: %s", group, i+1, len(subjects), s.Name)
+		if err := s.start(ctx, l); err != nil {
+			return err
+		}
+		// The first requests fill caches and let V8 optimise; the second run tells how many make a round.
+		warm := s.warm
+		if warm == 0 {
+			warm = max(2*len(s.requests), 4000)
+		}
+		if err := load(s.process.Address("bench"), s.requests, warm, anyStatus); err != nil {
+			return err
+		}
+		cost, err := s.run(2000)
+		if err != nil {
+			return err
+		}
+		counts[i] = requestsFor(cost, l.period)
+	}
+	for round := range l.rounds {
+		l.say("%s: round %d of %d", group, round+1, l.rounds)
+		for i, s := range subjects {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("interrupted: %w", err)
+			}
+			cost, err := s.run(counts[i])
+			if err != nil {
+				return err
+			}
+			s.costs = append(s.costs, cost)
+		}
+	}
+	return nil
+}
