@@ -151,7 +151,14 @@ func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
 func (g *Gate) write(d *Decision, write func(line []byte)) {
 	e := &d.event
 	e.Meta.EventID = g.eventID(d)
-	g.line = e.AppendJSON(g.line[:0], g.cfg.Audit.MaxFieldBytes)
+	g.writeEvent(e, g.cfg.Audit.MaxFieldBytes, write)
+}
+
+func (g *Gate) writeEvent(e *audit.Event, maxField int, write func(line []byte)) {
+	g.line = e.AppendJSON(g.line[:0], maxField)
+	if g.chain != nil {
+		g.line = g.chain.Append(g.line)
+	}
 	g.countEvent(e.Type)
 	write(g.line)
 }

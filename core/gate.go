@@ -1,6 +1,7 @@
 package core
 
 import (
+	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
@@ -45,7 +46,9 @@ type Gate struct {
 	anonymous   []Header // identity headers of a caller without a token
 	policies    []string // RateLimit-Policy items of each limit
 	windowNames [][]string
-	events      uint64 // counts audit events
+	events      uint64       // counts audit events
+	chain       *audit.Chain // nil: audit lines aren't chained
+	losses      audit.Losses
 	counts      counts
 
 	key, ip, line []byte // scratch
@@ -68,6 +71,9 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 	var err error
 	if g.limiter, err = ratelimit.New(host.Store, Namespace, limits); err != nil {
 		return nil, err
+	}
+	if c := cfg.Audit.Chain; c != nil {
+		g.chain = audit.NewChain(c.KeyID, c.Key, string(appendHex(nil, host.InstanceID)))
 	}
 	g.prepareHeaders()
 	g.prepareMetrics()

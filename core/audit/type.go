@@ -12,6 +12,7 @@ const (
 	TypeRateLimited              // 429 by Gatehouse, or by one of Envoy's rate limit filters
 	TypeRequest                  // an anonymous request, on a route that allows it
 	TypeAdminAction              // a write through the admin API
+	TypeAuditGap                 // a sink lost events
 	TypeCustom                   // an upstream's own event, from x-audit-event
 	numTypes
 )
@@ -24,6 +25,7 @@ var typeWords = [numTypes]string{
 	TypeRateLimited:  "rate_limited",
 	TypeRequest:      "request",
 	TypeAdminAction:  "admin_action",
+	TypeAuditGap:     "audit_gap",
 	TypeCustom:       "custom",
 }
 
@@ -54,7 +56,8 @@ type Outcome struct {
 	Details       string // Envoy's response.code_details; "" if unknown
 }
 
-// TypeOf returns the event type of a request. It never returns TypeCustom or TypeAdminAction.
+// TypeOf returns the event type of a request. It never returns TypeAdminAction,
+// TypeAuditGap or TypeCustom.
 func TypeOf(o Outcome) Type {
 	switch o.Refused {
 	case 0:
@@ -90,7 +93,7 @@ func Recorded(enabled, excluded bool, e *Event) bool {
 		return enabled
 	}
 	switch e.Type {
-	case TypeAuthFailure, TypeAccessDenied, TypeRateLimited, TypeAdminAction, TypeCustom:
+	case TypeAuthFailure, TypeAccessDenied, TypeRateLimited, TypeAdminAction, TypeAuditGap, TypeCustom:
 		return true
 	}
 	return e.Meta.Reason != "" || e.Meta.WouldBe != ""

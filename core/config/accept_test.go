@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -105,7 +106,8 @@ const everything = `{
 		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "shadow": true, "max_identifiers": 7, "on_contention": "allow"},
 		{"name": "named", "max_requests": 3, "window_seconds": 60.0, "apply": "by_name", "caller": "anonymous"}
 	],
-	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": false, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16},
+	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": false, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16,
+		"chain": {"key_id": "2026-03", "hmac_key": {"env": "HMAC"}}},
 	"identity_headers": {"prefix": "x-me-", "claims": ["email", "cognito:groups"]},
 	"metrics": {"per_route": false, "naming": "istio"}
 }`
@@ -166,7 +168,10 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, caller.Anonymous, named.Caller)
 
 	assert.Equal(t, config.Audit{Exclude: []policy.Pattern{pattern(t, "/x/**")}, Log: config.LogCritical,
-		Claims: []string{"email"}, Headers: []string{"x-region"}, MaxFieldBytes: 16}, c.Audit)
+		Claims: []string{"email"}, Headers: []string{"x-region"}, MaxFieldBytes: 16, Chain: c.Audit.Chain}, c.Audit)
+	assert.Equal(t, "2026-03", c.Audit.Chain.KeyID)
+	assert.Len(t, c.Audit.Chain.Key, 32)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", *c.Audit.Chain, c.Audit.Chain, *c.Audit.Chain, c.Audit.Chain.Key), "[")
 	assert.Equal(t, config.Identity{Prefix: "x-me-", Claims: []string{"email", "cognito:groups"}}, c.Identity)
 	assert.Equal(t, "cognito-groups", config.IdentityHeader("cognito:groups"))
 	assert.Equal(t, config.Metrics{Naming: metrics.Istio}, c.Metrics)

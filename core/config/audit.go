@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"gatehouse/core/audit"
 )
 
 func (p *parser) audit(root *node) {
@@ -15,6 +17,7 @@ func (p *parser) audit(root *node) {
 		Claims:        n.strs("claims"),
 		MaxFieldBytes: int(n.num("max_field_bytes")),
 	}
+	a.Chain = p.chain(n.get("chain"))
 	for _, kid := range n.list("exclude_paths") {
 		a.Exclude = append(a.Exclude, p.pattern(kid))
 	}
@@ -28,6 +31,20 @@ func (p *parser) audit(root *node) {
 			p.problem(kid, auditNever)
 		}
 	}
+}
+
+// chain reads audit.chain; nil if there is none.
+func (p *parser) chain(n *node) *Chain {
+	key := n.get("hmac_key")
+	if key == nil || !p.secret(key) {
+		return nil
+	}
+	bytes, err := audit.ParseKey(key.text)
+	if err != nil {
+		p.problem(key, err.Error())
+		return nil
+	}
+	return &Chain{KeyID: n.str("key_id"), Key: bytes}
 }
 
 const auditNever = "want none of authorization, proxy-authorization, cookie and the headers in tokens.token_from"

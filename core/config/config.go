@@ -125,7 +125,23 @@ type Audit struct {
 	Claims        []string // extra claims under metadata
 	Headers       []string // extra request headers under metadata, in lower case
 	MaxFieldBytes int
+	Chain         *Chain // nil: lines aren't chained
 }
+
+// Chain is the key that chains audit lines.
+type Chain struct {
+	KeyID string
+	Key   Secret
+}
+
+// Secret holds a secret. It prints as "***".
+type Secret []byte
+
+// String implements fmt.Stringer.
+func (Secret) String() string { return "***" }
+
+// GoString implements fmt.GoStringer.
+func (Secret) GoString() string { return "***" }
 
 // Identity is what the upstream is told about the caller.
 type Identity struct {

@@ -266,9 +266,19 @@ var refused = []struct {
 
 	// audit, identity_headers, metrics
 	{withTop("audit", `{"http":{},"chain":{}}`), []string{
-		`audit.http: unknown field, want one of enabled, exclude_paths, log, access_log, claims, headers, max_field_bytes`,
-		`audit.chain: unknown field, want one of enabled, exclude_paths, log, access_log, claims, headers, max_field_bytes`,
+		`audit.http: unknown field, want one of enabled, exclude_paths, log, access_log, chain, claims, headers, max_field_bytes`,
+		`audit.chain.key_id: required: want a string of 1..64 characters`,
+		`audit.chain.hmac_key: required: want a string of 1..4096 characters, or an object`,
 	}},
+	{withTop("audit", `{"chain":{"key_id":"a b","hmac_key":["s3cret"],"key":"s3cret"}}`), []string{
+		`audit.chain.key_id: want letters, digits, '.', '_' and '-', got "a b"`,
+		`audit.chain.hmac_key: want a string of 1..4096 characters, or an object, got a list`,
+		`audit.chain.key: unknown field, want one of key_id, hmac_key`,
+	}},
+	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":"s3cret"}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got text of 6 characters that isn't base64`}},
+	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":"s3cretAA"}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got 6 bytes`}},
+	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":{"env":"NOT_UTF8"}}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got text of 8 characters that isn't base64`}},
+	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":{"env":"UNSET"}}}`), []string{`audit.chain.hmac_key.env: the environment variable UNSET is not set`}},
 	{withTop("audit", `{"log":"warning","max_field_bytes":8,"exclude_paths":["health","/a/"]}`), []string{
 		`audit.log: want "none", "trace", "debug", "info", "warn", "error" or "critical", got "warning"`,
 		`audit.max_field_bytes: want 16..65536, got 8`,

@@ -14,7 +14,7 @@ var configuration = Shape{Type: Object, Fields: []Field{
 		Doc: "What each path asks of a caller. The first match wins; a request that no route matches gets 403 `no_route`."},
 	{Name: "rate_limits", Default: `[]`, Shape: &Shape{Type: List, Max: 256, Element: &rateLimit},
 		Doc: "Sliding-window limits, charged in this order."},
-	{Name: "audit", Default: `{}`, Shape: &audit,
+	{Name: "audit", Default: `{}`, Shape: &auditTable,
 		Doc: "Which requests are recorded, and where."},
 	{Name: "identity_headers", Default: `{}`, Shape: &Shape{Type: Either, Either: []*Shape{
 		{Type: Text, Enum: []string{"none"}},
@@ -24,7 +24,7 @@ var configuration = Shape{Type: Object, Fields: []Field{
 		Doc: "How metrics are named."},
 }}
 
-var audit = Shape{Type: Object, Fields: []Field{
+var auditTable = Shape{Type: Object, Fields: []Field{
 	{Name: "enabled", Default: `true`, Shape: &boolean,
 		Doc: "Whether events are written at all."},
 	{Name: "exclude_paths", Default: `["/health","/metrics"]`, Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &path},
@@ -33,12 +33,21 @@ var audit = Shape{Type: Object, Fields: []Field{
 		Doc: "The level at which events go to the proxy's log. Istio's proxies log from `warn`."},
 	{Name: "access_log", Default: `true`, Shape: &boolean,
 		Doc: "Whether the event is also the filter state `wasm.gatehouse_audit`, which Envoy's access loggers can write."},
+	{Name: "chain", Shape: &chainTable,
+		Doc: "Makes the lines tamper-evident: each ends with a MAC over itself and the line before it. `gatehouse audit verify` checks them."},
 	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
 		Doc: "Extra claims to record under `metadata`."},
 	{Name: "headers", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &headerName},
 		Doc: "Extra request headers to record under `metadata`; never `authorization`, `cookie` or a header that carries the token."},
 	{Name: "max_field_bytes", Default: `1024`, Shape: &Shape{Type: Integer, Min: 16, Max: 65536},
 		Doc: "Where longer values are cut."},
+}}
+
+var chainTable = Shape{Type: Object, Fields: []Field{
+	{Name: "key_id", Required: true, Shape: &label,
+		Doc: "The key's name, which each line carries. A new key gets a new name, and begins new streams."},
+	{Name: "hmac_key", Required: true, Shape: &secretText,
+		Doc: "The key: base64 of 32 bytes or more, such as `openssl rand -base64 32` makes; `{\"env\": \"NAME\"}` reads it from the VM's environment variables."},
 }}
 
 // logLevels are the values of audit.log, in the order of LogLevel.

@@ -88,13 +88,17 @@ var inlineSet = Shape{Type: Object, Open: true, Secret: true, Fields: []Field{
 var inlineKey = Shape{Type: Object, Open: true, Fields: []Field{
 	{Name: "kty", Required: true, Shape: &Shape{Type: Text, Min: 1, Max: 16},
 		Doc: "`RSA`, `EC`, `OKP` or `oct`. The other members are as RFC 7518 has them."},
-	{Name: "k", Shape: &Shape{Type: Either, Either: []*Shape{
-		{Type: Text, Min: 1, Max: 4096},
-		{Type: Object, Fields: []Field{
-			{Name: "env", Required: true, Shape: &Shape{Type: Text, Min: 1, Max: 256, Format: &envFormat},
-				Doc: "The variable's name. Its value is what would stand here."},
-		}},
-	}}, Doc: "A symmetric key, base64url; `{\"env\": \"NAME\"}` reads it from the VM's environment variables, so that Envoy's config dump doesn't show it."},
+	{Name: "k", Shape: &secretText,
+		Doc: "A symmetric key, base64url; `{\"env\": \"NAME\"}` reads it from the VM's environment variables, so that Envoy's config dump doesn't show it."},
+}}
+
+// secretText is a secret: the text itself, or the environment variable that has it.
+var secretText = Shape{Type: Either, Secret: true, Either: []*Shape{
+	{Type: Text, Min: 1, Max: 4096},
+	{Type: Object, Fields: []Field{
+		{Name: "env", Required: true, Shape: &Shape{Type: Text, Min: 1, Max: 256, Format: &envFormat},
+			Doc: "The variable's name. Its value is what would stand here."},
+	}},
 }}
 
 var claimsFrom = Shape{Type: Object, Fields: []Field{

@@ -1,0 +1,96 @@
+package core_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/core"
+	"gatehouse/core/audit"
+)
+
+const chainedAudit = `"audit":{"chain":{"key_id":"k1","hmac_key":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},"max_field_bytes":16}`
+
+// lines are the audit lines of one admitted request.
+func (g *gate) lines() (lines [][]byte) {
+	g.decide("GET /x", "")
+	g.Finish(&g.decision, core.Outcome{Status: 200, Details: "via_upstream"}, func(line []byte) {
+		lines = append(lines, append([]byte(nil), line...))
+	})
+	return lines
+}
+
+func TestEveryLineIsChainedToTheOneBefore(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/**","auth":"none"}],`+chainedAudit)
+	_, ok := g.AuditHead()
+	assert.False(t, ok)
+	mac := audit.NewMAC([]byte("0123456789abcdef0123456789abcdef"))
+	var prev [audit.MACBytes]byte
+	for seq := range 5 {
+		lines := g.lines()
+		require.Len(t, lines, 1)
+		link, signed, err := audit.ParseLink(lines[0])
+		require.NoError(t, err)
+		assert.Equal(t, "k1 0000000000000abc", string(link.KeyID)+" "+string(link.Stream))
+		assert.Equal(t, uint64(seq), link.Seq)
+		assert.Equal(t, prev, link.Prev)
+		assert.Equal(t, mac.Sum(prev[:], signed), link.MAC[:])
+		prev = link.MAC
+		head, ok := g.AuditHead()
+		assert.True(t, ok)
+		assert.Equal(t, audit.Head{KeyID: "k1", Stream: "0000000000000abc", Seq: uint64(seq), MAC: prev}, head)
+	}
+}
+
+func TestLinesWithoutAChainHaveNone(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/**","auth":"none"}]`)
+	lines := g.lines()
+	require.Len(t, lines, 1)
+	assert.NotContains(t, string(lines[0]), "chain")
+	_, ok := g.AuditHead()
+	assert.False(t, ok)
+}
+
+func TestLostLinesAreCountedAndTold(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/**","auth":"none"}],`+chainedAudit)
+	var all [][]byte
+	for range 6 {
+		all = append(all, g.lines()...)
+	}
+	assert.False(t, g.AuditGaps())
+	for _, i := range []int{1, 2, 4} {
+		g.AuditLost(all[i])
+	}
+	assert.True(t, g.AuditGaps())
+	var gaps []string
+	g.WriteGaps(wall.UnixNano(), func(line []byte) {
+		gap, ok := audit.ParseGap(line)
+		require.True(t, ok, "%s", line)
+		link, _, err := audit.ParseLink(line)
+		require.NoError(t, err)
+		assert.Equal(t, uint64(6+len(gaps)), link.Seq)
+		gaps = append(gaps, string(line))
+		assert.Contains(t, []audit.Gap{
+			{Dropped: 2, Chained: true, From: 1, To: 2, ToMAC: gap.ToMAC}, {Dropped: 1, Chained: true, From: 4, To: 4, ToMAC: gap.ToMAC},
+		}, gap)
+	})
+	require.Len(t, gaps, 2)
+	assert.False(t, g.AuditGaps())
+	var event struct {
+		Timestamp string
+		Type      string `json:"event_type"`
+		Metadata  struct {
+			EventID string `json:"event_id"`
+			From    int    `json:"from_seq"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(gaps[1]), &event))
+	assert.Equal(t, "2026-03-01T12:00:00.000000Z audit_gap", event.Timestamp+" "+event.Type)
+	assert.NotEmpty(t, event.Metadata.EventID)
+	assert.Equal(t, 4, event.Metadata.From)
+	counts := g.counts()
+	assert.Equal(t, uint64(3), counts["gatehouse_audit_dropped_total"])
+	assert.Equal(t, uint64(2), counts[`gatehouse_audit_events_total.event_type.audit_gap`], "%v", counts)
+}
