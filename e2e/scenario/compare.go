@@ -52,10 +52,11 @@ func compareExchanges(a, b *Exchange) (differ []string) {
 	}
 	diff("audit events", len(a.Audit), len(b.Audit))
 	for i := range min(len(a.Audit), len(b.Audit)) {
-		ea, errA := event(a.Audit[i])
-		eb, errB := event(b.Audit[i])
+		lineA, lineB := withoutChain(a.Audit[i]), withoutChain(b.Audit[i])
+		ea, errA := event(lineA)
+		eb, errB := event(lineB)
 		diff("audit event's form", errA, errB)
-		diff("audit event's members", keysOf(a.Audit[i]), keysOf(b.Audit[i]))
+		diff("audit event's members", keysOf(lineA), keysOf(lineB))
 		differ = append(differ, unlike("audit: ", ea, eb)...)
 	}
 	return differ

@@ -62,6 +62,7 @@ func (s *Scenario) Check(runner string, o *Observation) (problems []string) {
 			}
 		}
 	}
+	problems = append(problems, s.checkChain(o)...)
 	if o.Metrics != nil {
 		want := map[string]uint64{}
 		for name, n := range s.Metrics {
@@ -242,6 +243,7 @@ func (s *Scenario) checkAudit(step *Step, e *Exchange) (problems []string) {
 		return []string{fmt.Sprintf("audit: want %d events, got %q", len(want), e.Audit)}
 	}
 	for i, line := range e.Audit {
+		line = withoutChain(line)
 		got, err := event(line)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("audit: %v in %s", err, line))
