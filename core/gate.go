@@ -1,6 +1,7 @@
 package core
 
 import (
+	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 	"gatehouse/core/config"
@@ -73,7 +74,7 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 		return nil, err
 	}
 	if c := cfg.Audit.Chain; c != nil {
-		g.chain = audit.NewChain(c.KeyID, c.Key, string(appendHex(nil, host.InstanceID)))
+		g.chain = audit.NewChain(c.KeyID, c.Key, string(ascii.AppendHex(nil, host.InstanceID)))
 	}
 	g.prepareHeaders()
 	g.prepareMetrics()
