@@ -67,7 +67,7 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 	limits := make([]ratelimit.Rule, len(cfg.Limits))
 	for i := range limits {
 		limits[i] = cfg.Limits[i].Rule
-		limits[i].Cheapest = cheapest(cfg.Routes, i)
+		limits[i].MinCost = minCost(cfg.Routes, i)
 	}
 	var err error
 	if g.limiter, err = ratelimit.New(host.Store, Namespace, limits); err != nil {

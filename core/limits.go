@@ -17,8 +17,8 @@ type charge struct {
 	result ratelimit.Result
 }
 
-// cheapest is the least that any route charges a limit, 0 if none does.
-func cheapest(routes []policy.Route, rule int) (cost uint64) {
+// minCost is the least that any route charges a limit, 0 if none does.
+func minCost(routes []policy.Route, rule int) (cost uint64) {
 	for i := range routes {
 		r := &routes[i]
 		if slices.Contains(r.RateLimits, rule) && (cost == 0 || r.Cost < cost) {
@@ -72,7 +72,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 func (g *Gate) withdraw(r *Request, d *Decision, from int) {
 	for i := from; i < len(d.charges); i++ { // only a request with a route has any
 		if c := &d.charges[i]; c.result.Admitted {
-			g.limiter.Withdraw(c.rule, c.id, g.table.Route(d.Route).Cost, &c.result, r.Mono)
+			g.limiter.Refund(c.rule, c.id, g.table.Route(d.Route).Cost, &c.result, r.Mono)
 		}
 	}
 }

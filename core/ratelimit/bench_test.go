@@ -8,8 +8,8 @@ import (
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-// BenchmarkCharge decides over a store that copies values in and out as a proxy does, in the steady state: time passes as
-// fast as a caller may charge, so that every window is full. 0 allocations.
+// BenchmarkCharge decides over a store that copies values in and out as a proxy does, in the steady
+// state: time passes as fast as a caller may charge, so that every window is full. 0 allocations.
 func BenchmarkCharge(b *testing.B) {
 	for _, max := range []uint64{10, 100, 500, 10_000, 100_000_000} {
 		for _, callers := range []int{1, 2000} {
@@ -61,8 +61,8 @@ func BenchmarkRefusal(b *testing.B) {
 	}
 }
 
-// BenchmarkNewcomer is the worst case: every bucket is full and somebody has to be evicted.
-func BenchmarkNewcomer(b *testing.B) {
+// BenchmarkEviction is the worst case: every bucket is full and each charge evicts an entry.
+func BenchmarkEviction(b *testing.B) {
 	small := rule(ratelimit.Window{Max: 100, Length: 3600 * second})
 	small.MaxIdentifiers = 1024
 	l := limiter(b, ratelimittest.NewShared().Worker(), small)
@@ -104,7 +104,7 @@ func TestADecisionAllocatesNothing(t *testing.T) {
 			l.Charge(0, ratelimit.ID{}, 1, now, &first)
 			l.Charge(0, ratelimit.ID{8: 1}, max, now, &r)
 			l.Charge(0, ratelimit.ID{8: 1}, 1, now, &r)
-			l.Withdraw(0, ratelimit.ID{}, 1, &first, now)
+			l.Refund(0, ratelimit.ID{}, 1, &first, now)
 			if err := l.Peek(0, ratelimit.ID{}, 1, now, &r); err != nil {
 				t.Fatal(err)
 			}

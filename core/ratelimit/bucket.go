@@ -6,46 +6,50 @@ import "encoding/binary"
 //
 //	'g' 'h' | format 1 | entries 1 | fingerprint 8 | generation 8 | clock 8 | births 4 | entries
 //
-// and an entry, one caller's state, as
+// and an entry, the state of one identifier, as
 //
 //	tag 8 | size of the windows 4 | birth 4 | last 8 | one window after the other
 //
-// clock is the newest moment at which the bucket was written. A worker whose own clock reads less takes it for now, so
-// that the moments of a bucket's charges never go back, whatever the order in which workers get their writes in. last is
-// the newest charge of an entry, birth what the bucket's counter of births was when the entry came.
+// clock is the newest moment at which the bucket was written. A worker whose own clock reads less
+// uses it instead, so that the moments of a bucket's charges never go back, in whatever order
+// workers write. last is the moment of an entry's newest charge. birth is the value of the bucket's
+// counter births when the entry was created.
 const (
 	format       = 1 // in the key too, so that two formats never meet under one key
 	bucketHeader = 32
 	entryHeader  = 24
 
-	// bucketEntries and bucketShare are the associativity and the load with MaxIdentifiers callers: see the package comment.
+	// bucketEntries is how many entries a bucket holds, bucketShare how many it has on average with
+	// MaxIdentifiers identifiers: see the package comment.
 	bucketEntries = 32
 	bucketShare   = 16
 
-	// maxLead is how far ahead of a reader's clock a bucket's may be, in nanoseconds: more than a worker can take from
-	// reading its clock to using it. What is further ahead is damage, and would hold its callers back for as long.
+	// maxLead is how far a bucket's clock may be ahead of the reader's, in nanoseconds. No worker
+	// takes that long from reading its clock to using it. A bucket further ahead is damaged, and
+	// would delay the expiry of its charges by as much.
 	maxLead = 60_000_000_000
 )
 
-// bucket is a stored bucket as one worker found it.
+// bucket is a stored bucket as one worker has read it.
 type bucket struct {
 	entries []byte
 	n       int
-	clock   int64 // the moment that decisions are made for: the reader's, or the bucket's if that is later
+	clock   int64 // the moment to decide for: the reader's clock, or the stored one if later
 	gen     uint64
 	births  uint32
 }
 
-// entry is one caller's part of a bucket.
+// entry is the part of a bucket that belongs to one identifier.
 type entry struct {
 	tag     uint64
 	birth   uint32
 	last    int64
 	windows []byte
-	raw     []byte // all of it, as stored
+	raw     []byte // the whole entry, as stored
 }
 
-// readBucket reads what is stored under a bucket's key. It reports false for what this package can't have written there.
+// readBucket reads the value of a bucket's key. It reports false for a value that this package
+// can't have written there.
 func (r *rule) readBucket(b []byte, now int64) (k bucket, ok bool) {
 	if len(b) < bucketHeader || b[0] != 'g' || b[1] != 'h' || b[2] != format || binary.LittleEndian.Uint64(b[4:]) != r.fingerprint {
 		return k, false
@@ -71,7 +75,7 @@ func (r *rule) readBucket(b []byte, now int64) (k bucket, ok bool) {
 	return k, len(rest) == 0
 }
 
-// nextEntry takes an entry off the front of b.
+// nextEntry splits b after its first entry.
 func nextEntry(b []byte) (e entry, rest []byte, ok bool) {
 	if len(b) < entryHeader {
 		return e, nil, false
@@ -90,7 +94,7 @@ func nextEntry(b []byte) (e entry, rest []byte, ok bool) {
 	}, b[end:], true
 }
 
-// find is the entry with that tag.
+// find returns the entry with that tag.
 func (k *bucket) find(tag uint64) (e entry, ok bool) {
 	rest := k.entries
 	for range k.n {
@@ -102,7 +106,8 @@ func (k *bucket) find(tag uint64) (e entry, ok bool) {
 	return entry{}, false
 }
 
-// appendHeader appends the bucket's header; entries are counted in as they follow.
+// appendHeader appends the bucket's header with a count of 0 entries. Each appended entry
+// increments it.
 func (r *rule) appendHeader(dst []byte, k *bucket) []byte {
 	dst = append(dst, 'g', 'h', format, 0)
 	dst = binary.LittleEndian.AppendUint64(dst, r.fingerprint)
@@ -111,7 +116,8 @@ func (r *rule) appendHeader(dst []byte, k *bucket) []byte {
 	return binary.LittleEndian.AppendUint32(dst, k.births)
 }
 
-// appendOthers appends a bucket without the entries that have the tag, that are surely expired or that are skip.
+// appendOthers appends the bucket without the entry of that tag, without expired entries and
+// without skip, which may be nil.
 func (r *rule) appendOthers(dst []byte, k *bucket, tag uint64, skip *entry) []byte {
 	start := len(dst)
 	dst = r.appendHeader(dst, k)
@@ -119,7 +125,7 @@ func (r *rule) appendOthers(dst []byte, k *bucket, tag uint64, skip *entry) []by
 	var e entry
 	for range k.n {
 		e, rest, _ = nextEntry(rest)
-		if e.tag == tag || r.stale(&e, k.clock) || skip != nil && e.tag == skip.tag {
+		if e.tag == tag || r.expired(&e, k.clock) || skip != nil && e.tag == skip.tag {
 			continue
 		}
 		dst = append(dst, e.raw...)
@@ -128,10 +134,11 @@ func (r *rule) appendOthers(dst []byte, k *bucket, tag uint64, skip *entry) []by
 	return dst
 }
 
-// stale reports whether nothing of e has to count any more; in a ring it still may, for the rest of its slot.
-func (r *rule) stale(e *entry, clock int64) bool { return clock-e.last >= r.lifetime }
+// expired reports whether all of e's charges are older than the longest window. A charge in a ring
+// may count until its slot ends; it need not.
+func (r *rule) expired(e *entry, clock int64) bool { return clock-e.last >= r.lifetime }
 
-// appendEntry appends an entry's header for windows that follow; finishEntry counts it in.
+// appendEntry appends an entry's header. The windows follow, then finishEntry.
 func appendEntry(dst []byte, tag uint64, birth uint32, last int64) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, tag)
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
@@ -139,44 +146,47 @@ func appendEntry(dst []byte, tag uint64, birth uint32, last int64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, uint64(last))
 }
 
-// finishEntry completes the entry that starts at from, the last one of the bucket b.
+// finishEntry completes the last entry of the bucket b, which starts at from: its size, and the
+// bucket's count of entries.
 func finishEntry(b []byte, from int) {
 	b[3]++
 	binary.LittleEndian.PutUint32(b[from+8:], uint32(len(b)-from-entryHeader))
 }
 
-// victim chooses who has to go from a full bucket in which tag is new: who weighs nothing any more, else who is least charged in
-// proportion to the limit, on a tie the one nearest to expiry. full says that nobody is to go, for all have reached their limit.
+// victim picks the entry to evict from a full bucket: an expired one, else the one that uses the
+// smallest share of its limit, on a tie the one whose newest charge is the oldest. live is true if
+// the entry still has charges that count. full is true if every entry has reached its limit: then
+// none is evicted.
 func (r *rule) victim(k *bucket) (v entry, live, full bool) {
 	least := 2.0
 	rest := k.entries
 	var e entry
 	for range k.n {
 		e, rest, _ = nextEntry(rest)
-		used := r.used(&e, k.clock)
-		if used < least || used == least && e.last < v.last {
-			least, v = used, e
+		share := r.usedShare(&e, k.clock)
+		if share < least || share == least && e.last < v.last {
+			least, v = share, e
 		}
 	}
 	return v, least != 0, least >= 1
 }
 
-// used is how much of its tightest window a caller has used up: 0 for nothing, 1 if what is left is too little for any request.
-// What can't be read is as good as nothing.
-func (r *rule) used(e *entry, clock int64) float64 {
+// usedShare is the largest share of a limit that e has used in any window: 0 if no charge counts, 1
+// if less than the lowest cost remains. A damaged entry has used nothing.
+func (r *rule) usedShare(e *entry, clock int64) float64 {
 	var states [MaxWindows]state
 	if !r.readWindows(e.windows, clock, &states) {
 		return 0
 	}
-	most := 0.0
+	largest := 0.0
 	for i := range r.windows {
 		total, limit := states[i].total, r.windows[i].max
-		if limit-total < r.cheapest {
+		if limit-total < r.minCost {
 			return 1
 		}
-		most = max(most, float64(total)/float64(limit))
+		largest = max(largest, float64(total)/float64(limit))
 	}
-	return most
+	return largest
 }
 
 // readWindows reads an entry's windows as they are at clock.

@@ -12,10 +12,10 @@ import (
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-// roomPerBucket is how many callers a bucket holds.
+// roomPerBucket is how many identifiers a bucket holds.
 const roomPerBucket = 32
 
-// oneBucket is a rule whose callers all share a bucket.
+// oneBucket is a rule with a single bucket, which all identifiers share.
 func oneBucket(windows ...ratelimit.Window) ratelimit.Rule {
 	r := rule(windows...)
 	r.MaxIdentifiers = 1
@@ -27,12 +27,13 @@ func caller(i int) (id ratelimit.ID) {
 	return sum
 }
 
-func TestAFullBucketForgetsTheLeastChargedFirst(t *testing.T) {
+func TestAFullBucketEvictsTheLeastUsedEntryFirst(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	for i := range roomPerBucket {
 		require.Zero(t, charge(l, caller(i), uint64(50-i), start+int64(i)).Evicted)
 	}
-	// Newcomers of cost 100 have reached their limit and stay; caller 31 has 19, caller 30 has 20, …
+	// New callers of cost 100 have reached their limit and stay; caller 31 has 19, caller 30 has
+	// 20, …
 	for i := range 5 {
 		r := charge(l, caller(100+i), 100, start+100)
 		assert.True(t, r.Admitted)
@@ -44,7 +45,7 @@ func TestAFullBucketForgetsTheLeastChargedFirst(t *testing.T) {
 	}
 }
 
-func TestOnATieWhoIsNearestToExpiryIsForgotten(t *testing.T) {
+func TestATieEvictsTheEntryNearestToExpiry(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	for i := range roomPerBucket { // caller 3 first
 		charge(l, caller((i+3)%roomPerBucket), 5, start+int64(i))
@@ -56,7 +57,7 @@ func TestOnATieWhoIsNearestToExpiryIsForgotten(t *testing.T) {
 	}
 }
 
-func TestExpiredEntriesGoFirstAndAreNoEvictions(t *testing.T) {
+func TestExpiredEntriesAreDroppedFirstAndAreNotEvictions(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100_000, Length: 60 * second}))
 	charge(l, caller(0), 90_000, start) // the most charged, but it expires first
 	for i := 1; i < roomPerBucket; i++ {
@@ -70,12 +71,12 @@ func TestExpiredEntriesGoFirstAndAreNoEvictions(t *testing.T) {
 	}
 }
 
-// A withdrawal may leave an entry that looks younger than what it has left.
-func TestWhoHasNothingLeftAfterAWithdrawalIsNoEviction(t *testing.T) {
+// After a refund, the entry's newest charge may be older than the entry says.
+func TestDroppingAnEntryWithoutChargesIsNotAnEviction(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	charge(l, caller(0), 99, start)
-	withdrawn := charge(l, caller(0), 1, start+50*second)
-	require.True(t, l.Withdraw(0, caller(0), 1, &withdrawn, start+50*second))
+	refunded := charge(l, caller(0), 1, start+50*second)
+	require.True(t, l.Refund(0, caller(0), 1, &refunded, start+50*second))
 	for i := 1; i < roomPerBucket; i++ {
 		charge(l, caller(i), 1, start+50*second)
 	}
@@ -85,7 +86,7 @@ func TestWhoHasNothingLeftAfterAWithdrawalIsNoEviction(t *testing.T) {
 	}
 }
 
-func TestWhatHasExpiredLeavesTheBucketWithTheNextWrite(t *testing.T) {
+func TestTheNextWriteDropsExpiredEntries(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	l := limiter(t, shared.Worker(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	charge(l, caller(0), 1, start)
@@ -98,10 +99,10 @@ func TestWhatHasExpiredLeavesTheBucketWithTheNextWrite(t *testing.T) {
 	assert.Equal(t, one, bytes)
 }
 
-func TestTheTightestWindowSaysHowMuchIsUsedUp(t *testing.T) {
+func TestTheTightestWindowDecidesTheShareOfTheLimit(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(
 		ratelimit.Window{Max: 2, Length: 10 * second}, ratelimit.Window{Max: 1000, Length: 3600 * second}))
-	for j := range int64(10) { // at no limit, though charged more in the long run
+	for j := range int64(10) { // below every limit, though charged more in the long window
 		for i := 1; i < roomPerBucket; i++ {
 			require.True(t, charge(l, caller(i), 1, start-(10-j)*10*second).Admitted)
 		}
@@ -111,7 +112,7 @@ func TestTheTightestWindowSaysHowMuchIsUsedUp(t *testing.T) {
 	assert.False(t, charge(l, caller(0), 1, start).Admitted)
 }
 
-func TestANewcomerFreesNobodyWhoHasReachedTheLimit(t *testing.T) {
+func TestANewIdentifierEvictsNoneThatHasReachedItsLimit(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 2, Length: 60 * second}))
 	for i := range roomPerBucket {
 		charge(l, caller(i), 2, start)
@@ -119,22 +120,22 @@ func TestANewcomerFreesNobodyWhoHasReachedTheLimit(t *testing.T) {
 	for range 3 {
 		r := charge(l, caller(100), 1, start)
 		assert.True(t, r.Admitted)
-		assert.Equal(t, 1, r.Evicted, "the newcomer itself")
-		assert.True(t, l.Withdraw(0, caller(100), 1, &r, start))
+		assert.Equal(t, 1, r.Evicted, "the new identifier itself")
+		assert.True(t, l.Refund(0, caller(100), 1, &r, start))
 	}
 	for i := range roomPerBucket {
 		assert.False(t, charge(l, caller(i), 1, start+59*second).Admitted)
 	}
-	// When one of them has expired the newcomer takes its place.
+	// When one of them has expired, the new identifier takes its place.
 	r := charge(l, caller(100), 2, start+60*second)
 	assert.Zero(t, r.Evicted)
 	assert.False(t, charge(l, caller(100), 1, start+60*second).Admitted)
 }
 
-func TestWhoseRestIsWorthNoRequestHasReachedTheLimit(t *testing.T) {
-	dear := oneBucket(ratelimit.Window{Max: 100, Length: 60 * second})
-	dear.Cheapest = 30
-	l := limiter(t, ratelimit.NewMemoryStore(), dear)
+func TestLessThanTheLowestCostRemainingIsAtTheLimit(t *testing.T) {
+	r := oneBucket(ratelimit.Window{Max: 100, Length: 60 * second})
+	r.MinCost = 30
+	l := limiter(t, ratelimit.NewMemoryStore(), r)
 	for i := range roomPerBucket - 1 {
 		charge(l, caller(i), 71, start) // leaves 29
 	}
@@ -145,10 +146,10 @@ func TestWhoseRestIsWorthNoRequestHasReachedTheLimit(t *testing.T) {
 	for i := range roomPerBucket - 1 {
 		require.False(t, charge(l, caller(i), 30, start+2).Admitted, "caller %d", i)
 	}
-	assert.True(t, charge(l, caller(31), 70, start+2).Admitted, "the first newcomer took its place")
+	assert.True(t, charge(l, caller(31), 70, start+2).Admitted, "the first new caller took its place")
 }
 
-func TestAFloodOfNewcomersFreesNobodyAndTakesNoMoreMemory(t *testing.T) {
+func TestAFloodOfNewIdentifiersFreesNoCallerAndNeedsNoMoreMemory(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	r := rule(ratelimit.Window{Max: 3, Length: 3600 * second})
 	r.MaxIdentifiers = 256
@@ -167,17 +168,17 @@ func TestAFloodOfNewcomersFreesNobodyAndTakesNoMoreMemory(t *testing.T) {
 		}
 		if i%1000 == 0 {
 			for j := range atLimit {
-				require.False(t, charge(l, caller(j), 1, start+int64(i)).Admitted, "caller %d after %d newcomers", j, i)
+				require.False(t, charge(l, caller(j), 1, start+int64(i)).Admitted, "caller %d after %d new ones", j, i)
 			}
 		}
 	}
 	keys, bytes := shared.Size()
 	assert.Equal(t, 16, keys, "256 identifiers have 16 buckets")
 	assert.Equal(t, size, bytes, "the memory has levelled off")
-	assert.Equal(t, 50_000+atLimit-16*roomPerBucket, evicted, "every newcomer but those there was room for")
+	assert.Equal(t, 50_000+atLimit-16*roomPerBucket, evicted, "every new caller but those with room")
 }
 
-func TestMaxIdentifiersCallersAtOnceHaveRoom(t *testing.T) {
+func TestMaxIdentifiersAtOnceHaveRoom(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	l := limiter(t, shared.Worker(), rule(ratelimit.Window{Max: 100, Length: 60 * second}))
 	evicted := 0

@@ -2,12 +2,13 @@ package ratelimit
 
 import "encoding/binary"
 
-// The generation counts how often all was cleared. Buckets of an older one are empty. It is stored as
+// The generation counts calls of ClearAll. A bucket of an older generation is empty. The generation
+// is stored as
 //
 //	'g' 'h' | format 1 | 0 | generation 8
 //
-// and missing until the first time. What can't be read is generation 0: buckets of any other are then
-// taken for damaged, and begin anew.
+// and missing until the first ClearAll. A damaged value reads as generation 0: then buckets of any
+// other generation count as damaged and start empty.
 const generationSize = 12
 
 func readGeneration(b []byte) uint64 {
@@ -25,7 +26,8 @@ func (l *Limiter) loadGeneration() (uint64, error) {
 	return readGeneration(value), nil
 }
 
-// ClearAll forgets every charge of every rule under the namespace, for all workers at once. The error is the store's or ErrContention.
+// ClearAll deletes every charge of every rule under the namespace, for all workers at once. The
+// error is the store's or ErrContention.
 func (l *Limiter) ClearAll() error {
 	for range Tries {
 		value, version, err := l.store.Get(l.generation)

@@ -5,14 +5,16 @@ import (
 	"math/bits"
 )
 
-// ID stands for one caller of one rule: a keyed hash of its identifier. Without the key nobody can choose identifiers that
-// share a bucket with somebody else's.
+// ID is a keyed hash of an identifier. Without the key nobody can choose an identifier that shares
+// a bucket with another one.
 type ID [16]byte
 
-// Hasher makes IDs by SipHash-2-4 with 128-bit output (Aumasson and Bernstein, and their reference implementation).
+// Hasher computes IDs with SipHash-2-4 and 128 bits of output (Aumasson and Bernstein, and their
+// reference implementation).
 type Hasher struct{ k0, k1 uint64 }
 
-// NewHasher returns a Hasher for a secret, random key. All workers need the same one: see SharedKey.
+// NewHasher returns a Hasher for a secret, random key. All workers need the same key: see
+// SharedKey.
 func NewHasher(key [16]byte) Hasher {
 	return Hasher{k0: binary.LittleEndian.Uint64(key[:8]), k1: binary.LittleEndian.Uint64(key[8:])}
 }
@@ -21,7 +23,7 @@ func NewHasher(key [16]byte) Hasher {
 func (h Hasher) Sum(identifier []byte) ID {
 	s := sip{
 		h.k0 ^ 0x736f6d6570736575,
-		h.k1 ^ 0x646f72616e646f6d ^ 0xee, // 0xee, here and below, is the variant with 128 bits of output
+		h.k1 ^ 0x646f72616e646f6d ^ 0xee, // 0xee, here and below, selects 128 bits of output
 		h.k0 ^ 0x6c7967656e657261,
 		h.k1 ^ 0x7465646279746573,
 	}

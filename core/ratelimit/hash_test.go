@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sipVectors are SipHash-2-4-128 of the bytes 0, 1, … n-1 under the key 0, 1, … 15, for n = 0..63: the inputs of the reference
-// implementation's vectors, computed with OpenSSL 3.0 (openssl mac -macopt size:16 SIPHASH).
+// sipVectors are SipHash-2-4-128 of the bytes 0, 1, … n-1 under the key 0, 1, … 15, for n = 0..63:
+// the inputs of the reference implementation's vectors, computed with OpenSSL 3.0 (openssl mac
+// -macopt size:16 SIPHASH).
 var sipVectors = [64]string{
 	"a3817f04ba25a8e66df67214c7550293",
 	"da87c1d86b99af44347659119b22fc45",

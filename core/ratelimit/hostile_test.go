@@ -32,7 +32,7 @@ func (p *planted) Get(key string) ([]byte, Version, error) {
 	return value, v, err
 }
 
-// genuine is what a rule's bucket looks like after charges by two callers.
+// genuine is a rule's bucket after charges by two callers.
 func genuine(t testing.TB, index, charges int) []byte {
 	store := NewMemoryStore()
 	l, err := New(store, "", hostileRules)
@@ -49,7 +49,7 @@ func header(t testing.TB, index int) []byte {
 	return bytes.Clone(genuine(t, index, 1)[:bucketHeader])
 }
 
-// survive holds a Limiter that finds value in its bucket to what can be promised then.
+// survive checks the guarantees of a Limiter that finds value in its bucket.
 func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
 	store := &planted{NewMemoryStore(), bytes.Clone(value)}
 	l, err := New(store, "", hostileRules)
@@ -77,7 +77,7 @@ func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
 	bounded(&taken)
 	l.Charge(index, ID{8: 9}, 1, now, &r)
 	bounded(&r)
-	require.True(t, l.Withdraw(index, id, cost, &taken, now))
+	require.True(t, l.Refund(index, id, cost, &taken, now))
 	bounded(&taken)
 	for range 3 {
 		now += longest / 3
@@ -87,7 +87,7 @@ func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
 	stored, _, _ := store.Get(l.bucketKey(rule, id))
 	require.LessOrEqual(t, len(stored), len(value)+2*(entryHeader+MaxWindows*(ringHeader+8*ringSlots)))
 
-	// Whatever it was, it is over when a window and the clocks' allowance are.
+	// Whatever the value was, it has expired after a window and the allowance for clocks.
 	now += longest + maxLead
 	l.Charge(index, id, 1, now, &r)
 	require.True(t, r.Admitted)
@@ -101,7 +101,7 @@ func FuzzHostileBucket(f *testing.F) {
 		for _, charges := range []int{1, 5, 600, 2000} {
 			f.Add(uint8(index), genuine(f, index, charges), int64(0), uint64(1))
 		}
-		// A header that is fine, and whatever after it.
+		// A valid header with anything after it.
 		f.Add(uint8(index), append(header(f, index), bytes.Repeat([]byte{1}, 80)...), int64(1e9), uint64(3))
 	}
 	f.Add(uint8(0), []byte{}, int64(-1), uint64(0))
@@ -111,19 +111,19 @@ func FuzzHostileBucket(f *testing.F) {
 			return
 		}
 		survive(t, i, value, testNow+later, cost)
-		if len(value) >= bucketHeader { // past the gate of magic and fingerprint
+		if len(value) >= bucketHeader { // behind the check of magic and fingerprint
 			survive(t, i, append(header(t, i), value[bucketHeader:]...), testNow+later, cost)
 		}
 	})
 }
 
-func TestWhatIsDamagedIsOverwrittenAndCounted(t *testing.T) {
+func TestDamagedDataIsOverwrittenAndCounted(t *testing.T) {
 	good := genuine(t, 0, 5)
 	entryAt := func(off int) int { return bucketHeader + off }
 	logAt := func(off int) int { return bucketHeader + entryHeader + off }
 	for name, damage := range map[string]func(b []byte) []byte{
 		"empty":                    func([]byte) []byte { return nil },
-		"a stranger's":             func([]byte) []byte { return []byte(`{"hello":"world, this is not a rate limit"}`) },
+		"another plugin's":         func([]byte) []byte { return []byte(`{"hello":"world, this is not a rate limit"}`) },
 		"cut off":                  func(b []byte) []byte { return b[:len(b)-1] },
 		"something after":          func(b []byte) []byte { return append(b, 0) },
 		"another magic":            func(b []byte) []byte { b[0]++; return b },
@@ -157,7 +157,7 @@ func TestWhatIsDamagedIsOverwrittenAndCounted(t *testing.T) {
 		assert.Equal(t, 1, r.Evicted, name)
 		assert.Equal(t, uint64(9), r.Windows[0].Remaining, name)
 		l.Charge(0, id, 1, testNow, &r)
-		assert.Equal(t, 0, r.Evicted, "%s: it is mended", name)
+		assert.Equal(t, 0, r.Evicted, "%s: it is repaired", name)
 		assert.Equal(t, uint64(8), r.Windows[0].Remaining, name)
 	}
 }
@@ -188,7 +188,7 @@ func TestADamagedRingIsEmpty(t *testing.T) {
 	}
 }
 
-// firstCaller is whose a bucket's first entry is.
+// firstCaller is the ID of a bucket's first entry.
 func firstCaller(b []byte) (id ID) {
 	copy(id[8:], b[bucketHeader:])
 	return id
@@ -203,7 +203,7 @@ func TestADamagedGenerationDoesNotStopTheLimits(t *testing.T) {
 	l.Charge(0, ID{}, 10, testNow, &r)
 	_, v, _ := store.Get(l.generation)
 	_, _ = store.CompareAndSet(l.generation, []byte("garbage"), v)
-	for _, admitted := range []bool{true, false} { // begun anew, once
+	for _, admitted := range []bool{true, false} { // it starts empty, once
 		l.Charge(0, ID{}, 10, testNow, &r)
 		assert.Equal(t, admitted, r.Admitted)
 	}
@@ -212,7 +212,7 @@ func TestADamagedGenerationDoesNotStopTheLimits(t *testing.T) {
 	assert.True(t, r.Admitted, "clearing works again")
 }
 
-func TestSharedKeyIsTheFirstOnes(t *testing.T) {
+func TestAllWorkersGetTheFirstSharedKey(t *testing.T) {
 	store := NewMemoryStore()
 	first, err := SharedKey(store, "x/", [16]byte{1})
 	require.NoError(t, err)

@@ -2,8 +2,8 @@ package ratelimit
 
 import "gatehouse/core/ascii"
 
-// parseIP reads an IP address; an IPv4 address is in the last four bytes. It is strict, and a fraction of net/netip's size,
-// which brings the runtime's table of unique values along.
+// parseIP reads an IP address; an IPv4 address is in the last four bytes. net/netip would add 124
+// kB to the module, because it needs the runtime's table of unique values.
 func parseIP(s string) (addr [16]byte, four, ok bool) {
 	if b, ok := parseIPv4(s); ok {
 		copy(addr[12:], b[:])
@@ -46,7 +46,7 @@ func parseIPv4(s string) (b [4]byte, ok bool) {
 }
 
 func parseIPv6(s string) (addr [16]byte, ok bool) {
-	gap := -1 // where "::" stands
+	gap := -1 // position of "::"
 	if len(s) >= 2 && s[0] == ':' && s[1] == ':' {
 		gap = 0
 		s = s[2:]

@@ -6,8 +6,9 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// Limiter decides over a Store that it shares with other workers' Limiters. It belongs to one worker and is not used
-// concurrently. Its operations reuse its buffers: none allocates in the steady state.
+// Limiter decides over a Store that it shares with the Limiters of other workers. It belongs to one
+// worker and is not used concurrently. Its operations reuse its buffers: none allocates in the
+// steady state.
 type Limiter struct {
 	store      Store
 	rules      []rule
@@ -16,18 +17,19 @@ type Limiter struct {
 	buf        []byte // scratch: a bucket's next value
 }
 
-// rule is a Rule with what follows from it.
+// rule is a Rule with the values derived from it.
 type rule struct {
 	windows     []window
 	fingerprint uint64
 	buckets     uint64
-	cheapest    uint64 // the least cost
-	lifetime    int64  // the longest window's nanoseconds: a charge of that age need not count any more
-	prefix      []byte // of its buckets' keys
+	minCost     uint64 // the lowest cost that is charged
+	lifetime    int64  // the longest window's length, nanoseconds: a charge of that age has expired
+	prefix      []byte // of the keys of its buckets
 }
 
-// New returns a Limiter for rules, which operations refer to by index. namespace prefixes every key; all workers that are to share
-// limits use the same one. It fails if a Rule's fields are out of the ranges documented there.
+// New returns a Limiter for rules; operations refer to a rule by its index. namespace prefixes
+// every key: workers share limits if they use the same namespace. New fails if a field of a Rule is
+// out of the range documented there.
 func New(store Store, namespace string, rules []Rule) (*Limiter, error) {
 	l := &Limiter{
 		store:      store,
@@ -44,7 +46,7 @@ func New(store Store, namespace string, rules []Rule) (*Limiter, error) {
 }
 
 func newRule(config *Rule, namespace string) rule {
-	r := rule{buckets: uint64(config.MaxIdentifiers+bucketShare-1) / bucketShare, cheapest: max(config.Cheapest, 1)}
+	r := rule{buckets: uint64(config.MaxIdentifiers+bucketShare-1) / bucketShare, minCost: max(config.MinCost, 1)}
 	text := appendText(nil, config.Name)
 	text = appendText(text, config.KeyedBy)
 	text = binary.LittleEndian.AppendUint64(text, r.buckets)
@@ -55,18 +57,20 @@ func newRule(config *Rule, namespace string) rule {
 		text = binary.LittleEndian.AppendUint64(text, w.max)
 		text = binary.LittleEndian.AppendUint64(text, uint64(w.length))
 	}
-	// The key is no secret: this hash only tells configurations apart, and not adversaries'.
+	// This hash only tells configurations apart, so its key needs no secret.
 	sum := NewHasher([16]byte{}).Sum(text)
 	r.fingerprint = binary.LittleEndian.Uint64(sum[:])
 	r.prefix = append(ascii.AppendHex([]byte(namespace+"limits/1/"), r.fingerprint), '/')
 	return r
 }
 
-// Charge admits or refuses cost (0 counts as 1) for id under a rule, at now on the monotonic clock, in nanoseconds, and records an
-// admitted one. A refused one weighs nothing. It reads the generation and the bucket, and writes the bucket once if it admits.
+// Charge admits or refuses cost (0 counts as 1) for id under a rule, and records an admitted
+// charge. now is nanoseconds on the monotonic clock. A refused charge counts nothing. Charge reads
+// the generation and the bucket, and writes the bucket once if it admits.
 //
-// A caller who comes when all entries of its bucket have reached their limit is admitted without being recorded, and counted
-// in Evicted: forgetting one of them instead would free it.
+// If id is new and every entry of its bucket has reached its limit, the charge is admitted without
+// being recorded, and counted in Evicted: to evict one of those entries would let its owner exceed
+// the limit.
 func (l *Limiter) Charge(rule int, id ID, cost uint64, now int64, out *Result) {
 	r := &l.rules[rule]
 	now = max(now, 0)
@@ -77,7 +81,7 @@ func (l *Limiter) Charge(rule int, id ID, cost uint64, now int64, out *Result) {
 			break
 		}
 		*out = Result{N: len(r.windows), Evicted: f.damaged}
-		if !r.judge(&f, cost, now, out) {
+		if !r.decide(&f, cost, now, out) {
 			return
 		}
 		done, err := l.record(r, &f, cost, now, out)
@@ -94,8 +98,8 @@ func (l *Limiter) Charge(rule int, id ID, cost uint64, now int64, out *Result) {
 	}
 }
 
-// Peek tells what Charge would answer: Admitted and Retry for the cost, and Windows as they are at now, without it. It consumes
-// and creates nothing. The error is the store's.
+// Peek returns what Charge would decide: Admitted and Retry for the cost, and Windows as they are
+// at now, before the charge. It writes nothing. The error is the store's.
 func (l *Limiter) Peek(rule int, id ID, cost uint64, now int64, out *Result) error {
 	r := &l.rules[rule]
 	now = max(now, 0)
@@ -104,12 +108,12 @@ func (l *Limiter) Peek(rule int, id ID, cost uint64, now int64, out *Result) err
 	if err := l.load(r, id, now, &f); err != nil {
 		return err
 	}
-	out.Admitted = r.judge(&f, max(cost, 1), now, out)
+	out.Admitted = r.decide(&f, max(cost, 1), now, out)
 	return nil
 }
 
-// judge fills in out as things stand, and reports whether cost fits.
-func (r *rule) judge(f *found, cost uint64, now int64, out *Result) bool {
+// decide fills in out with the figures before the charge, and reports whether cost fits.
+func (r *rule) decide(f *found, cost uint64, now int64, out *Result) bool {
 	fits := true
 	for i := range r.windows {
 		w, s := &r.windows[i], &f.states[i]
@@ -122,7 +126,7 @@ func (r *rule) judge(f *found, cost uint64, now int64, out *Result) bool {
 	return fits
 }
 
-// record writes the charge, which fits. It reports false if another worker was faster.
+// record writes the charge, which fits. done is false if another worker wrote the bucket first.
 func (l *Limiter) record(r *rule, f *found, cost uint64, now int64, out *Result) (done bool, err error) {
 	k := &f.bucket
 	if !f.exists {
@@ -148,7 +152,7 @@ func (l *Limiter) record(r *rule, f *found, cost uint64, now int64, out *Result)
 		w, s := &r.windows[i], &f.states[i]
 		start := len(buf)
 		var ok bool
-		if buf, ok = w.appendCharged(buf, s, k.clock, cost); !ok { // damaged beyond its header: it begins anew
+		if buf, ok = w.appendCharged(buf, s, k.clock, cost); !ok { // damaged behind its header: start empty
 			*s = state{}
 			buf = w.appendLogCharged(buf[:start], s, k.clock, cost)
 			out.Evicted++
@@ -163,6 +167,7 @@ func (l *Limiter) record(r *rule, f *found, cost uint64, now int64, out *Result)
 	for i := range r.windows {
 		out.Windows[i] = r.windows[i].report(&f.states[i], now)
 	}
-	out.Admitted, out.kept, out.at, out.birth = true, true, k.clock, f.birth
+	out.Admitted = true
+	out.recorded, out.recordedAt, out.birth = true, k.clock, f.birth
 	return true, nil
 }

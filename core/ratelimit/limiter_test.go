@@ -70,11 +70,11 @@ func TestFiguresOfADecision(t *testing.T) {
 			figures{false, 55 * second, []ratelimit.WindowState{{3, 0, 5 * second}, {4, 1, 55 * second}}}},
 		{"a cost of 3 has to wait for two charges to expire in the long window", 6, 3,
 			figures{false, 58 * second, []ratelimit.WindowState{{3, 0, 4 * second}, {4, 1, 54 * second}}}},
-		{"what never fits is told the window", 6, 5,
+		{"a cost that never fits waits for the window's length", 6, 5,
 			figures{false, 60 * second, []ratelimit.WindowState{{3, 0, 4 * second}, {4, 1, 54 * second}}}},
-		{"once the short window has moved on it fits", 10, 1,
+		{"it fits when the short window has moved on", 10, 1,
 			figures{true, 0, []ratelimit.WindowState{{3, 0, 4 * second}, {4, 0, 50 * second}}}},
-		{"now the long window alone refuses", 20, 1,
+		{"then only the long window refuses", 20, 1,
 			figures{false, 40 * second, []ratelimit.WindowState{{3, 3, 0}, {4, 0, 40 * second}}}},
 		{"a cost of 0 counts as 1", 60, 0,
 			figures{true, 0, []ratelimit.WindowState{{3, 2, 10 * second}, {4, 0, 4 * second}}}},
@@ -85,7 +85,7 @@ func TestFiguresOfADecision(t *testing.T) {
 	}
 }
 
-func TestRulesCallersAndNamespacesAreApart(t *testing.T) {
+func TestRulesIdentifiersAndNamespacesAreSeparate(t *testing.T) {
 	store := ratelimit.NewMemoryStore()
 	a, b := rule(ratelimit.Window{Max: 1, Length: second}), rule(ratelimit.Window{Max: 1, Length: second})
 	b.Name = "other"
@@ -175,7 +175,7 @@ func TestSixteenLostCompareAndSetsAreContention(t *testing.T) {
 			assert.Equal(t, uint64(5), r.Windows[0].Remaining, "the figures are those before the charge")
 			f.Lose = nil
 			assert.Equal(t, uint64(5), peek(t, l, ratelimit.ID{}, start).Windows[0].Remaining, "nothing was charged")
-			assert.True(t, l.Withdraw(0, ratelimit.ID{}, 1, &r, start), "there is nothing to withdraw")
+			assert.True(t, l.Refund(0, ratelimit.ID{}, 1, &r, start), "there is nothing to refund")
 		}
 	}
 }
@@ -214,7 +214,7 @@ func TestAFailingStoreIsContention(t *testing.T) {
 		r := charge(l, ratelimit.ID{}, 1, start)
 		assert.True(t, r.Contention, name)
 		assert.False(t, r.Admitted, name)
-		assert.LessOrEqual(t, f.Gets, 2, "a broken store isn't asked again")
+		assert.LessOrEqual(t, f.Gets, 2, "a failing store isn't asked again")
 		if name == "write" {
 			continue
 		}
@@ -226,7 +226,7 @@ func TestAFailingStoreIsContention(t *testing.T) {
 	}
 }
 
-func TestPeekConsumesAndCreatesNothing(t *testing.T) {
+func TestPeekWritesNothing(t *testing.T) {
 	store := ratelimit.NewMemoryStore()
 	l := limiter(t, store, rule(ratelimit.Window{Max: 2, Length: second}))
 	r := peek(t, l, ratelimit.ID{}, start)
@@ -243,7 +243,7 @@ func TestPeekConsumesAndCreatesNothing(t *testing.T) {
 	}
 }
 
-func TestResetForgetsOneCaller(t *testing.T) {
+func TestResetDeletesOneIdentifier(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), rule(ratelimit.Window{Max: 1, Length: second}))
 	a, b := ratelimit.ID{8: 1}, ratelimit.ID{8: 2} // one bucket
 	charge(l, a, 1, start)
@@ -261,14 +261,14 @@ func TestResetGivesUpUnderContention(t *testing.T) {
 	f.Lose = func(string) bool { return true }
 	assert.ErrorIs(t, l.Reset(0, ratelimit.ID{}, start), ratelimit.ErrContention)
 	assert.ErrorIs(t, l.ClearAll(), ratelimit.ErrContention)
-	assert.False(t, l.Withdraw(0, ratelimit.ID{}, 1, &r, start))
+	assert.False(t, l.Refund(0, ratelimit.ID{}, 1, &r, start))
 	f.Lose = nil
 	assert.False(t, charge(l, ratelimit.ID{}, 1, start).Admitted, "the charge stays")
-	assert.True(t, l.Withdraw(0, ratelimit.ID{}, 1, &r, start), "and can still be withdrawn")
+	assert.True(t, l.Refund(0, ratelimit.ID{}, 1, &r, start), "and can still be refunded")
 	assert.True(t, charge(l, ratelimit.ID{}, 1, start).Admitted)
 }
 
-func TestClearAllForgetsEverybodyForAllWorkersAtOnce(t *testing.T) {
+func TestClearAllDeletesEveryChargeForAllWorkersAtOnce(t *testing.T) {
 	store := ratelimit.NewMemoryStore()
 	other := rule(ratelimit.Window{Max: 1, Length: second})
 	other.Name = "other"
@@ -293,7 +293,8 @@ func TestClearAllForgetsEverybodyForAllWorkersAtOnce(t *testing.T) {
 	}
 }
 
-// A worker that has read the generation before it changed must not bring back what was cleared, nor lose what came after.
+// A worker that read the generation before it changed must not restore cleared charges, nor lose
+// later ones.
 func TestClearAllBetweenTheReadsOfADecision(t *testing.T) {
 	store := ratelimit.NewMemoryStore()
 	f := &ratelimittest.Faults{Store: store}
@@ -314,18 +315,18 @@ func TestClearAllBetweenTheReadsOfADecision(t *testing.T) {
 	assert.False(t, charge(quick, ratelimit.ID{}, 1, start).Admitted, "both charges count")
 }
 
-func TestAWithdrawnChargeIsGoneOnce(t *testing.T) {
+func TestARefundRemovesTheChargeOnce(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), rule(ratelimit.Window{Max: 2, Length: second}))
 	first, second := charge(l, ratelimit.ID{}, 1, start), charge(l, ratelimit.ID{}, 1, start)
 	assert.Equal(t, uint64(0), second.Windows[0].Remaining)
-	assert.True(t, l.Withdraw(0, ratelimit.ID{}, 1, &first, start))
+	assert.True(t, l.Refund(0, ratelimit.ID{}, 1, &first, start))
 	assert.Equal(t, uint64(1), first.Windows[0].Remaining)
-	assert.True(t, l.Withdraw(0, ratelimit.ID{}, 1, &first, start))
+	assert.True(t, l.Refund(0, ratelimit.ID{}, 1, &first, start))
 	assert.Equal(t, uint64(1), peek(t, l, ratelimit.ID{}, start).Windows[0].Remaining)
 }
 
-// After a reset, or an eviction, an equal charge of the same moment is another one's and stays.
-func TestAWithdrawalDoesNotTakeAnEqualChargeMadeAfterAReset(t *testing.T) {
+// After a reset or an eviction, an equal charge of the same moment is another charge and stays.
+func TestARefundLeavesAnEqualChargeMadeAfterAReset(t *testing.T) {
 	for name, forget := range map[string]func(*ratelimit.Limiter) error{
 		"reset":     func(l *ratelimit.Limiter) error { return l.Reset(0, ratelimit.ID{}, start) },
 		"clear all": func(l *ratelimit.Limiter) error { return l.ClearAll() },
@@ -334,12 +335,12 @@ func TestAWithdrawalDoesNotTakeAnEqualChargeMadeAfterAReset(t *testing.T) {
 		first := charge(l, ratelimit.ID{}, 1, start)
 		require.NoError(t, forget(l))
 		require.True(t, charge(l, ratelimit.ID{}, 1, start).Admitted)
-		assert.True(t, l.Withdraw(0, ratelimit.ID{}, 1, &first, start))
+		assert.True(t, l.Refund(0, ratelimit.ID{}, 1, &first, start))
 		assert.False(t, charge(l, ratelimit.ID{}, 1, start).Admitted, name)
 	}
 }
 
-// Obeying Retry is always rewarded, whatever the window's form and whatever the clock: what Retry-After promises.
+// Retry-After promises this, for logs, rings and any clock.
 func TestAClientThatWaitsForRetryIsAdmitted(t *testing.T) {
 	for _, max := range []uint64{1, 3, 100, 512, 513, 5000, 70_000} {
 		l := limiter(t, ratelimittest.NewShared().Worker(), rule(

@@ -7,21 +7,21 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// found is a caller's bucket as loaded, and the caller's own windows in it.
+// found is an identifier's bucket as loaded, and the identifier's own entry in it.
 type found struct {
 	key     string
 	bucket  bucket
 	version Version
 	tag     uint64
-	exists  bool // the caller has an entry
+	exists  bool // the identifier has an entry
 	birth   uint32
-	last    int64 // its newest charge
+	last    int64 // moment of its newest charge
 	states  [MaxWindows]state
-	damaged int // how many entries, or whole buckets, were unreadable
+	damaged int // number of damaged entries or buckets
 }
 
-// load reads a caller's state as it is at now. What it finds is valid until the store's next call. What can't be read is taken
-// for empty; the next write replaces it.
+// load reads an identifier's state as it is at now. The result is valid until the store's next
+// call. Damaged data reads as empty, and the next write replaces it.
 func (l *Limiter) load(r *rule, id ID, now int64, f *found) error {
 	gen, err := l.loadGeneration()
 	if err != nil {
@@ -60,15 +60,15 @@ func (l *Limiter) loadBucket(r *rule, gen uint64, now int64, f *found) error {
 		case !ok:
 			f.damaged = 1
 			return nil
-		case k.gen < gen: // all was cleared since; a charge from before can still be withdrawn, so births go on
+		case k.gen < gen: // ClearAll came after it. births continue: an earlier charge can still be refunded
 			f.bucket.births = k.births
 			return nil
 		case k.gen == gen:
 			f.bucket = k
 			return nil
 		}
-		// All was cleared after the generation was read here and before the bucket was written. If not, the bucket's
-		// generation is made up.
+		// ClearAll may have run after the generation was read here and before the bucket was
+		// written. If it has not, the bucket's generation is damaged.
 		newer, err := l.loadGeneration()
 		if err != nil {
 			return err
@@ -81,8 +81,8 @@ func (l *Limiter) loadBucket(r *rule, gen uint64, now int64, f *found) error {
 	}
 }
 
-// bucketKey is the key of the bucket that id belongs to. It is valid until the next call.
+// bucketKey is the key of id's bucket. It is valid until the next call.
 func (l *Limiter) bucketKey(r *rule, id ID) string {
 	l.key = ascii.AppendHex(append(l.key[:0], r.prefix...), binary.LittleEndian.Uint64(id[:8])%r.buckets)
-	return unsafe.String(&l.key[0], len(l.key)) // a Store keeps no key: saves an allocation for each charge
+	return unsafe.String(&l.key[0], len(l.key)) // no copy: a Store does not keep keys
 }

@@ -6,10 +6,11 @@ import "encoding/binary"
 //
 //	form 1 | count 2 | bytes of the charges 2 | total 8 | oldest 8 | newest 8 | charges
 //
-// with the moments in nanoseconds, oldest charge first. A charge is a varint that has the nanoseconds since the charge
-// before it, times two, plus one if a varint with the cost follows; otherwise it costs 1. The oldest charge's distance is left
-// over from when others preceded it and has no meaning. So both ends are at hand: a decision reads
-// only the charges that have expired, not all 512.
+// with moments in nanoseconds and the oldest charge first. A charge is a varint: the nanoseconds
+// since the charge before it, times two, plus one if a varint with the cost follows. Without that
+// varint the cost is 1. The oldest charge's distance is left over from earlier charges and has no
+// meaning. The header has the moments of both ends, so a decision reads only the charges that have
+// expired, not all 512.
 const logHeader = 29
 
 func (w *window) readLog(b []byte, now int64) (s state, rest []byte, ok bool) {
@@ -30,7 +31,7 @@ func (w *window) readLog(b []byte, now int64) (s state, rest []byte, ok bool) {
 	}
 	s.body, rest = b[:size], b[size:]
 	for s.count > 0 && now-s.oldest >= w.length {
-		if !s.drop() {
+		if !s.dropOldest() {
 			return s, nil, false
 		}
 	}
@@ -40,8 +41,8 @@ func (w *window) readLog(b []byte, now int64) (s state, rest []byte, ok bool) {
 	return s, rest, true
 }
 
-// drop forgets the oldest charge.
-func (s *state) drop() bool {
+// dropOldest removes the oldest charge.
+func (s *state) dropOldest() bool {
 	_, cost, n := readCharge(s.body)
 	if n == 0 || cost > s.total {
 		return false
@@ -60,7 +61,8 @@ func (s *state) drop() bool {
 	return true
 }
 
-// readCharge reads the charge at the front of b, which has n bytes; n is 0 if there is none.
+// readCharge reads the first charge of b, which has n bytes; n is 0 if b does not start with a
+// charge.
 func readCharge(b []byte) (since, cost uint64, n int) {
 	since, n = binary.Uvarint(b)
 	if n <= 0 {
@@ -83,13 +85,13 @@ func appendCharge(dst []byte, since, cost uint64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(dst, since<<1|1), cost)
 }
 
-// appendLog appends a log's header and leaves the rest to the caller, who ends with finishLog.
+// appendLog appends room for a log's header. The charges follow, then finishLog.
 func appendLog(dst []byte) []byte {
 	var header [logHeader]byte
 	return append(dst, header[:]...)
 }
 
-// finishLog fills the header in once b, the whole log, has its charges.
+// finishLog fills in the header of b, which is the whole log.
 func (s *state) finishLog(b []byte) {
 	b[0] = formLog
 	binary.LittleEndian.PutUint16(b[1:], uint16(s.count))
@@ -114,8 +116,9 @@ func (w *window) appendLogCharged(dst []byte, s *state, now int64, cost uint64) 
 	return dst
 }
 
-// appendLogWithdrawn leaves out one charge of that moment and cost. Equal ones are as good as each other.
-func (w *window) appendLogWithdrawn(dst []byte, s *state, at int64, cost uint64) []byte {
+// appendLogWithout appends the log without one charge of that moment and cost. Equal charges are
+// interchangeable.
+func (w *window) appendLogWithout(dst []byte, s *state, at int64, cost uint64) []byte {
 	start := len(dst)
 	dst = appendLog(dst)
 	found := s.find(at, cost)
@@ -143,11 +146,11 @@ func (w *window) appendLogWithdrawn(dst []byte, s *state, at int64, cost uint64)
 	return dst
 }
 
-// place is where a log has a charge: body[from:to], which is empty if it isn't there.
+// place is a charge's position in a log: body[from:to], which is empty if the log does not have it.
 type place struct {
 	from, to int
 	since    uint64
-	before   int64 // moment of the charge before
+	before   int64 // moment of the charge before it
 }
 
 func (s *state) find(at int64, cost uint64) place {
@@ -160,7 +163,7 @@ func (s *state) find(at int64, cost uint64) place {
 	return place{}
 }
 
-// logRelease is when at least excess of s has expired.
+// logRelease is the moment from which at least excess of s has expired.
 func (w *window) logRelease(s *state, excess uint64) int64 {
 	for c := s.walk(); c.next(); excess -= c.cost {
 		if c.cost >= excess {
@@ -170,10 +173,10 @@ func (w *window) logRelease(s *state, excess uint64) int64 {
 	return s.newest + w.length
 }
 
-// cursor goes through a log's charges, the oldest first.
+// cursor iterates over a log's charges, oldest first.
 type cursor struct {
 	s    *state
-	done int // charges
+	done int // number of charges read
 
 	// the current charge
 	from, to int // s.body[from:to]
@@ -184,14 +187,15 @@ type cursor struct {
 
 func (s *state) walk() cursor { return cursor{s: s, moment: s.oldest} }
 
-// next goes on to the next charge. It reports false after the last one, and where the log is damaged; then done is less than s.count.
+// next reads the next charge. It reports false after the last charge, and where the log is damaged:
+// then done is less than s.count.
 func (c *cursor) next() bool {
 	if c.done == c.s.count {
 		return false
 	}
 	since, cost, n := readCharge(c.s.body[c.to:])
 	if c.done == 0 {
-		since = 0 // without meaning
+		since = 0 // it has no meaning
 	}
 	if n == 0 || since > uint64(c.s.newest-c.moment) {
 		return false

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// MemoryStore is a Store in memory, for core without a proxy: tests and the command line. Unlike other Stores it may be used
-// by several workers concurrently.
+// MemoryStore is a Store in memory, for tests and the command line, which have no proxy. Unlike
+// other Stores, one MemoryStore may be used by several workers concurrently.
 type MemoryStore struct {
 	mu     sync.Mutex
 	values map[string]*memoryValue
-	last   Version // given out, over all keys
+	last   Version // the newest version of any key
 }
 
 type memoryValue struct {
@@ -51,7 +51,7 @@ func (m *MemoryStore) CompareAndSet(key string, value []byte, v Version) (swappe
 	return true, nil
 }
 
-// Len is how many keys there are.
+// Len is the number of keys.
 func (m *MemoryStore) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -20,7 +20,7 @@ func TestSharedKeepsTheContract(t *testing.T) {
 	})
 }
 
-// A store that loses some writes for no reason still is one: callers try again.
+// A store that loses some writes for no reason still keeps the contract: its users try again.
 func TestFaultsLeaveTheContractIntact(t *testing.T) {
 	ratelimittest.TestStore(t, func(*testing.T) func() ratelimit.Store {
 		store := ratelimit.NewMemoryStore()

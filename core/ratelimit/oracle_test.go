@@ -7,14 +7,14 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// oracle keeps every charge of one caller with its moment, and decides by adding up.
+// oracle keeps every charge of one identifier with its moment, and decides by adding them up.
 type oracle struct {
 	windows []ratelimit.Window
 	charges []entry  // in the order of their moments
 	sums    []uint64 // sums[i] is the cost of charges[:i]
 
-	// compacted says of each window that it has held more charges than a log and has not been empty since: then only
-	// bounds are promised.
+	// compacted is true for a window that has held more charges than a log and has not been empty
+	// since. Then only bounds are promised.
 	compacted [ratelimit.MaxWindows]bool
 }
 
@@ -23,10 +23,11 @@ type entry struct {
 	cost uint64
 }
 
-// hold is how much longer than its window a charge may weigh once compacted.
+// hold is how much longer than its window a charge may count once compacted.
 func hold(w ratelimit.Window) int64 { return w.Length / ratelimit.LogEntries }
 
-// live is the charges of a window that count at now if each counts for extra longer, and their cost.
+// live is the charges of a window that count at now if each counts for extra longer, and their
+// cost.
 func (o *oracle) live(w ratelimit.Window, now, extra int64) (live []entry, total uint64) {
 	i := sort.Search(len(o.charges), func(i int) bool { return now-o.charges[i].at < w.Length+extra })
 	if i == len(o.charges) {
@@ -40,11 +41,11 @@ func (o *oracle) fits(i int, now, extra int64, cost uint64) bool {
 	return total+cost <= o.windows[i].Max
 }
 
-// retry is when cost fits window i.
+// retry is the moment from which cost fits window i.
 func (o *oracle) retry(i int, now, extra int64, cost uint64) int64 {
 	w := o.windows[i]
 	if cost > w.Max {
-		return now + w.Length // it never does
+		return now + w.Length // it never fits
 	}
 	live, total := o.live(w, now, extra)
 	for _, c := range live {
@@ -79,7 +80,7 @@ func (o *oracle) add(at int64, cost uint64) {
 	o.sums = append(o.sums, o.sums[len(o.sums)-1]+cost)
 }
 
-// remove takes one such charge back.
+// remove refunds one such charge.
 func (o *oracle) remove(at int64, cost uint64) {
 	i := slices.Index(o.charges, entry{at, cost})
 	o.charges = slices.Delete(o.charges, i, i+1)

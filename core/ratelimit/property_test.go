@@ -10,7 +10,7 @@ import (
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-// world is some workers who share a rule, and what an oracle per caller knows of it.
+// world is some workers that share a rule, and one oracle for each identifier.
 type world struct {
 	t       *rapid.T
 	windows []ratelimit.Window
@@ -18,13 +18,13 @@ type world struct {
 	faults  []*ratelimittest.Faults
 	callers []ratelimit.ID
 	oracles []oracle
-	clock   int64 // of the only bucket: the newest moment it was written at
+	clock   int64 // of the only bucket: the newest moment at which it was written
 	now     int64
 	granted []grant
 	depth   int
 }
 
-// grant is an admitted charge that may be withdrawn.
+// grant is an admitted charge that may be refunded.
 type grant struct {
 	caller int
 	cost   uint64
@@ -50,7 +50,7 @@ func newWorld(t *rapid.T, windows []ratelimit.Window, workers, callers int) *wor
 	return w
 }
 
-// charge makes a worker, whose clock reads now, decide, and holds the decision against the oracle.
+// charge makes a worker decide, whose clock reads now, and compares the decision with the oracle's.
 func (w *world) charge(worker, caller int, now int64, cost uint64) ratelimit.Result {
 	var r ratelimit.Result
 	w.workers[worker].Charge(0, w.callers[caller], cost, now, &r)
@@ -103,7 +103,7 @@ func (w *world) smallest() uint64 {
 	return least
 }
 
-// figures holds what is reported of each window against the oracle.
+// figures compares the figures of each window with the oracle's.
 func (w *world) figures(o *oracle, r *ratelimit.Result, at, now int64) {
 	for i, win := range w.windows {
 		extra := int64(0)
@@ -126,11 +126,11 @@ func (w *world) figures(o *oracle, r *ratelimit.Result, at, now int64) {
 	}
 }
 
-func (w *world) withdraw(worker, which int, now int64) {
+func (w *world) refund(worker, which int, now int64) {
 	g := w.granted[which] // the slice may grow meanwhile
 	w.granted = append(w.granted[:which], w.granted[which+1:]...)
 	swaps := w.faults[worker].Swaps
-	require.True(w.t, w.workers[worker].Withdraw(0, w.callers[g.caller], g.cost, &g.result, now))
+	require.True(w.t, w.workers[worker].Refund(0, w.callers[g.caller], g.cost, &g.result, now))
 	o := &w.oracles[g.caller]
 	at := max(now, w.clock)
 	o.settle(at)
@@ -140,7 +140,7 @@ func (w *world) withdraw(worker, which int, now int64) {
 		o.settle(at)
 	} else {
 		for _, win := range w.windows {
-			require.GreaterOrEqual(w.t, at-g.at, win.Length, "a charge that counts was not taken back")
+			require.GreaterOrEqual(w.t, at-g.at, win.Length, "a charge that counts was not refunded")
 		}
 	}
 	w.figures(o, &g.result, at, now)
@@ -155,7 +155,8 @@ func drawWindows(t *rapid.T, limits *rapid.Generator[uint64]) []ratelimit.Window
 	}), 1, ratelimit.MaxWindows).Draw(t, "windows")
 }
 
-// step moves time on by anything from nothing to past the longest window, preferring the moments where something expires.
+// step moves time on: by 0 up to more than the longest window, most often to the moment at which a
+// charge expires.
 func (w *world) step() {
 	win := rapid.SampledFrom(w.windows).Draw(w.t, "window")
 	switch rapid.IntRange(0, 5).Draw(w.t, "step") {
@@ -193,7 +194,7 @@ func TestUpTo512ChargesDecisionsAreThoseOfAnExactLog(t *testing.T) {
 	})
 }
 
-// Limits that compact: of the counters' three widths, and around the size of a log.
+// bigLimits are limits that compact: of the three widths of counters, and around the size of a log.
 var bigLimits = rapid.OneOf(
 	rapid.Uint64Range(500, 530),
 	rapid.Uint64Range(513, 1<<16+10),
@@ -201,7 +202,7 @@ var bigLimits = rapid.OneOf(
 	rapid.Uint64Range(1<<32-10, 1<<50),
 )
 
-func TestBeyond512ChargesWeighUpToASlotLongerAndNeverShorter(t *testing.T) {
+func TestAbove512ChargesAChargeCountsUpToASlotLongerAndNeverShorter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, drawWindows(t, bigLimits), 1, 1)
 		for range rapid.IntRange(1, 20).Draw(t, "bursts") {
@@ -219,7 +220,7 @@ func TestBeyond512ChargesWeighUpToASlotLongerAndNeverShorter(t *testing.T) {
 	})
 }
 
-func TestWithdrawalsLeaveWhatWouldBeThereWithoutTheCharge(t *testing.T) {
+func TestARefundLeavesTheStateWithoutTheCharge(t *testing.T) {
 	for name, limits := range map[string]*rapid.Generator[uint64]{"log": rapid.Uint64Range(1, 20), "ring": bigLimits} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -227,8 +228,8 @@ func TestWithdrawalsLeaveWhatWouldBeThereWithoutTheCharge(t *testing.T) {
 				for range rapid.IntRange(1, 40).Draw(t, "steps") {
 					w.step()
 					switch n := len(w.granted); {
-					case n > 0 && rapid.IntRange(0, 2).Draw(t, "withdraw") == 0:
-						w.withdraw(0, rapid.IntRange(max(0, n-600), n-1).Draw(t, "which"), w.now)
+					case n > 0 && rapid.IntRange(0, 2).Draw(t, "refund") == 0:
+						w.refund(0, rapid.IntRange(max(0, n-600), n-1).Draw(t, "which"), w.now)
 					case rapid.IntRange(0, 9).Draw(t, "many") == 0:
 						for range 515 {
 							w.charge(0, 0, w.now, 1)
@@ -255,7 +256,8 @@ func TestInterleavedWorkersNeverOverAdmit(t *testing.T) {
 				lost = 0
 				return false
 			}
-			// Another worker decides between this one's read and its write, or just before a read.
+			// Another worker decides between this worker's read and its write, or just before a
+			// read.
 			interrupt := func(string) {
 				if w.depth < 2 && rapid.IntRange(0, 3).Draw(t, "interrupt") == 0 {
 					w.depth++
@@ -272,12 +274,12 @@ func TestInterleavedWorkersNeverOverAdmit(t *testing.T) {
 	})
 }
 
-// act charges, or withdraws, with a clock that may be behind.
+// act charges, or refunds, with a clock that may be behind.
 func (w *world) act(worker int) {
 	now := w.now - rapid.Int64Range(0, 300).Draw(w.t, "behind")
-	if n := len(w.granted); n > 0 && w.depth == 0 && rapid.IntRange(0, 4).Draw(w.t, "withdraw") == 0 {
-		// Nobody may interrupt by withdrawing the same charge: a worker withdraws only its own.
-		w.withdraw(worker, rapid.IntRange(0, n-1).Draw(w.t, "which"), now)
+	if n := len(w.granted); n > 0 && w.depth == 0 && rapid.IntRange(0, 4).Draw(w.t, "refund") == 0 {
+		// No interruption refunds the same charge: a worker refunds only its own charges.
+		w.refund(worker, rapid.IntRange(0, n-1).Draw(w.t, "which"), now)
 		return
 	}
 	w.charge(worker, rapid.IntRange(0, len(w.callers)-1).Draw(w.t, "caller"), now, 1+rapid.Uint64Range(0, 1).Draw(w.t, "more"))

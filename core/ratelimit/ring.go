@@ -6,9 +6,10 @@ import "encoding/binary"
 //
 //	form 1 | total 8 | first 8 | last 8 | ringSlots counters of the window's width
 //
-// where slot k is the time [k·grid, (k+1)·grid) and its counter, at k mod ringSlots, the cost charged in it. A charge counts as if
-// made at its slot's end, so it weighs at most one grid, Length/512, longer and never shorter. That slot leaves the window at
-// the moment k+ringSlots begins: the slots that count are the current one and the 512 before it.
+// where slot k is the time [k·grid, (k+1)·grid). Its counter, at k mod ringSlots, is the cost
+// charged in it. A charge counts as if made at the end of its slot, so it counts up to one grid,
+// Length/512, longer and never shorter. Slot k expires when slot k+ringSlots begins: the slots that
+// count are the current one and the 512 before it.
 const (
 	ringHeader = 25
 	ringSlots  = LogEntries + 1
@@ -66,7 +67,7 @@ func (w *window) readRing(b []byte, now int64) (s state, rest []byte, ok bool) {
 		s.first++
 	}
 	if s.first > s.last {
-		return state{}, b[size:], s.total == 0 // empty: a log again
+		return state{}, b[size:], s.total == 0 // empty: an empty log
 	}
 	return s, b[size:], true
 }
@@ -86,14 +87,14 @@ func (w *window) appendRingCharged(dst []byte, s *state, now int64, cost uint64)
 	s.total += cost
 	dst = append(appendRing(dst, s), counters...)
 	s.body = dst[len(dst)-len(counters):]
-	for slot := last + 1; slot <= current; slot++ { // fewer than ringSlots, for what was charged in last still counts
+	for slot := last + 1; slot <= current; slot++ { // fewer than ringSlots: the slot last still counts
 		w.setCounter(s.body, slot, 0)
 	}
 	w.setCounter(s.body, current, w.counter(s.body, current)+cost)
 	return dst
 }
 
-// appendConverted compacts a full log into a ring and charges that.
+// appendConverted compacts a full log into a ring and adds the charge to the ring.
 func (w *window) appendConverted(dst []byte, s *state, now int64, cost uint64) (_ []byte, ok bool) {
 	ring := state{ring: true, total: s.total + cost, first: w.slot(s.oldest), last: w.slot(now)}
 	dst = appendRing(dst, &ring)
@@ -118,7 +119,7 @@ func (w *window) appendConverted(dst []byte, s *state, now int64, cost uint64) (
 	return dst, true
 }
 
-func (w *window) appendRingWithdrawn(dst []byte, s *state, at int64, cost uint64) []byte {
+func (w *window) appendRingWithout(dst []byte, s *state, at int64, cost uint64) []byte {
 	slot := w.slot(at)
 	counts := slot >= s.first && slot <= s.last && w.counter(s.body, slot) >= cost && cost <= s.total
 	if counts {
@@ -129,13 +130,13 @@ func (w *window) appendRingWithdrawn(dst []byte, s *state, at int64, cost uint64
 	if counts {
 		w.setCounter(s.body, slot, w.counter(s.body, slot)-cost)
 		for s.first < s.last && w.counter(s.body, s.first) == 0 {
-			s.first++ // the stored one may lag behind: readers skip zeros too
+			s.first++ // readers skip empty slots as well
 		}
 	}
 	return dst
 }
 
-// ringRelease is when at least excess of s has expired.
+// ringRelease is the moment from which at least excess of s has expired.
 func (w *window) ringRelease(s *state, excess uint64) int64 {
 	for slot := s.first; slot < s.last; slot++ {
 		expired := w.counter(s.body, slot)

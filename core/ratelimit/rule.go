@@ -11,8 +11,8 @@ const MaxWindows = 4
 // MaxLength bounds a window: 86,400 s, in nanoseconds.
 const MaxLength = 86_400 * 1_000_000_000
 
-// LogEntries is how many charges a window holds as an exact log before it is compacted, and into how many slots it is
-// compacted then: a charge may weigh up to Length/LogEntries longer.
+// LogEntries is how many charges a window keeps as an exact log. Above that it is compacted into
+// slots of Length/LogEntries, and a charge may count for one slot longer.
 const LogEntries = 512
 
 // Window is a limit over time: the cost admitted in any span of Length nanoseconds is at most Max.
@@ -26,16 +26,18 @@ type Rule struct {
 	Name    string
 	Windows []Window // 1..MaxWindows
 
-	// KeyedBy is how identifiers are made, in any canonical spelling (elements, prefix lengths). It is compared only:
-	// a rule whose Name, Windows, KeyedBy or number of buckets changes starts empty.
+	// KeyedBy says how identifiers are made, in any canonical spelling (elements, prefix lengths).
+	// It is only compared: a rule whose Name, Windows, KeyedBy or number of buckets changes starts
+	// empty.
 	KeyedBy string
 
-	// MaxIdentifiers is for how many callers at once the rule has room: see the package comment for the arithmetic.
+	// MaxIdentifiers is how many identifiers the rule has room for at once. The package comment has
+	// the arithmetic.
 	MaxIdentifiers int
 
-	// Cheapest is the least cost that is ever charged; 0 counts as 1. A caller who has less than that left has reached the limit, and
-	// is not forgotten for a newcomer.
-	Cheapest uint64
+	// MinCost is the lowest cost that is ever charged; 0 counts as 1. An identifier with less than
+	// that remaining has reached its limit, and is not evicted for a new one.
+	MinCost uint64
 }
 
 // MaxIdentifiersLimit bounds Rule.MaxIdentifiers.

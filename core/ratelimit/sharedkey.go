@@ -2,11 +2,11 @@ package ratelimit
 
 import "errors"
 
-// SharedKey returns the secret key for NewHasher that all workers under the namespace share: the one that is stored, or else
-// candidate, which must be random and is stored then. It fails with the store's error, with ErrContention,
-// or if what is stored isn't a key.
+// SharedKey returns the secret key for NewHasher that all workers under the namespace share. If
+// none is stored yet, it stores candidate, which must be random. It fails with the store's error,
+// with ErrContention, or if the stored value is not a key.
 func SharedKey(store Store, namespace string, candidate [16]byte) ([16]byte, error) {
-	const header = "gh\x01k" // as other values: 'g' 'h', format, and what it is
+	const header = "gh\x01k" // like other values: 'g' 'h', the format, and the kind of value
 	name := namespace + "limits/1/key"
 	for range Tries {
 		value, version, err := store.Get(name)

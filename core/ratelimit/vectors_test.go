@@ -11,7 +11,7 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// vector is a row of the seed's recorded inputs and outputs.
+// vector is a row of the Python library's recorded inputs and outputs.
 type vector struct {
 	Service, Case string
 	Input         struct {
@@ -30,9 +30,10 @@ type vector struct {
 	}
 }
 
-// The rows' "stored" is how many charges of an identifier count. One departure: looking creates no entry here, so after get_remaining a
-// row may track an identifier, with 0, that no key was made for.
-func TestSeedVectors(t *testing.T) {
+// TestPythonLibraryVectors replays the rows. "stored" is how many charges of an identifier count.
+// One departure: Peek creates no entry, so after get_remaining a row may have an identifier with 0
+// charges that has no key here.
+func TestPythonLibraryVectors(t *testing.T) {
 	doc, err := os.ReadFile("../testdata/vectors.json")
 	require.NoError(t, err)
 	var rows []json.RawMessage

@@ -11,7 +11,8 @@ import (
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-// Real concurrency, for the race detector and for the sum: of a moment's charges exactly the limit is admitted.
+// Real concurrency: the race detector looks, and exactly the limit is admitted of the charges of
+// one moment.
 func TestConcurrentWorkersAdmitExactlyTheLimit(t *testing.T) {
 	for _, max := range []uint64{1, 100, 2000} {
 		shared := ratelimittest.NewShared()
@@ -41,8 +42,8 @@ func TestConcurrentWorkersAdmitExactlyTheLimit(t *testing.T) {
 	}
 }
 
-// Charges and withdrawals of many workers cancel out.
-func TestConcurrentWithdrawalsLeaveNothingBehind(t *testing.T) {
+// Charges and refunds of many workers cancel out.
+func TestConcurrentRefundsLeaveNothingBehind(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	big := rule(ratelimit.Window{Max: 5000, Length: 60 * second})
 	var clock, stuck atomic.Int64
@@ -56,7 +57,7 @@ func TestConcurrentWithdrawalsLeaveNothingBehind(t *testing.T) {
 				l.Charge(0, ratelimit.ID{}, uint64(1+worker%2), clock.Add(1000), &results[i])
 			}
 			for i := range results {
-				if !l.Withdraw(0, ratelimit.ID{}, uint64(1+worker%2), &results[i], clock.Add(1000)) {
+				if !l.Refund(0, ratelimit.ID{}, uint64(1+worker%2), &results[i], clock.Add(1000)) {
 					stuck.Add(int64(1 + worker%2))
 				}
 			}
@@ -67,8 +68,9 @@ func TestConcurrentWithdrawalsLeaveNothingBehind(t *testing.T) {
 	assert.Equal(t, uint64(5000-stuck.Load()), peek(t, l, ratelimit.ID{}, clock.Load()).Windows[0].Remaining)
 }
 
-// A worker's clock that lags behind another's: its charges are counted from the newest moment known.
-func TestALaggingClockDoesNotReviveWhatHasExpired(t *testing.T) {
+// A worker's clock that lags behind another's: its charges are counted from the newest moment
+// known.
+func TestALaggingClockDoesNotReviveExpiredCharges(t *testing.T) {
 	shared := ratelimittest.NewShared()
 	r := rule(ratelimit.Window{Max: 1, Length: second})
 	ahead, behind := limiter(t, shared.Worker(), r), limiter(t, shared.Worker(), r)

@@ -15,18 +15,20 @@ import (
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-// callers take turns. Each makes as many requests as its limit allows, so that all limiters take their admitting path and windows
-// are full.
+// callers take turns. Each makes as many requests as its limit allows, so that every limiter admits
+// and every window is full.
 const callers = 1000
 
 const window = 60 * time.Second
 
-// decide says whether caller may make one more request at now.
+// decide reports whether caller may make one more request at now.
 type decide func(caller int, now time.Duration) bool
 
-// BenchmarkDecision is one admitted decision. What the limiters promise differs: gatehouse's window is exact, in bounded memory, and each
-// decision copies the state out of and into a store that workers share by compare-and-set; throttled (GCRA) and x/time keep one
-// number per caller and admit up to twice the limit within one window; go-limiter's window is fixed, with the same effect at its edge.
+// BenchmarkDecision is one admitted decision. The limiters promise different things. Gatehouse's
+// window is exact and its memory is bounded; each decision copies the state out of and into a store
+// that workers share by compare-and-set. throttled (GCRA) and x/time keep one number per caller and
+// admit up to twice the limit within one window. go-limiter's window is fixed, with the same effect
+// at its edge.
 func BenchmarkDecision(b *testing.B) {
 	for _, limit := range []int{10, 100, 500, 10_000} {
 		for _, c := range []struct {
@@ -104,7 +106,8 @@ func gcra(b *testing.B, limit int) decide {
 	}
 }
 
-// fixedWindow can't be told the time: its interval is so short that callers in turn don't exceed it in real time either.
+// fixedWindow reads the real clock. Its interval is so short that callers in turn don't exceed the
+// limit in real time either.
 func fixedWindow(b *testing.B, limit int) decide {
 	store, err := memorystore.New(&memorystore.Config{Tokens: uint64(limit), Interval: time.Duration(limit) * 40 * time.Microsecond})
 	if err != nil {
@@ -118,7 +121,7 @@ func fixedWindow(b *testing.B, limit int) decide {
 	}
 }
 
-// tokenBucket is a map of x/time's limiters, one for each key and never removed, as its users write it.
+// tokenBucket is a map of x/time limiters, one for each key, never removed, as its users write it.
 func tokenBucket(_ *testing.B, limit int) decide {
 	limiters := make(map[string]*rate.Limiter)
 	names, start := callerNames(), time.Now()

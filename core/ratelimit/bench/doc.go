@@ -1,2 +1,3 @@
-// Package bench compares ratelimit with other limiters. It is a module of its own, because they bring clients of databases along.
+// Package bench compares ratelimit with other limiters. It is a module of its own, because those
+// limiters depend on database clients.
 package bench

@@ -14,8 +14,9 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// TestStore holds a Store to its contract. open returns a new, empty space that workers share, as a function that
-// returns one more worker's Store on it; both may use t. The workers' Stores are used concurrently, each by one goroutine.
+// TestStore tests a Store against its contract. open creates a new, empty space that workers share,
+// and returns a function that returns another worker's Store on it; both may use t. The Stores are
+// used concurrently, each by one goroutine.
 func TestStore(t *testing.T, open func(t *testing.T) (worker func() ratelimit.Store)) {
 	for _, c := range []struct {
 		name string

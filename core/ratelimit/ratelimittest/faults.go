@@ -2,13 +2,13 @@ package ratelimittest
 
 import "gatehouse/core/ratelimit"
 
-// Faults is a Store that does to its user what concurrent workers and failing hosts do. Every hook may be nil, and may use
-// another worker's Store meanwhile, this one's too.
+// Faults is a Store that behaves as under concurrent workers and failing hosts. Every hook may be
+// nil. A hook may use another worker's Store, and this one.
 type Faults struct {
 	ratelimit.Store
 
 	BeforeGet func(key string)       // another worker acts just before a read
-	BeforeSet func(key string)       // or between a read and the write that rests on it
+	BeforeSet func(key string)       // or between a read and the write that depends on it
 	Lose      func(key string) bool  // whether a compare-and-set is lost, for no visible reason
 	Fail      func(key string) error // what a call fails with, if not nil
 

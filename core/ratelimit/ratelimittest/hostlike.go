@@ -7,9 +7,9 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// Shared is memory that behaves as a proxy's shared data: values are copied in and out, and what Get returned is zeroed by the
-// worker's next call, so that a test finds out who holds on to it. Once its keys exist it allocates nothing, which
-// makes it the Store for benchmarks.
+// Shared is memory that behaves like a proxy's shared data: values are copied in and out, and the
+// worker's next call zeroes the value that Get returned, so that a test finds code that keeps it.
+// Once its keys exist it allocates nothing, so benchmarks use it.
 type Shared struct {
 	mu     sync.Mutex
 	values map[string]*sharedValue
@@ -36,7 +36,7 @@ func (s *Shared) Size() (keys, bytes int) {
 	return len(s.values), bytes
 }
 
-// Overwrite sets every value to what change makes of it, as a stranger who shares the data might.
+// Overwrite replaces every value by change's result, as another plugin that shares the data might.
 func (s *Shared) Overwrite(change func(key string, value []byte) []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ type sharedWorker struct {
 
 // Get implements ratelimit.Store.
 func (w *sharedWorker) Get(key string) ([]byte, ratelimit.Version, error) {
-	clear(w.arena) // what the last call returned is void
+	clear(w.arena) // the value that the last call returned is no longer valid
 	w.shared.mu.Lock()
 	defer w.shared.mu.Unlock()
 	v := w.shared.values[key]
