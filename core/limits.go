@@ -154,7 +154,11 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 	switch e.Kind {
 	case config.UserID:
 		if p != nil && p.UserID != "" {
-			return ratelimit.AppendElement(key, keyUser, "", provider, p.UserID)
+			kind := keyUser
+			if p.userIsClient { // a subject of the same text is another caller
+				kind = keyClient
+			}
+			return ratelimit.AppendElement(key, kind, "", provider, p.UserID)
 		}
 	case config.ClientID:
 		if p != nil && p.ClientID != "" {

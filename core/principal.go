@@ -17,7 +17,7 @@ import (
 type Principal struct {
 	Provider  int
 	Issuer    string
-	UserID    string
+	UserID    string // the subject; a machine without one has its client's id, anybody else ""
 	ClientID  string
 	Kind      caller.Kind
 	Evidence  string // the name of the rule that decided Kind
@@ -27,7 +27,8 @@ type Principal struct {
 	NotBefore int64 // Unix nanoseconds, 0 for none
 	Expires   int64 // Unix nanoseconds
 
-	headers []Header // identity headers for the upstream
+	userIsClient bool     // UserID is the client's id, as the token has no subject
+	headers      []Header // identity headers for the upstream
 }
 
 func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
@@ -35,11 +36,12 @@ func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
 	verdict := caller.Classify(provider.Profile, res.Claims)
 	p := &Principal{
 		Provider: res.Provider, Issuer: res.Issuer,
-		UserID: caller.UserID(res.Claims), ClientID: caller.ClientID(res.Claims),
-		Kind: verdict.Kind, Evidence: verdict.Evidence,
+		ClientID: caller.ClientID(res.Claims),
+		Kind:     verdict.Kind, Evidence: verdict.Evidence,
 		Scopes: caller.Scopes(res.Claims), Groups: caller.Groups(res.Claims, provider.GroupsClaims),
 		Claims: res.Claims, NotBefore: res.NotBefore, Expires: res.Expires,
 	}
+	p.UserID, p.userIsClient = caller.UserID(res.Claims, p.Kind)
 	p.headers = identityHeaders(&g.cfg.Identity, p)
 	return p
 }

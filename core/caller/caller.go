@@ -60,12 +60,17 @@ func ClientID(c claims.Set) string {
 	return ""
 }
 
-// UserID is the token's subject (RFC 7519 §4.1.2), or the client where there is none.
-func UserID(c claims.Set) string {
+// UserID is the token's subject (RFC 7519 §4.1.2). A machine without a subject has its client's id, and then
+// fromClient is true. Another caller without a subject has no user id: it would share the id with all other
+// users of the client.
+func UserID(c claims.Set, kind Kind) (id string, fromClient bool) {
 	if sub, ok := c.String("sub"); ok {
-		return sub
+		return sub, false
 	}
-	return ClientID(c)
+	if kind == Machine {
+		id = ClientID(c)
+	}
+	return id, id != ""
 }
 
 // Scopes are the scopes granted: scope (RFC 8693 §4.2; Istio hands it on as a list), or scp (Entra ID a string, Okta a

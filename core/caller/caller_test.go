@@ -49,12 +49,28 @@ func TestClientIDIsTheFirstOfFourClaims(t *testing.T) {
 	}
 }
 
-func TestUserIDIsTheSubjectOrElseTheClient(t *testing.T) {
-	assert.Equal(t, "u", caller.UserID(parse(t, `{"sub":"u","client_id":"c"}`)))
-	assert.Equal(t, "c", caller.UserID(parse(t, `{"client_id":"c"}`)))
-	assert.Equal(t, "c", caller.UserID(parse(t, `{"sub":"","client_id":"c"}`)))
-	assert.Equal(t, "c", caller.UserID(parse(t, `{"sub":12,"client_id":"c"}`)))
-	assert.Empty(t, caller.UserID(parse(t, `{}`)))
+func TestOnlyAMachineWithoutSubjectHasItsClientAsUserID(t *testing.T) {
+	for _, c := range []struct {
+		doc        string
+		kind       caller.Kind
+		id         string
+		fromClient bool
+	}{
+		{`{"sub":"u","client_id":"c"}`, caller.Human, "u", false},
+		{`{"sub":"u","client_id":"c"}`, caller.Machine, "u", false},
+		{`{"sub":"c","client_id":"c"}`, caller.Machine, "c", false},
+		{`{"client_id":"c"}`, caller.Machine, "c", true},
+		{`{"sub":"","client_id":"c"}`, caller.Machine, "c", true},
+		{`{"sub":null,"client_id":"c"}`, caller.Machine, "c", true},
+		{`{"client_id":"c"}`, caller.Human, "", false},
+		{`{"client_id":"c"}`, caller.Unknown, "", false},
+		{`{"sub":"","client_id":"c"}`, caller.Human, "", false},
+		{`{}`, caller.Machine, "", false},
+	} {
+		id, fromClient := caller.UserID(parse(t, c.doc), c.kind)
+		assert.Equal(t, c.id, id, "%s, %s", c.doc, c.kind)
+		assert.Equal(t, c.fromClient, fromClient, "%s, %s", c.doc, c.kind)
+	}
 }
 
 func TestScopesComeFromAStringOrAList(t *testing.T) {

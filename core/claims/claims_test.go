@@ -208,7 +208,7 @@ func FuzzParse(f *testing.F) {
 		v := s.Get(name)
 		walk(t, v)
 		s.Words(name)
-		if _, present, ok := s.Date(name); present != v.Exists() || ok != (v.Kind() == claims.Number) {
+		if _, ok := s.Date(name); ok != (v.Kind() == claims.Number) {
 			t.Fatalf("date of %q", v.Raw())
 		}
 	})

@@ -5,21 +5,18 @@ import "math"
 // nanoDigits is how many decimals a second has in nanoseconds.
 const nanoDigits = 9
 
-// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed) in Unix nanoseconds.
-// present is false if the set lacks the claim. ok is true if the claim is a number.
+// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed) in Unix nanoseconds. ok is
+// false if the claim is not a number.
 //
 // A fraction of a nanosecond is rounded up: so "now < exp" and "nbf <= now" are exact for a clock of
 // whole nanoseconds. A date before 1677 or after 2262, which an int64 can't hold, becomes the least or
 // greatest int64.
-func (s Set) Date(name string) (unixNano int64, present, ok bool) {
+func (s Set) Date(name string) (unixNano int64, ok bool) {
 	v := s.Get(name)
-	if !v.Exists() {
-		return 0, false, false
-	}
 	if v.Kind() != Number {
-		return 0, true, false
+		return 0, false
 	}
-	return nanoseconds(v.raw), true, true
+	return nanoseconds(v.raw), true
 }
 
 // nanoseconds is a JSON number times 10⁹, rounded and bounded as Date says. It doesn't use floating

@@ -56,7 +56,8 @@ func meant() map[string]*difference {
 		"lone surrogate":     {ours: reason.MalformedToken, why: "not UTF-8; jwx replaces it"},
 		"invalid UTF-8":      {ours: reason.MalformedToken, why: "not UTF-8; jwx replaces it"},
 		"iat in the future":  {ours: reason.None, why: "RFC 7519 §4.1.6 gives iat no say in validity, and clocks differ"},
-		"sub number":         {ours: reason.None, why: "claims that no rule reads may have any type"},
+		"nbf null":           {ours: reason.None, why: "null counts as absent; jwx wants a number"},
+		"client number":      {ours: reason.MalformedToken, why: "RFC 9068 §2.2, OpenID Connect Core §2: a client's id is a string; jwx leaves both claims to its caller"},
 		"fraction beyond ns": {ours: reason.None, why: "an instant later than now is later by however little"},
 		"exp beyond int64":   {ours: reason.None, why: "a number is a number"},
 	}
@@ -128,7 +129,11 @@ func (g generator) kinds() (out []generated) {
 	claim("aud", "aud", `"orders"`, `"stock2"`, `["x","orders"]`, `["x"]`, `[]`, `""`, "", "null")
 	claim("aud number in a list", "aud", `["orders",1]`)
 	claim("aud number", "aud", "1", `{"orders":1}`)
-	claim("sub number", "sub", "1")
+	claim("sub number", "sub", "1", "[]", "{}", "true")
+	claim("jti number", "jti", "1", `["a"]`, "{}", "false")
+	claim("iat text", "iat", `"x"`, "[1]", "{}", "true")
+	claim("client number", g.pick("azp", "client_id"), "1", `["a"]`, "{}", "false")
+	claim("another claim", g.pick("scope", "tid", "cid", "auth_time"), "1", `"a"`, `["a",1]`, "{}", "false", "null")
 	claim("cnf", "cnf", `{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}`)
 	claim("deep claim", "x", strings.Repeat("[", 20)+strings.Repeat("]", 20))
 	claim("duplicate claim", "sub", `"a","sub":"b"`)

@@ -58,6 +58,8 @@ func FuzzClaims(f *testing.F) {
 	f.Add(`{"alg":"HS512"}`, `{"iss":"https://idp.example","exp":"1"}`)
 	f.Add(`{"alg":"HS256","cty":"JWT"}`, `{"iss":"https://idp.example","nbf":null,"exp":1e999}`)
 	f.Add(`{"alg":"HS256"}`, `{"iss":"https://idp.example","cnf":{},"exp":1}`)
+	f.Add(`{"alg":"HS256"}`, `{"iss":"https://idp.example","exp":1700000060,"aud":"orders","sub":1001,"client_id":"c"}`)
+	f.Add(`{"alg":"HS256"}`, `{"iss":"https://idp.example","exp":1700000060,"aud":"orders","sub":null,"azp":{},"iat":"x"}`)
 	v := verifier(testRules())
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		res := v.Verify(mint(jwt.HS256, header, payload), testNow)
@@ -80,6 +82,16 @@ func FuzzClaims(f *testing.F) {
 		named := slices.Contains(audiences, any("orders")) || slices.Contains(audiences, any("stock"))
 		if c["iss"] != "https://idp.example" || exp < 1.7e9 || nbf > 1.7e9 || !named || c["cnf"] != nil {
 			t.Fatalf("believed %q", payload)
+		}
+		for _, name := range []string{"sub", "jti", "azp", "client_id"} {
+			if _, text := c[name].(string); !text && c[name] != nil {
+				t.Fatalf("believed %q", payload)
+			}
+		}
+		for _, name := range []string{"nbf", "iat"} {
+			if _, number := c[name].(float64); !number && c[name] != nil {
+				t.Fatalf("believed %q", payload)
+			}
 		}
 	})
 }

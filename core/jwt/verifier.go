@@ -73,7 +73,7 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 // HostAlgorithms are the algorithms whose signatures the host verifies.
 func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.hostAlgs }
 
-// Result is the outcome of verifying a token. The token is valid only if Reason is None.
+// Result is the outcome of verifying a token. The token is valid only if Reason is OK.
 type Result struct {
 	Reason   reason.Reason
 	Provider int // index in the rules; -1 while unknown
@@ -117,11 +117,15 @@ func (v *Verifier) Verify(token string, now int64) Result {
 	}
 	res.Set, res.Claims = keys, set
 	typ := mediaType(c.typ)
-	if !slices.Contains(rules.Types, typ) || typ == "" && c.header.Get("typ").Exists() { // an empty "typ" is not an absent one
+	switch {
+	case !wellTyped(set):
+		res.Reason = reason.MalformedToken
+	case !slices.Contains(rules.Types, typ),
+		typ == "" && c.header.Get("typ").Exists(): // an empty "typ" is not an absent one
 		res.Reason = reason.TokenType
-		return res
+	default:
+		res.Reason = rules.checkClaims(&res, now, !rules.AnyAudience)
 	}
-	rules.checkClaims(&res, now, !rules.AnyAudience)
 	return res
 }
 
@@ -136,7 +140,11 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 		return res
 	}
 	res.Issuer = iss
-	rules.checkClaims(&res, now, !rules.AnyAudience && len(rules.Audiences) > 0)
+	if !wellTyped(c) {
+		res.Reason = reason.MalformedToken
+		return res
+	}
+	res.Reason = rules.checkClaims(&res, now, !rules.AnyAudience && len(rules.Audiences) > 0)
 	return res
 }
 

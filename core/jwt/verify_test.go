@@ -98,7 +98,7 @@ func TestEachRuleHasItsReason(t *testing.T) {
 		"cnf by a thumbprint":   {reason.TokenType, claim("cnf", `{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}`), nil},
 		"cnf by a certificate":  {reason.TokenType, claim("cnf", `{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`), nil},
 		"cnf empty":             {reason.TokenType, claim("cnf", `{}`), nil},
-		"cnf null":              {reason.TokenType, claim("cnf", `null`), nil},
+		"cnf null":              {reason.None, claim("cnf", `null`), nil},
 		"exp missing":           {reason.MissingClaim, claim("exp", ""), nil},
 		"exp null":              {reason.MissingClaim, claim("exp", "null"), nil},
 		"exp now":               {reason.ExpiredToken, claim("exp", "1700000000"), nil},
@@ -120,7 +120,7 @@ func TestEachRuleHasItsReason(t *testing.T) {
 		"nbf beyond the skew":   {reason.NotYetValid, claim("nbf", "1700000010.1"), func(r *jwt.Rules) { r.SkewSeconds = 10 }},
 		"nbf beyond all floats": {reason.NotYetValid, claim("nbf", "1e999"), func(r *jwt.Rules) { r.SkewSeconds = 300 }},
 		"nbf far below zero":    {reason.None, claim("nbf", "-1e999"), nil},
-		"nbf text, long over":   {reason.ExpiredToken, hs(`{"iss":"https://idp.example","exp":1,"nbf":"x"}`), nil},
+		"nbf null":              {reason.None, claim("nbf", "null"), nil},
 		"iat in the future":     {reason.None, claim("iat", "1700000050"), nil},
 		"aud in a list":         {reason.None, claim("aud", `["x","stock"]`), nil},
 		"aud missing":           {reason.InvalidAudience, claim("aud", ""), nil},
@@ -128,10 +128,10 @@ func TestEachRuleHasItsReason(t *testing.T) {
 		"aud another":           {reason.InvalidAudience, claim("aud", `"order"`), nil},
 		"aud two in a string":   {reason.InvalidAudience, claim("aud", `"orders stock"`), nil},
 		"aud empty list":        {reason.InvalidAudience, claim("aud", `[]`), nil},
-		"aud with a number":     {reason.InvalidAudience, claim("aud", `["orders",1]`), nil},
-		"aud a nested list":     {reason.InvalidAudience, claim("aud", `[["orders"]]`), nil},
-		"aud a number":          {reason.InvalidAudience, claim("aud", `7`), nil},
-		"aud an object":         {reason.InvalidAudience, claim("aud", `{"orders":1}`), nil},
+		"aud with a number":     {reason.MalformedToken, claim("aud", `["orders",1]`), nil},
+		"aud a nested list":     {reason.MalformedToken, claim("aud", `[["orders"]]`), nil},
+		"aud a number":          {reason.MalformedToken, claim("aud", `7`), nil},
+		"aud an object":         {reason.MalformedToken, claim("aud", `{"orders":1}`), nil},
 		"any audience":          {reason.None, claim("aud", ""), func(r *jwt.Rules) { r.AnyAudience = true }},
 		"audiences forgotten":   {reason.InvalidAudience, hs(goodPayload), func(r *jwt.Rules) { r.Audiences = nil }},
 		"aud by client_id": {reason.None, hs(`{"iss":"https://idp.example","exp":1700000060,"client_id":"orders"}`),
@@ -140,6 +140,8 @@ func TestEachRuleHasItsReason(t *testing.T) {
 			func(r *jwt.Rules) { r.AudienceClaims = []string{"aud", "client_id"} }},
 		"aud decides first": {reason.InvalidAudience, hs(`{"iss":"https://idp.example","exp":1700000060,"aud":"x","client_id":"orders"}`),
 			func(r *jwt.Rules) { r.AudienceClaims = []string{"aud", "client_id"} }},
+		"a number for an audience": {reason.InvalidAudience, hs(`{"iss":"https://idp.example","exp":1700000060,"ctx":["orders",1]}`),
+			func(r *jwt.Rules) { r.AudienceClaims = []string{"ctx"} }},
 		"aud by a path": {reason.None, hs(`{"iss":"https://idp.example","exp":1700000060,"ctx":{"for":["orders"]}}`),
 			func(r *jwt.Rules) { r.AudienceClaims = []string{"ctx.for"} }},
 		"required claims there":   {reason.None, hs(payload(t, "act", `{"sub":""}`)), func(r *jwt.Rules) { r.RequiredClaims = []string{"sub", "act.sub"} }},
@@ -168,7 +170,7 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 	rules.RequiredClaims = []string{"tenant"}
 	v := jwt.New([]jwt.Rules{rules}, fixedKeys{ourSet()}, nil, 700)
 	h := `{"alg":"ES256","kid":"x","typ":"x","crit":["x"],"pad":"` + strings.Repeat("x", 400) + `"}`
-	p := `{"iss":"x","exp":1,"nbf":1800000000,"aud":"x"}`
+	p := `{"iss":"x","sub":1,"exp":1,"nbf":1800000000,"aud":"x"}`
 	spoiled := false
 	swap := func(s *string, old, with string) {
 		require.Contains(t, *s, old)
@@ -184,7 +186,8 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 		{reason.UnsupportedAlgorithm, func() { swap(&p, `"iss":"x"`, `"iss":"https://idp.example"`) }},
 		{reason.UnknownKey, func() { swap(&h, "ES256", "HS256") }},
 		{reason.InvalidSignature, func() { swap(&h, `"kid":"x"`, `"kid":"secret"`) }},
-		{reason.TokenType, func() { spoiled = false }},
+		{reason.MalformedToken, func() { spoiled = false }},
+		{reason.TokenType, func() { swap(&p, `"sub":1`, `"sub":"alice"`) }},
 		{reason.ExpiredToken, func() { swap(&h, `"typ":"x"`, `"typ":"JWT"`) }},
 		{reason.NotYetValid, func() { swap(&p, `"exp":1`, `"exp":1700000060`) }},
 		{reason.InvalidAudience, func() { swap(&p, `"nbf":1800000000`, `"nbf":1600000000`) }},
@@ -227,7 +230,10 @@ func TestCheckClaimsAppliesAllButTheSignature(t *testing.T) {
 		want     reason.Reason
 	}{
 		{0, `{"exp":1700000060}`, reason.None},
-		{0, `{"exp":1.70000006e9,"iss":"x","aud":7}`, reason.None},
+		{0, `{"exp":1.70000006e9,"iss":"x","aud":"7"}`, reason.None},
+		{0, `{"exp":1.70000006e9,"iss":"x","aud":7}`, reason.MalformedToken},
+		{0, `{"exp":1.70000006e9,"iss":7}`, reason.MalformedToken},
+		{0, `{"exp":1.70000006e9,"sub":1001,"client_id":"orders"}`, reason.MalformedToken},
 		{0, `{}`, reason.MissingClaim},
 		{0, `{"exp":null}`, reason.MissingClaim},
 		{0, `{"exp":"1"}`, reason.MalformedToken},

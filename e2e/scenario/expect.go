@@ -189,7 +189,7 @@ func (s *Scenario) prefix() string {
 
 // identity are the identity headers of a caller.
 func (s *Scenario) identity(who string) map[string]string {
-	c := s.common.Callers[who]
+	c, _ := s.caller(who)
 	if who == anonymous {
 		c.Kind = anonymous
 	}
@@ -286,7 +286,7 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	set(metadata, "route", want.Route)
 	if want.Who == anonymous {
 		metadata["caller"] = anonymous
-	} else if c, ok := s.common.Callers[want.Who]; ok {
+	} else if c, ok := s.caller(want.Who); ok {
 		set(out, "user_id", c.UserID)
 		set(out, "client_id", c.ClientID)
 		out["is_m2m"] = c.Kind == "machine"
@@ -364,5 +364,6 @@ func (s *Scenario) Kind(who string) string {
 	if who == anonymous {
 		return anonymous
 	}
-	return s.common.Callers[who].Kind
+	c, _ := s.caller(who)
+	return c.Kind
 }

@@ -59,7 +59,9 @@ type Scenario struct {
 	// Prefix is that of the identity headers; "" is the default, "none" no identity headers at all.
 	Prefix string           `yaml:"prefix"`
 	Tokens map[string]Token `yaml:"tokens"`
-	Steps  []Step           `yaml:"steps"`
+	// Callers are expected callers beside those of common.yaml.
+	Callers map[string]Caller `yaml:"callers"`
+	Steps   []Step            `yaml:"steps"`
 	// Metrics are all the counters that the scenario must move, and by how much, as Prometheus
 	// shows them.
 	Metrics map[string]uint64 `yaml:"metrics"`
@@ -246,11 +248,20 @@ func (s *Scenario) checkStep(step *Step) error {
 		return errors.New("want because with without, and only there")
 	}
 	if who := step.Expect.Who; who != "" && who != anonymous {
-		if _, ok := s.common.Callers[who]; !ok {
+		if _, ok := s.caller(who); !ok {
 			return fmt.Errorf("no caller %q", who)
 		}
 	}
 	return nil
+}
+
+// caller finds an expected caller by name: the scenario's own, or one of common.yaml.
+func (s *Scenario) caller(name string) (Caller, bool) {
+	if c, ok := s.Callers[name]; ok {
+		return c, true
+	}
+	c, ok := s.common.Callers[name]
+	return c, ok
 }
 
 func (s *Scenario) base() string {
