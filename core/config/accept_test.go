@@ -77,7 +77,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 	}, c)
 }
 
-// everything is a configuration that gives every field, most with another value than the default.
+// everything is a configuration with every field, most with another value than the default.
 const everything = `{
 	"mode": "observe", "unsafe_paths": "allow",
 	"tokens": {
@@ -208,7 +208,7 @@ func TestARouteThatChecksNothingNeedsNoTokens(t *testing.T) {
 	assert.Equal(t, config.Tokens{Forward: true}, c.Tokens)
 }
 
-func TestWhatKeysALimitIsSpelledOut(t *testing.T) {
+func TestKeyedByChangesWithWhatMakesAKey(t *testing.T) {
 	keyed := func(fields string) string {
 		return parse(t, withLimit(`"max_requests":1,"window_seconds":1,`+fields)).Limits[0].KeyedBy
 	}

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// check holds a value against its shape, reports what doesn't fit and fills in the defaults of what isn't there.
+// check compares a value with its shape, reports what doesn't fit, and adds the defaults of absent
+// fields.
 func (r *report) check(n *node, s *Shape, secret bool) {
 	secret = secret || s.Secret
 	switch s.Type {
@@ -43,7 +44,7 @@ func (r *report) checkText(n *node, s *Shape, secret bool) {
 	switch {
 	case n.kind != isText, s.Enum != nil && !slices.Contains(s.Enum, n.text):
 		r.problem(n, s.want()+", got "+n.got(secret))
-	case s.Enum != nil: // its words need no other bounds
+	case s.Enum != nil: // the list of words is the only bound
 	case !s.holds(length):
 		r.problem(n, s.want()+", got "+strconv.Itoa(length))
 	case s.Format != nil && !s.Format.ok(n.text):
@@ -115,7 +116,7 @@ func (r *report) checkObject(n *node, s *Shape, secret bool) {
 	}
 }
 
-// addDefault adds a field that the document leaves out.
+// addDefault adds the default of a field that the document doesn't have.
 func addDefault(n *node, f *Field) *node {
 	kid := newBuilder(&report{}, []byte(f.Default)).value(n, f.Name, -1, 1)
 	kid.byDefault(n.offset)
@@ -123,10 +124,11 @@ func addDefault(n *node, f *Field) *node {
 	return kid
 }
 
-// checkChoices makes sure that the object, before its defaults are added, follows exactly one of the choices.
+// checkChoices makes sure that the object, before its defaults are added, follows exactly one of
+// the choices.
 func (r *report) checkChoices(n *node, choices []Choice) {
-	meant := meantChoice(n, choices)
-	if meant < 0 {
+	intended := intendedChoice(n, choices)
+	if intended < 0 {
 		var ways []string
 		for _, c := range choices {
 			ways = append(ways, strings.Join(c.Need, " and "))
@@ -134,28 +136,28 @@ func (r *report) checkChoices(n *node, choices []Choice) {
 		r.problem(n, "want either "+strings.Join(ways, ", or "))
 		return
 	}
-	for _, name := range choices[meant].Need {
+	for _, name := range choices[intended].Need {
 		if n.get(name) == nil {
-			r.missing(n, name, "required with "+firstOf(n, choices[meant].Need))
+			r.missing(n, name, "required with "+firstOf(n, choices[intended].Need))
 		}
 	}
 	for i, c := range choices {
-		if i == meant {
+		if i == intended {
 			continue
 		}
 		for _, names := range [][]string{c.Need, c.Also} {
 			for _, name := range names {
 				if kid := n.get(name); kid != nil {
-					r.problem(kid, "not together with "+firstOf(n, choices[meant].Need))
+					r.problem(kid, "not together with "+firstOf(n, choices[intended].Need))
 				}
 			}
 		}
 	}
 }
 
-// meantChoice guesses, for the sake of the errors: the first choice whose first field is there, or else any of its fields; -1
-// if none is.
-func meantChoice(n *node, choices []Choice) int {
+// intendedChoice guesses which choice the user intended, so that the errors fit: the first choice
+// whose first field is present, else the first one with any field present; -1 if there is none.
+func intendedChoice(n *node, choices []Choice) int {
 	if i := slices.IndexFunc(choices, func(c Choice) bool { return n.get(c.Need[0]) != nil }); i >= 0 {
 		return i
 	}
@@ -180,7 +182,8 @@ func (s *Shape) field(name string) *Field {
 	return nil
 }
 
-// holds reports whether a list or map of this shape may have n elements, or a text n characters.
+// holds reports whether a list or map of this shape may have n elements, or a text of this shape n
+// characters.
 func (s *Shape) holds(n int) bool { return int64(n) >= s.Min && int64(n) <= s.Max }
 
 func (s *Shape) kind() kind {
@@ -197,7 +200,7 @@ func (s *Shape) kind() kind {
 	return isObject
 }
 
-// want says what is allowed.
+// want describes the allowed values.
 func (s *Shape) want() string {
 	bounds := span(s.Min, s.Max)
 	switch s.Type {
@@ -246,7 +249,7 @@ func alternatives(words []string) string {
 	return b.String()
 }
 
-// got says what was found.
+// got describes the value found.
 func (n *node) got(secret bool) string {
 	switch {
 	case secret || n.kind == isList || n.kind == isObject:

@@ -1,5 +1,6 @@
-// Package config reads Gatehouse's configuration: strict JSON in, a validated and frozen Config out, or every error in the
-// document with its path. docs/config.md describes the fields for users; it is generated from this package's table.
+// Package config reads Gatehouse's configuration. Parse takes strict JSON and returns a validated
+// Config, or every error in the document with its path. docs/config.md describes the fields for
+// users; it is generated from this package's tables.
 package config
 
 import (
@@ -11,10 +12,10 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// Config is a validated configuration. Everything in it is resolved: defaults are filled in, and names have become indexes.
-// Nobody changes it after Parse.
+// Config is a validated configuration: defaults are filled in, and names are resolved to indexes.
+// It doesn't change after Parse.
 type Config struct {
-	Observe          bool // "mode": "observe": decide everything, refuse nothing
+	Observe          bool // "mode": "observe": decide every request, refuse none
 	AllowUnsafePaths bool
 	Tokens           Tokens
 	Routes           []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
@@ -22,10 +23,11 @@ type Config struct {
 	Audit            Audit
 	Identity         Identity
 	Metrics          Metrics
-	Warnings         []string // "path: message", in document order: valid, but worth a second look
+	Warnings         []string // "path: message", in document order: valid, but probably a mistake
 }
 
-// Tokens says where tokens come from and who may have issued them. Without providers, every route is auth none.
+// Tokens says where a request carries its token, and which issuers are trusted. Without providers
+// every route has auth none.
 type Tokens struct {
 	Providers     []Provider
 	From          []Source
@@ -48,39 +50,39 @@ type Provider struct {
 type Remote struct {
 	Cluster           string // Envoy's name for it
 	URI               string // as configured; Authority and Path are its parts
-	Authority, Path   string // for the request's :authority and :path; Path has the query
+	Authority, Path   string // the fetch's :authority and :path, query included
 	RefreshSeconds    int64  // between fetches that succeed
-	TimeoutSeconds    int64  // of one fetch, and of a request that waits for it
+	TimeoutSeconds    int64  // of a fetch, and of a request that waits for it
 	MaxStaleSeconds   int64  // how long an old set serves while fetches fail
 	MinRefetchSeconds int64  // between fetches for an unknown kid
 }
 
-// ClaimsFrom takes claims that another filter verified, out of Envoy's dynamic metadata.
+// ClaimsFrom reads claims that another filter verified from Envoy's dynamic metadata.
 type ClaimsFrom struct {
 	Filter, Key     string
 	FailedStatusKey string // "" when not configured
 }
 
-// Source is one place to look for a token: either a header or a cookie.
+// Source is a place in a request that may have the token: a header or a cookie.
 type Source struct {
 	Header string // in lower case
-	Scheme string // what stands before the token in the header, compared without case; "" for none
+	Scheme string // the word before the token in the header, compared without case; "" for none
 	Cookie string
 }
 
-// Limit is one rate limit: the arithmetic's rule, and what the Gate needs to apply it.
+// Limit is one rate limit: the limiter's rule, and when and to whom the Gate applies it.
 type Limit struct {
 	ratelimit.Rule
-	Identifier         [][]Element // the outer elements together form the key; of the inner, the first that is there
+	Identifier         [][]Element // all outer elements form the key; of the inner ones, the first that the request has
 	PrefixV4, PrefixV6 int         // bits of an address that count
 	Caller             caller.Kind // the only kind that it applies to, or caller.Any
 	ByName             bool        // applies only to routes that name it
-	BeforeAuth         bool        // charged before the token is looked at, and never given back
+	BeforeAuth         bool        // charged before authentication, and never refunded
 	Shadow             bool        // counts and reports, never refuses
 	AllowOnContention  bool
 }
 
-// ElementKind is what an element of a rate limit's key is made of.
+// ElementKind is the kind of an element of a rate limit's key.
 type ElementKind uint8
 
 // The elements of rate_limits[].identifier. Claim and Header have a name.

@@ -28,7 +28,8 @@ func (p *parser) identity(root *node) {
 	}
 }
 
-// IdentityHeader is a claim's name as the end of a header's: in lower case, all but ASCII letters and digits as "-".
+// IdentityHeader turns a claim's name into the end of a header's name: lower case, with "-" for
+// everything but ASCII letters and digits.
 func IdentityHeader(claim string) string {
 	b := []byte(strings.ToLower(claim))
 	for i, c := range b {
@@ -39,15 +40,15 @@ func IdentityHeader(claim string) string {
 	return string(b)
 }
 
-// needed are headers that requests need on their way, by their names or, with "-" at the end, by what they begin with. Names
-// without "-" are left out: no prefix covers them.
+// needed are the headers that requests need: names, or prefixes of names, which end in "-". A name
+// without "-" is not listed, because no identity prefix can match it.
 var needed = []string{
 	"x-forwarded-", "x-request-", "x-envoy-", "x-ratelimit-", "x-b3-", "accept-", "access-control-", "content-", "grpc-", "if-", "proxy-", "sec-",
 	"cache-control", "keep-alive", "max-forwards", "transfer-encoding", "user-agent",
 }
 
-// identityPrefix refuses prefixes that would take other people's headers away: what begins with the prefix is removed from
-// every request.
+// identityPrefix refuses a prefix that matches headers which requests need: every client header
+// with the prefix is removed.
 func (p *parser) identityPrefix(n *node) {
 	if !n.usable() {
 		return

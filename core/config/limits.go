@@ -42,8 +42,8 @@ func (p *parser) limits(root *node) {
 	p.policyNames(root.list("rate_limits"))
 }
 
-// policyNames makes sure that the fields RateLimit and RateLimit-Policy name each window differently: a limit with several
-// windows calls them NAME-SECONDS.
+// policyNames makes sure that the fields RateLimit and RateLimit-Policy have a different name for
+// each window. A limit with several windows calls them NAME-SECONDS.
 func (p *parser) policyNames(limits []*node) {
 	byName := map[string]*node{}
 	for i, l := range p.config.Limits {
@@ -61,7 +61,8 @@ func (p *parser) policyNames(limits []*node) {
 	}
 }
 
-// callerKind reads the kind of caller that a route or a limit is for. It takes Any for a bad word, which has had its error.
+// callerKind reads the kind of caller that a route or a limit is for. It takes Any for a bad word,
+// which has had its error.
 func callerKind(n *node) caller.Kind {
 	if kind, ok := caller.ParseKind(n.str("caller")); ok {
 		return kind
@@ -85,7 +86,7 @@ func (p *parser) windows(limit *node) []ratelimit.Window {
 	return out
 }
 
-// elementKinds are the identifier's elements without a name.
+// elementKinds are the elements of an identifier that have no name.
 var elementKinds = []struct {
 	word string
 	kind ElementKind
@@ -113,7 +114,7 @@ func parseElement(s string) (Element, bool) {
 // ofToken reports whether an element comes from the token.
 func (e Element) ofToken() bool { return e.Kind == UserID || e.Kind == ClientID || e.Kind == Claim }
 
-// always reports whether every request has the element.
+// always reports whether every request has such an element.
 func (e Element) always() bool { return !e.ofToken() && e.Kind != Header }
 
 func (p *parser) identifier(limit *node, beforeAuth bool) [][]Element {
@@ -130,7 +131,7 @@ func (p *parser) identifier(limit *node, beforeAuth bool) [][]Element {
 	return out
 }
 
-// alternatives reads one element of an identifier, with its alternatives.
+// alternatives reads one element of an identifier: its alternatives, separated by |.
 func (p *parser) alternatives(n *node, beforeAuth bool) []Element {
 	var out []Element
 	for word := range strings.SplitSeq(n.text, "|") {
@@ -153,8 +154,8 @@ func (p *parser) alternatives(n *node, beforeAuth bool) []Element {
 	return out
 }
 
-// warnOfMethods warns where a method that nobody has heard of is a key of its own. HTTP/2 allows any (RFC 9113 §8.3.1), and
-// Envoy passes them on.
+// warnOfMethods warns of a limit keyed by method on a route that admits any method. HTTP/2 allows
+// made-up methods (RFC 9113 §8.3.1), and Envoy passes them on.
 func (p *parser) warnOfMethods(limit, route *node, identifier [][]Element) {
 	isMethod := func(e Element) bool { return e.Kind == Method }
 	for i, alternatives := range identifier {
@@ -164,7 +165,7 @@ func (p *parser) warnOfMethods(limit, route *node, identifier [][]Element) {
 	}
 }
 
-// keyedBy spells out what decides a key: when it changes, a limit starts empty.
+// keyedBy describes how a limit makes its keys. If the description changes, the limit starts empty.
 func keyedBy(l *Limit) string {
 	var b []byte
 	for _, element := range l.Identifier {

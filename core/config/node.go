@@ -12,7 +12,7 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// Limits on the document itself.
+// The limits of the document itself.
 const (
 	MaxBytes = 1 << 20
 	MaxDepth = 32
@@ -29,7 +29,7 @@ const (
 	isObject
 )
 
-// node is one JSON value, with where it stands.
+// node is one JSON value and its place in the document.
 type node struct {
 	parent *node
 	name   string // as a member of an object
@@ -43,7 +43,8 @@ type node struct {
 	bad    bool // has been reported
 }
 
-// tree reads doc into nodes. Duplicate keys are reported and left out; anything that isn't JSON ends the reading.
+// tree reads doc into nodes. It reports duplicate keys and leaves them out. It stops at the first
+// syntax error.
 func (r *report) tree(doc []byte) *node {
 	b := newBuilder(r, doc)
 	if len(doc) > MaxBytes {
@@ -75,7 +76,7 @@ func newBuilder(r *report, doc []byte) *builder {
 	return &builder{r, doc, jsontext.NewDecoder(bytes.NewReader(doc), jsontext.AllowDuplicateNames(true))}
 }
 
-// value reads one value; nil after an error, which it has reported.
+// value reads one value. It returns nil after an error, which it has reported.
 func (b *builder) value(parent *node, name string, index, depth int) *node {
 	n := &node{parent: parent, name: name, index: index, offset: b.next(), given: true}
 	if depth > MaxDepth {
@@ -147,7 +148,7 @@ func (b *builder) members(n *node, depth int) bool {
 	return b.syntax(err)
 }
 
-// next is where the next token begins.
+// next is the offset of the next token.
 func (b *builder) next() int {
 	i := int(b.d.InputOffset())
 	for i < len(b.doc) && strings.IndexByte(" \t\r\n,:", b.doc[i]) >= 0 {
@@ -156,7 +157,7 @@ func (b *builder) next() int {
 	return i
 }
 
-// syntax reports an error of the decoder, with its position; true when there is none.
+// syntax reports an error of the decoder with its position. It returns true if err is nil.
 func (b *builder) syntax(err error) bool {
 	if err == nil {
 		return true
@@ -170,7 +171,7 @@ func (b *builder) syntax(err error) bool {
 	return false
 }
 
-// fail reports an error at a position instead of a path.
+// fail reports an error with a position in place of a path.
 func (b *builder) fail(offset int, message string) {
 	before := b.doc[:offset]
 	line := bytes.Count(before, []byte{'\n'}) + 1
@@ -196,7 +197,7 @@ func (k kind) String() string {
 	return "null"
 }
 
-// path is where the node stands: tokens.providers[0].issuer.
+// path is the node's path in the document, such as tokens.providers[0].issuer.
 func (n *node) path() string {
 	switch {
 	case n.parent == nil:
@@ -230,11 +231,11 @@ func plainName(s string) bool {
 // maxQuoted bounds how much of the document an error repeats.
 const maxQuoted = 64
 
-// quote is a string of the document for an error, escaped, and cut when long.
+// quote escapes a string of the document for an error message, and cuts a long one.
 func quote(s string) string {
 	if len(s) > maxQuoted {
 		cut := maxQuoted
-		for cut > 0 && s[cut]&0xC0 == 0x80 { // not within a character
+		for cut > 0 && s[cut]&0xC0 == 0x80 { // don't cut a character
 			cut--
 		}
 		return strconv.Quote(s[:cut]) + "…"
@@ -242,7 +243,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// byDefault marks a value as one that the document doesn't give, in an object at offset.
+// byDefault marks a value as a default, which the document doesn't have. offset is the enclosing
+// object's.
 func (n *node) byDefault(offset int) {
 	n.given, n.offset = false, offset
 	for _, kid := range n.kids {
@@ -250,17 +252,17 @@ func (n *node) byDefault(offset int) {
 	}
 }
 
-// The readers below take what check has found right: a node that is absent or bad reads as nothing.
+// The readers below are for checked nodes. A node that is absent or bad reads as the zero value.
 
 func (n *node) usable() bool { return n != nil && !n.bad }
 
-// has reports whether the document gives a field.
+// has reports whether the document has the field.
 func (n *node) has(name string) bool {
 	kid := n.get(name)
 	return kid != nil && kid.given
 }
 
-// get is a member of an object, bad or not; nil when it isn't there.
+// get returns a member of an object, bad or not; nil if the object doesn't have it.
 func (n *node) get(name string) *node {
 	if n == nil || n.kind != isObject {
 		return nil
@@ -300,7 +302,7 @@ func (n *node) num(name string) int64 {
 	return 0
 }
 
-// strs are a list's strings, without the bad ones.
+// strs returns a list's strings, without the bad ones.
 func (n *node) strs(name string) []string {
 	var out []string
 	for _, kid := range n.list(name) {
@@ -311,8 +313,8 @@ func (n *node) strs(name string) []string {
 	return out
 }
 
-// integer reads a JSON number that has no fraction, however it is written: 60, 60.0 and 6e1 are one number (RFC 8259 §6),
-// and what comes through a protobuf Struct was a float on the way.
+// integer reads a JSON number without a fraction. 60, 60.0 and 6e1 are the same number (RFC 8259
+// §6): a value that passes through a protobuf Struct becomes a float on the way.
 func integer(literal string) (int64, bool) {
 	if v, err := strconv.ParseInt(literal, 10, 64); err == nil {
 		return v, true

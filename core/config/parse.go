@@ -2,8 +2,9 @@ package config
 
 import "gatehouse/core/metrics"
 
-// Parse reads a configuration: one JSON object in UTF-8, of at most MaxBytes, at most MaxDepth deep. env looks up the
-// variables that secrets may name; nil knows none. The error is Problems: all of them, never with a secret in it.
+// Parse reads a configuration: one JSON object in UTF-8, of at most MaxBytes, nested at most
+// MaxDepth deep. env looks up the environment variables that secrets may name; nil has none. The
+// error is of type Problems: it has every problem, and never a secret.
 func Parse(doc []byte, env func(name string) (value string, ok bool)) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
@@ -22,8 +23,8 @@ func Parse(doc []byte, env func(name string) (value string, ok bool)) (*Config, 
 	return p.config, nil
 }
 
-// parser turns a checked tree into a Config, and finds what a shape can't say. It goes on after problems: the Config is then
-// of no use, but the problems are complete.
+// parser turns a checked tree into a Config, and checks the rules that a shape can't express. It
+// continues after a problem: then the Config is not usable, but the list of problems is complete.
 type parser struct {
 	report
 	env    func(string) (string, bool)
@@ -48,7 +49,7 @@ func (p *parser) resolve(root *node) {
 	p.identity(root)
 }
 
-// labels finds names that metrics can't tell apart.
+// labels finds names that have the same label in metrics.
 type labels struct {
 	first map[string]*node // by label value
 	names map[string]string
@@ -56,7 +57,8 @@ type labels struct {
 
 func newLabels() labels { return labels{map[string]*node{}, map[string]string{}} }
 
-// add reports a name at n that an earlier one, written otherwise, takes the label of. shared allows equal names.
+// add reports a name at n whose label an earlier, different name already has. It reports equal
+// names too, unless shared is true.
 func (l labels) add(p *parser, n *node, name string, shared bool) {
 	value := metrics.LabelValue(name)
 	first, taken := l.first[value]

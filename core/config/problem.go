@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// Problem is one thing wrong with a configuration.
+// Problem is one error in a configuration.
 type Problem struct {
 	Path    string // "rate_limits[0].window_seconds"; "line 3, column 7" where the document isn't JSON, or not an object
 	Message string // what is allowed and, unless it may be a secret, what was found
 }
 
-// Problems are all the things wrong with a configuration, in document order. It is an error with one line for each.
+// Problems are all errors in a configuration, in document order. As an error it has one line for
+// each.
 type Problems []Problem
 
-// Error is "path: message", a line for each problem.
+// Error returns one line for each problem: "path: message".
 func (ps Problems) Error() string {
 	var b strings.Builder
 	for i, p := range ps {
@@ -28,7 +29,7 @@ func (ps Problems) Error() string {
 	return b.String()
 }
 
-// report collects problems and warnings while a document is read.
+// report collects the problems and warnings of a document.
 type report struct {
 	problems, warnings []finding
 }
@@ -38,14 +39,14 @@ type finding struct {
 	Problem
 }
 
-// problem reports an error at a node. A node that has one is bad: what depends on it is not looked at, so that one mistake
-// is reported once.
+// problem reports an error at a node and marks the node as bad. Checks that depend on a bad node
+// are skipped, so that one mistake is reported once.
 func (r *report) problem(n *node, message string) {
 	n.bad = true
 	r.problems = append(r.problems, finding{n.offset, Problem{n.path(), message}})
 }
 
-// missing reports an error about a field that an object doesn't have.
+// missing reports that an object lacks a field.
 func (r *report) missing(n *node, field, message string) {
 	r.problems = append(r.problems, finding{n.offset, Problem{childPath(n.path(), field), message}})
 }
@@ -54,7 +55,8 @@ func (r *report) warn(n *node, message string) {
 	r.warnings = append(r.warnings, finding{n.offset, Problem{n.path(), message}})
 }
 
-// inOrder sorts findings as the document has them; those at one place stay in the order they were made.
+// inOrder sorts findings by their place in the document. Findings at the same place keep their
+// order.
 func inOrder(fs []finding) Problems {
 	slices.SortStableFunc(fs, func(a, b finding) int { return a.offset - b.offset })
 	out := make(Problems, len(fs))

@@ -332,8 +332,10 @@ func TestMalformedConfigurationsAreRefusedWithEveryError(t *testing.T) {
 		if len(doc) > 300 {
 			doc = doc[:300] + "…"
 		}
-		require.Error(t, err, doc)
-		assert.Equal(t, strings.Join(c.want, "\n"), err.Error(), doc)
-		assert.NotContains(t, err.Error(), "s3cret", doc)
+		t.Run(c.want[0], func(t *testing.T) {
+			require.Error(t, err, doc)
+			assert.Equal(t, strings.Join(c.want, "\n"), err.Error(), doc)
+			assert.NotContains(t, err.Error(), "s3cret", doc)
+		})
 	}
 }

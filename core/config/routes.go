@@ -11,8 +11,8 @@ import (
 func (p *parser) routes(root *node) {
 	names := newLabels()
 	named := make([]bool, len(p.config.Limits))
-	open := make([]*node, len(p.config.Limits)) // for each limit the first of its routes that takes any method
-	var all *node                               // the first route that leaves nothing for those after it
+	open := make([]*node, len(p.config.Limits)) // for each limit, the first of its routes that admits any method
+	var all *node                               // the first route that matches every request
 	for _, n := range root.list("routes") {
 		r := p.route(n)
 		if n := namedBy(n); n.usable() && p.config.Metrics.PerRoute {
@@ -43,7 +43,7 @@ func (p *parser) routes(root *node) {
 	}
 }
 
-// namedBy is what names a route: its name, or its path where it has none.
+// namedBy is the node that has a route's name: its name, else its path.
 func namedBy(n *node) *node {
 	if n.has("name") {
 		return n.get("name")
@@ -51,7 +51,8 @@ func namedBy(n *node) *node {
 	return n.get("path")
 }
 
-// routeLabel makes sure that metrics tell routes with different names apart. Routes of one name share their metrics.
+// routeLabel makes sure that routes with different names have different labels in metrics. Routes
+// with the same name share their metrics.
 func (p *parser) routeLabel(names labels, n *node) {
 	if metrics.LabelValue(n.text) == metrics.RouteNone {
 		p.problem(n, quote(n.text)+" is what metrics call no route")
@@ -100,7 +101,7 @@ func (p *parser) route(n *node) policy.Route {
 	return r
 }
 
-// pattern reads a path pattern that the shape has passed.
+// pattern reads a path pattern that passed the shape's check.
 func (p *parser) pattern(n *node) policy.Pattern {
 	if !n.usable() {
 		return policy.Pattern{}
@@ -112,7 +113,8 @@ func (p *parser) pattern(n *node) policy.Pattern {
 	return pattern
 }
 
-// noRequirements refuses what would look like protection on a route that doesn't look at tokens.
+// noRequirements refuses requirements on a route that ignores tokens: they would only look like
+// protection.
 func (p *parser) noRequirements(n *node, c caller.Kind) {
 	if c != caller.Any {
 		p.problem(n.get("caller"), `not together with "auth": "none"`)
@@ -124,7 +126,7 @@ func (p *parser) noRequirements(n *node, c caller.Kind) {
 	}
 }
 
-// limitsOf are the indexes of the limits that apply to a route, in the order of rate_limits.
+// limitsOf returns the indexes of the limits that apply to a route, in the order of rate_limits.
 func (p *parser) limitsOf(n, root *node, auth policy.Auth) []int {
 	var out []int
 	if !n.has("rate_limits") {

@@ -16,20 +16,20 @@ const (
 	Either // one of Shape.Either, told apart by their JSON type
 )
 
-// Shape describes one JSON value. Fields returns the shape of the whole configuration: the one table that Parse, the JSON
-// Schema and the reference in docs/config.md are made from.
+// Shape describes one JSON value. Fields returns the shape of the whole configuration: Parse, the
+// JSON Schema and the reference in docs/config.md all use it.
 type Shape struct {
 	Type     Type
-	Min, Max int64    // Integer: the value; Text: its characters; List and Map: how many. Both inclusive.
-	Enum     []string // Text: the only values, when there are any
-	Format   *Format  // Text: the grammar, when there is one
+	Min, Max int64    // inclusive bounds. Integer: of the value; Text: of its characters; List and Map: of its elements
+	Enum     []string // Text: the allowed values; nil allows others
+	Format   *Format  // Text: the grammar; may be nil
 	Unique   bool     // List of Text: no value twice
 	Element  *Shape   // List and Map
 	Names    *Shape   // Map: the member names, a Text
 	Fields   []Field  // Object
 	Choices  []Choice // Object: exactly one of them
-	Open     bool     // Object: other fields are somebody else's business
-	Secret   bool     // never shown in an error, nor what is inside
+	Open     bool     // Object: other fields are allowed and ignored
+	Secret   bool     // an error never shows the value, nor any value inside
 	Either   []*Shape
 }
 
@@ -38,7 +38,7 @@ type Field struct {
 	Name     string
 	Shape    *Shape
 	Required bool
-	Default  string // as JSON; "" when absence means absence
+	Default  string // as JSON; "" if the field has no default
 	Doc      string // one line, Markdown
 }
 
@@ -50,7 +50,7 @@ type Choice struct {
 
 // Format is a grammar for strings.
 type Format struct {
-	Want    string            // what is allowed, for an error
+	Want    string            // the allowed values, for an error
 	Pattern string            // the same as an ECMA-262 regular expression, for the JSON Schema
 	ok      func(string) bool // the same in Go
 }
@@ -72,7 +72,8 @@ var nameFormat = Format{
 	},
 }
 
-// tokenFormat is HTTP's token (RFC 9110 §5.6.2): names of headers and cookies, authentication schemes.
+// tokenFormat is a token of HTTP (RFC 9110 §5.6.2): a name of a header or cookie, or an
+// authentication scheme.
 var tokenFormat = Format{
 	Want:    "an HTTP token (RFC 9110)",
 	Pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
@@ -97,7 +98,7 @@ var methodFormat = Format{
 	},
 }
 
-// The path grammar is policy.ParsePattern's; the table knows only how a path begins.
+// pathFormat checks only how a path begins. policy.ParsePattern has the grammar.
 var pathFormat = Format{
 	Want:    "a path that begins with '/'",
 	Pattern: `^/`,

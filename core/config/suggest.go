@@ -2,8 +2,9 @@ package config
 
 import "strings"
 
-// unknown is the error for a field that an object of this shape doesn't have: those that it may have, and the one that was
-// probably meant. Two typing errors in a name of four letters or fewer make it any other name.
+// unknown is the error for an unknown field: it lists the known fields and suggests the most
+// similar one. Names of up to four letters may differ by one letter, longer names by two: two
+// changes turn a short name into any other.
 func (s *Shape) unknown(name string) string {
 	limit := 3
 	if len(name) <= 4 {
@@ -28,8 +29,8 @@ func (s *Shape) unknown(name string) string {
 	return message
 }
 
-// editDistance is how many single-byte insertions, deletions and substitutions turn a into b (Levenshtein); limit when it is
-// at least that.
+// editDistance is the number of single-byte insertions, deletions and substitutions that turn a
+// into b (Levenshtein), at most limit.
 func editDistance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit

@@ -1,7 +1,7 @@
 package config
 
-// The tables in this file and its neighbours are the configuration's reference: what docs say about a field, and what
-// Parse accepts, is here and nowhere else.
+// The tables in this file and the other table files are the reference of the configuration: the
+// documentation of each field, and the values that Parse accepts.
 
 var configuration = Shape{Type: Object, Fields: []Field{
 	{Name: "mode", Default: `"enforce"`, Shape: &Shape{Type: Text, Enum: []string{"enforce", "observe"}},

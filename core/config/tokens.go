@@ -160,8 +160,8 @@ func splitURI(uri string) (authority, path string, ok bool) {
 	return rest[:slash], rest[slash:], visible
 }
 
-// ambiguousMetadata requires an issuer where several providers read the same metadata: only the issuer
-// tells them apart.
+// ambiguousMetadata requires an issuer where several providers read the same metadata: only the
+// issuer tells them apart.
 func (p *parser) ambiguousMetadata(providers []*node) {
 	type place struct{ filter, key string }
 	at := func(n *node) place {

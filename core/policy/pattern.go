@@ -24,9 +24,10 @@ var (
 	errPatternStar  = errors.New("want * as a whole segment, for any one segment, and ** as the last segment only, for all below")
 )
 
-// ParsePattern reads a path pattern: /exact (and /exact/), /tree/** (the path itself and all below it), and * for one
-// segment that isn't empty, anywhere. Case counts. A pattern is in the normal form of NormalizePath, so that what is
-// written is what is compared. Errors are one line that says what is wanted.
+// ParsePattern reads a path pattern: /exact (and /exact/), /tree/** (the path itself and all below
+// it), and * for one segment that isn't empty, anywhere. Case counts. A pattern must be in the
+// normal form of NormalizePath, because it is compared byte by byte. An error is one line that says
+// what is allowed.
 func ParsePattern(s string) (Pattern, error) {
 	if s == "" || s[0] != '/' {
 		return Pattern{}, errPatternStart
@@ -63,7 +64,7 @@ func ParsePattern(s string) (Pattern, error) {
 // String is the pattern as it was written; ParsePattern reads it again.
 func (p Pattern) String() string { return p.text }
 
-// Match reports whether the pattern covers a path from NormalizePath or LenientPath.
+// Match reports whether the pattern matches a path from NormalizePath or LenientPath.
 func (p Pattern) Match(path string) bool {
 	rest, ok := segmentsOf(path)
 	if !ok || p.text == "" {
@@ -82,7 +83,8 @@ func (p Pattern) Match(path string) bool {
 	return p.tree || rest == ""
 }
 
-// segmentsOf strips a path's first slash, and a last one: what remains is its segments, "" for the root.
+// segmentsOf returns the segments of a path: it removes the first slash, and one at the end. The
+// root has "".
 func segmentsOf(path string) (segments string, ok bool) {
 	if path == "" || path[0] != '/' {
 		return "", false

@@ -1,4 +1,5 @@
-// Package policy holds the routes: which path, method and host a request must have, and what a caller must bring.
+// Package policy has the routes: which paths, methods and hosts they match, and what they require
+// of a caller.
 package policy
 
 import (
@@ -7,23 +8,23 @@ import (
 	"gatehouse/core/caller"
 )
 
-// Auth says whether a route wants a token.
+// Auth says whether a route requires a token.
 type Auth uint8
 
 // The zero value is the strictest.
 const (
-	Required Auth = iota // a valid token
-	Optional             // none, or a valid one
-	None                 // tokens aren't looked at
+	Required Auth = iota // a valid token is required
+	Optional             // no token, or a valid one
+	None                 // tokens are ignored
 )
 
-// ClaimRule wants a claim to have, or to list, one of some values.
+// ClaimRule requires that a claim is one of some values, or a list that has one of them.
 type ClaimRule struct {
 	Name   string // a literal member first, then a dotted path
 	Values []string
 }
 
-// Route is one entry of the configuration's routes, resolved: no names left to look up.
+// Route is one entry of the configuration's routes. Names are resolved to indexes.
 type Route struct {
 	Name    string // label of metrics and audit events
 	Pattern Pattern
@@ -38,12 +39,12 @@ type Route struct {
 	Claims    []ClaimRule
 
 	RateLimits []int  // indexes of the limits that apply, in configuration order
-	Cost       uint64 // what a request weighs on them
+	Cost       uint64 // what a request charges to each of them
 	Audit      bool
 	CORSPass   bool // CORS preflights go through unauthenticated
 }
 
-// admits reports whether a request whose path fits is the route's.
+// admits reports whether the route matches a request whose path matches.
 func (r *Route) admits(host, method string) bool {
 	return r.admitsMethod(method) && r.admitsHost(host)
 }

@@ -5,23 +5,25 @@ import (
 	"strings"
 )
 
-// Table finds the first route that a request fits. It is immutable.
+// Table finds the first route that matches a request. It is immutable.
 type Table struct {
 	routes []Route
 	root   node
 }
 
-// node is one segment of the trie of all patterns. A request descends by its path's segments, along the literal and
-// the * branch, so the cost grows with the path's depth and not with the number of routes.
+// node is a segment in the trie of all patterns. A search descends by the segments of the path,
+// along the literal and the * branch. So its cost grows with the depth of the path, not with the
+// number of routes.
 type node struct {
-	first    int32 // the lowest route at or below this node: nothing earlier is to be found here
+	first    int32 // the lowest index of a route at or below this node
 	exact    []int32
 	tree     []int32
 	literals map[string]*node
 	star     *node
 }
 
-// NewTable indexes routes, in their order of precedence. It keeps the slice; the caller must not change it.
+// NewTable indexes routes, which are in order of precedence. It keeps the slice, which must not
+// change.
 func NewTable(routes []Route) *Table {
 	t := &Table{routes: routes, root: node{first: math.MaxInt32}}
 	for i := range routes {
@@ -32,7 +34,7 @@ func NewTable(routes []Route) *Table {
 	return t
 }
 
-// insert adds a route; routes come in order, so each list is sorted and first is the first one seen.
+// insert adds a route. Routes are inserted in order, so each list is sorted.
 func (n *node) insert(p Pattern, route int32) {
 	n.first = min(n.first, route)
 	for _, segment := range p.segments {
@@ -64,8 +66,8 @@ func (n *node) child(segment string) *node {
 	return child
 }
 
-// Match is the index of the first route that covers host (from NormalizeHost), method and path (from NormalizePath or
-// LenientPath), or -1. It doesn't allocate.
+// Match returns the index of the first route that matches host (from NormalizeHost), method and
+// path (from NormalizePath or LenientPath), or -1. It doesn't allocate.
 func (t *Table) Match(host, method, path string) int {
 	segments, ok := segmentsOf(path)
 	if !ok {
@@ -79,10 +81,10 @@ func (t *Table) Match(host, method, path string) int {
 	return int(s.best)
 }
 
-// Route is the route at an index from Match. It must not be changed.
+// Route returns the route at an index from Match. It must not be changed.
 func (t *Table) Route(i int) *Route { return &t.routes[i] }
 
-// search looks for the lowest route; best is the lowest so far.
+// search looks for the lowest route that matches; best is the lowest found so far.
 type search struct {
 	routes       []Route
 	host, method string
