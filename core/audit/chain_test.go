@@ -20,17 +20,6 @@ import (
 
 var chainKey = []byte("0123456789abcdef0123456789abcdef")
 
-// chained is a line's chain member, as a reader gets it.
-type chained struct {
-	Chain struct {
-		KeyID  string `json:"key_id"`
-		Stream string
-		Seq    uint64
-		Prev   string
-		MAC    string
-	}
-}
-
 func TestAChainedLineIsTheEventAndItsChain(t *testing.T) {
 	chain := audit.NewChain("2026-03", chainKey, "00000000000000ab")
 	_, ok := chain.Head()

@@ -194,7 +194,7 @@ func BenchmarkQuantile(b *testing.B) {
 // TestQuantilesOfAMillionDurations checks the percentiles that the admin API reports, for one worker and merged over four.
 func TestQuantilesOfAMillionDurations(t *testing.T) {
 	const n, workers = 1_000_000, 4
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // test data
+	rnd := rand.New(rand.NewPCG(1, 2))
 	for name, draw := range map[string]func() float64{
 		"log-normal":  func() float64 { return 25_000 * math.Exp(0.8*rnd.NormFloat64()) },
 		"exponential": func() float64 { return 3_000 * rnd.ExpFloat64() },

@@ -67,12 +67,12 @@ func jwtAuthn(keys string, cacheSize int) object {
 }
 
 // localRateLimit is Envoy's own limiter, with the headers that it can send and one token bucket for all.
-func localRateLimit(maxRequests int) object {
+func localRateLimit() object {
 	enabled := object{"default_value": object{"numerator": 100, "denominator": "HUNDRED"}}
 	return filter("envoy.filters.http.local_ratelimit", "filters.http.local_ratelimit.v3.LocalRateLimit", object{
 		"stat_prefix": "bench",
 		"token_bucket": object{
-			"max_tokens": maxRequests, "tokens_per_fill": maxRequests, "fill_interval": "60s",
+			"max_tokens": ample, "tokens_per_fill": ample, "fill_interval": "60s",
 		},
 		"filter_enabled": enabled, "filter_enforced": enabled,
 		"enable_x_ratelimit_headers": "DRAFT_VERSION_03",
@@ -181,7 +181,7 @@ func withIdentity(c object) { delete(c, "identity_headers") }
 
 // withChain links audit events by HMAC.
 func withChain(c object) {
-	object(c["audit"].(object))["chain"] = object{
+	c["audit"].(object)["chain"] = object{
 		"key_id": "bench", "hmac_key": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 	}
 }

@@ -57,6 +57,7 @@ func (r *report) addTable(subjects []*subject) {
 	r.compare(manyAllOn, manyNative, 0.6)
 	r.compare(manyAllOn, manyCached, 4)
 	r.compare(nothing, noop, 1.5)
+	r.compareAdded(allOnChain, allOn, nativeLog, 0.25)
 	r.compare(noop, nativeCached, 0)
 }
 
@@ -95,6 +96,16 @@ func (r *report) compare(what, against string, atMost float64) {
 		return
 	}
 	r.Ratios = append(r.Ratios, ratio{what, against, summarize(each(a.overheads, b.overheads, over)), atMost})
+}
+
+// compareAdded adds the ratio of what one row costs more than another to the overhead of a third.
+func (r *report) compareAdded(what, than, against string, atMost float64) {
+	a, b, c := r.row(what), r.row(than), r.row(against)
+	if a == nil || b == nil || c == nil {
+		return
+	}
+	added := each(a.overheads, b.overheads, minus)
+	r.Ratios = append(r.Ratios, ratio{"the audit chain alone", against, summarize(each(added, c.overheads, over)), atMost})
 }
 
 func (r *report) row(name string) *row {
