@@ -18,6 +18,7 @@ var autoRules = [...]rule{
 	{Machine, "auth0-gty", func(c claims.Set, _ string) bool { return is(c, "gty", "client-credentials") }},
 	{Machine, "auth0-clients-subject", func(_ claims.Set, sub string) bool { return hasSuffix(sub, "@clients") }},
 	{Machine, "keycloak-service-account", func(c claims.Set, _ string) bool { return isOwnServiceAccount(c) }},
+	{Machine, "keycloak-client-credentials", func(c claims.Set, _ string) bool { return keycloakGrant(c) == "cc" }},
 	{Machine, "entra-idtyp", func(c claims.Set, _ string) bool { return is(c, "idtyp", "app") }},
 	{Machine, "okta-cid-subject", func(c claims.Set, sub string) bool { return is(c, "cid", sub) }},
 	{Machine, "client-id-subject", func(c claims.Set, sub string) bool { return is(c, "client_id", sub) }},
@@ -30,8 +31,10 @@ var autoRules = [...]rule{
 	{Machine, "authentik-client-credentials", func(c claims.Set, _ string) bool { return isAuthentikClient(c) }},
 	{Machine, "pingam-client-credentials", func(c claims.Set, _ string) bool { return is(c, "grant_type", "client_credentials") }},
 	{Machine, "casdoor-application", isCasdoorApplication},
+	{Machine, "cloudflare-access-service-token", func(c claims.Set, _ string) bool { return isCloudflareServiceToken(c) }},
 
 	{Unknown, "keycloak-other-service-account", func(c claims.Set, _ string) bool { return isServiceAccount(c) }},
+	{Machine, "keycloak-client-address", func(c claims.Set, _ string) bool { return hasAll(c, "clientHost") || hasAll(c, "clientAddress") }},
 	{Unknown, "authentik-without-session", func(c claims.Set, _ string) bool { return isAuthentik(c) && !hasAll(c, "sid") }},
 
 	{Human, "email", hasText("email")},
@@ -40,12 +43,14 @@ var autoRules = [...]rule{
 	{Human, "family_name", hasText("family_name")},
 	{Human, "preferred_username", hasText("preferred_username")},
 	{Human, "cognito:username", hasText("cognito:username")},
-	{Human, "auth_time", func(c claims.Set, _ string) bool { return c.Get("auth_time").Kind() == claims.Number }},
-	{Human, "sid", hasText("sid")},
+	{Human, "auth_time", func(c claims.Set, _ string) bool { return isAfter1970(c, "auth_time") }},
 	{Human, "amr", func(c claims.Set, _ string) bool { return len(c.Strings("amr")) > 0 }},
 	{Human, "upn", hasText("upn")},
-	{Human, "auth0-user-subject", func(_ claims.Set, sub string) bool { return hasPrefix(sub, "auth0|") }},
+	{Human, "auth0-user-subject", func(_ claims.Set, sub string) bool { return isAuth0User(sub) }},
+	{Human, "keycloak-user-grant", func(c claims.Set, _ string) bool { return isUserGrant(keycloakGrant(c)) }},
 }
+
+// There is no rule for sid: Keycloak gives a session to clients that use refresh tokens, too.
 
 // auto applies autoRules. A claim whose JSON type is not that of its specification is no evidence.
 func auto(c claims.Set) Verdict {
@@ -89,6 +94,29 @@ func serviceAccountOf(c claims.Set) (client string, ok bool) {
 	}
 	return name[len(prefix):], true
 }
+
+// keycloakGrant is the short name of the grant that Keycloak 26.2 and later write into jti, "" if there is none:
+// "trrtcc:" and an id, of two letters each for the session, the kind of token and the grant.
+func keycloakGrant(c claims.Set) string {
+	jti, _ := c.String("jti")
+	if len(jti) <= 7 || jti[6] != ':' {
+		return ""
+	}
+	switch jti[:2] {
+	case "on", "of", "tr", "nt", "ft": // online, offline, transient, and the latter two with a transient client session
+	default:
+		return ""
+	}
+	switch jti[2:4] {
+	case "rt", "lt": // regular, lightweight
+		return jti[4:6]
+	}
+	return ""
+}
+
+// isUserGrant reports whether a grant of Keycloak begins with a human who logs in: authorization code, device and CIBA.
+// The password grant is not among them: scripts use it with the account of a human.
+func isUserGrant(short string) bool { return short == "ac" || short == "dg" || short == "ci" }
 
 // isGoogleServiceAccount goes by the domain of the e-mail where Google is the issuer, or of the issuer
 // where the account signed the token itself. Other issuers let humans choose their e-mail.
@@ -148,6 +176,30 @@ func isCasdoorApplication(c claims.Set, sub string) bool {
 	owner, hasOwner := c.String("owner")
 	name, hasName := c.String("name")
 	return is(c, "type", "application") && hasOwner && hasName && sub == owner+"/"+name
+}
+
+// isCloudflareServiceToken recognises the JWT that Cloudflare Access makes for a service token: it names the service
+// token in common_name and has no user.
+func isCloudflareServiceToken(c claims.Set) bool {
+	return hasAll(c, "common_name") && !c.Has("email") && !hasAll(c, "sub")
+}
+
+// isAuth0User recognises the subject that Auth0 gives to users: the connection, a bar and the user's id there.
+func isAuth0User(sub string) bool {
+	for i, c := range []byte(sub) {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-':
+		default:
+			return c == '|' && i > 0 && i+1 < len(sub)
+		}
+	}
+	return false
+}
+
+// isAfter1970 reports whether a claim is a date after the epoch. Issuers write 0 for a login that never was.
+func isAfter1970(c claims.Set, name string) bool {
+	date, ok := c.Date(name)
+	return ok && date > 0
 }
 
 // is reports whether a claim is the text want, which must not be empty.

@@ -47,7 +47,7 @@ func TestAutoKnowsTheClaimShapesOfRealIssuers(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, len(kinds), 14)
 	for _, both := range []string{"Amazon Cognito", "Auth0", "Keycloak 26", "Entra ID v1", "Entra ID v2", "Okta", "Google",
-		"Authentik", "PingOne", "RFC 9068"} {
+		"Authentik", "Cloudflare Access", "RFC 9068"} {
 		assert.True(t, kinds[both]["machine"] && kinds[both]["human"], "%s: want a machine and a human", both)
 	}
 }
@@ -60,7 +60,34 @@ var lookAlikes = []struct{ why, doc, caller, evidence string }{
 	{"no subject, no client", `{"iss":"https://idp.example"}`, "unknown", ""},
 	{"equal but not strings", `{"sub":7,"client_id":7}`, "unknown", ""},
 	{"null is absence", `{"sub":"u","email":null,"auth_time":null,"amr":null}`, "unknown", ""},
-	{"empty is absence", `{"sub":"u","email":"","sid":"","amr":[],"upn":""}`, "unknown", ""},
+	{"empty is absence", `{"sub":"u","email":"","amr":[],"upn":""}`, "unknown", ""},
+	{"a session is no evidence", `{"sub":"u","client_id":"c","sid":"s"}`, "unknown", ""},
+	{"a login that never was", `{"sub":"u","client_id":"c","auth_time":0}`, "unknown", ""},
+	{"the same, written otherwise", `{"sub":"u","auth_time":-0.0e3}`, "unknown", ""},
+	{"a login before 1970", `{"sub":"u","auth_time":-1}`, "unknown", ""},
+	{"a machine's address", `{"sub":"u","azp":"batch","clientAddress":"10.0.0.7","sid":"s"}`, "machine", "keycloak-client-address"},
+	{"an empty address", `{"sub":"u","azp":"batch","clientAddress":"","clientHost":""}`, "unknown", ""},
+	{"an address is a string", `{"sub":"u","azp":"batch","clientHost":["h"]}`, "unknown", ""},
+	{"another client's service account with an address", `{"sub":"u","azp":"web","clientHost":"h","preferred_username":"service-account-batch"}`,
+		"unknown", "keycloak-other-service-account"},
+	{"Keycloak's client credentials in an offline session", `{"jti":"ofrtcc:1"}`, "machine", "keycloak-client-credentials"},
+	{"client credentials need an id", `{"jti":"trrtcc:"}`, "unknown", ""},
+	{"another letter for the session", `{"jti":"xxrtcc:1"}`, "unknown", ""},
+	{"another letter for the token", `{"jti":"trxxcc:1"}`, "unknown", ""},
+	{"an unknown token of an old Keycloak", `{"jti":"ununcc:1"}`, "unknown", ""},
+	{"more letters", `{"jti":"trrtccc:1"}`, "unknown", ""},
+	{"capitals", `{"jti":"TRRTCC:1"}`, "unknown", ""},
+	{"the device grant", `{"jti":"onrtdg:1"}`, "human", "keycloak-user-grant"},
+	{"the backchannel grant", `{"jti":"onrtci:1"}`, "human", "keycloak-user-grant"},
+	{"the password grant", `{"jti":"onrtro:1"}`, "unknown", ""},
+	{"a token exchange", `{"jti":"ntrtte:1"}`, "unknown", ""},
+	{"no grant known", `{"jti":"onrtna:1"}`, "unknown", ""},
+	{"any other issuer's jti", `{"jti":"5e1f2a:90c47d3b68"}`, "unknown", ""},
+	{"a list of ids", `{"jti":["trrtcc:1"]}`, "unknown", ""},
+	{"Cloudflare's service token without sub", `{"common_name":"c.access"}`, "machine", "cloudflare-access-service-token"},
+	{"a common name of somebody", `{"sub":"u","common_name":"Ada"}`, "unknown", ""},
+	{"a common name beside an e-mail", `{"sub":"","common_name":"Ada","email":"ada@example.com"}`, "human", "email"},
+	{"an empty common name", `{"sub":"","common_name":""}`, "unknown", ""},
 	{"a list is no e-mail", `{"sub":"u","email":["a@example.com"]}`, "unknown", ""},
 	{"an object is no name", `{"sub":"u","name":{"en":"Ada"}}`, "unknown", ""},
 	{"auth_time is a number", `{"sub":"u","auth_time":"1795501800"}`, "unknown", ""},
@@ -101,7 +128,12 @@ var lookAlikes = []struct{ why, doc, caller, evidence string }{
 		`{"sub":"u","acr":"goauthentik.io/providers/oauth2/default","sid":"s","preferred_username":"ak-x-client_credentials"}`,
 		"human", "preferred_username"},
 	{"the same name elsewhere", `{"sub":"u","preferred_username":"ak-x-client_credentials"}`, "human", "preferred_username"},
-	{"another connection's user of Auth0", `{"sub":"auth0|"}`, "unknown", ""},
+	{"another connection's user of Auth0", `{"sub":"google-oauth2|1"}`, "human", "auth0-user-subject"},
+	{"a custom connection's", `{"sub":"oauth2|corporate|1"}`, "human", "auth0-user-subject"},
+	{"a connection without user", `{"sub":"auth0|"}`, "unknown", ""},
+	{"a user without connection", `{"sub":"|1"}`, "unknown", ""},
+	{"a bar behind anything else", `{"sub":"urn:x|1"}`, "unknown", ""},
+	{"Auth0's client", `{"sub":"auth0|x@clients"}`, "machine", "auth0-clients-subject"},
 }
 
 func TestAutoIsNotFooledByLookAlikes(t *testing.T) {
@@ -142,7 +174,7 @@ func TestEveryHumanClaimIsEvidenceAlone(t *testing.T) {
 	for claim, evidence := range map[string]string{
 		`"email":"a@example.com"`: "email", `"name":"Ada"`: "name", `"given_name":"Ada"`: "given_name",
 		`"family_name":"L"`: "family_name", `"preferred_username":"ada"`: "preferred_username",
-		`"cognito:username":"ada"`: "cognito:username", `"auth_time":1.5`: "auth_time", `"sid":"s"`: "sid",
+		`"cognito:username":"ada"`: "cognito:username", `"auth_time":1.5`: "auth_time",
 		`"amr":["pwd"]`: "amr", `"amr":"pwd"`: "amr", `"upn":"ada@example.com"`: "upn",
 	} {
 		got := caller.Classify(caller.Auto, parse(t, `{"sub":"u","client_id":"c",`+claim+`}`))
@@ -157,7 +189,7 @@ func TestMachineEvidenceOutweighsHumanClaims(t *testing.T) {
 	machine := []string{`"gty":"client-credentials"`, `"sub":"c@clients"`, `"idtyp":"app"`, `"sub":"c","cid":"c"`,
 		`"sub":"c","client_id":"c"`, `"sub":"c","azp":"c"`, `"client_id":"c","preferred_username":"service-account-c"`,
 		`"sub":"spiffe://d/w"`, `"repository":"r","workflow":"w","run_id":"1"`, `"project_path":"p","pipeline_id":"1","job_id":"2"`,
-		`"sub":"system:serviceaccount:n:a","kubernetes.io":{}`}
+		`"sub":"system:serviceaccount:n:a","kubernetes.io":{}`, `"jti":"onrtcc:1"`, `"clientHost":"h"`}
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfDistinct(rapid.SampledFrom(human), rapid.ID[string]).Draw(t, "human")
 		parts = append(parts, rapid.SampledFrom(machine).Draw(t, "machine"))

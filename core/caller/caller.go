@@ -49,13 +49,17 @@ func Classify(p Profile, c claims.Set) Verdict {
 }
 
 // ClientID is the client that the token was issued to: the first of client_id (RFC 9068 §2.2), azp (OpenID
-// Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta) that is there. It is
-// "" if none is.
+// Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta) that is there. A service
+// token of Cloudflare Access has the client in common_name. It is "" if the token names no client.
 func ClientID(c claims.Set) string {
 	for _, name := range [...]string{"client_id", "azp", "appid", "cid"} {
 		if id, ok := c.String(name); ok {
 			return id
 		}
+	}
+	if isCloudflareServiceToken(c) {
+		id, _ := c.String("common_name")
+		return id
 	}
 	return ""
 }

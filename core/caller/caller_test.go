@@ -44,6 +44,9 @@ func TestClientIDIsTheFirstOfFourClaims(t *testing.T) {
 		`{"client_id":null,"azp":"b"}`:                      "b",
 		`{"client_id":7,"azp":["b"],"cid":"d"}`:             "d",
 		`{"aud":"x"}`:                                       "",
+		`{"common_name":"s.access","sub":""}`:               "s.access",
+		`{"common_name":"s.access","azp":"b"}`:              "b",
+		`{"common_name":"Ada","sub":"u"}`:                   "",
 	} {
 		assert.Equal(t, want, caller.ClientID(parse(t, doc)), doc)
 	}

@@ -73,7 +73,7 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 // HostAlgorithms are the algorithms whose signatures the host verifies.
 func (v *Verifier) HostAlgorithms() AlgSet { return v.checker.hostAlgs }
 
-// Result is the outcome of verifying a token. The token is valid only if Reason is OK.
+// Result is the outcome of verifying a token. The token is valid only if Reason is None.
 type Result struct {
 	Reason   reason.Reason
 	Provider int // index in the rules; -1 while unknown
