@@ -2,165 +2,38 @@ package hostsim
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
-	"slices"
-
-	"github.com/tetratelabs/wazero"
-	wapi "github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"gatehouse/hostsim/abi"
+	"gatehouse/hostsim/internal/hostcall"
+	"gatehouse/hostsim/internal/wasm"
 )
 
-// maxMemoryPages is the most memory a VM may have, in pages of 64 KiB: 1 GiB,
-// the limit of proxy-wasm-cpp-host.
-const maxMemoryPages = 16384
+// ErrModule is wrapped by every error that says a module can't be used as it is: it has no ABI
+// marker, no allocator, no memory, a callback with another signature, or an import that the host
+// lacks.
+var ErrModule = wasm.ErrModule
 
-// ErrModule is wrapped by every error that says a module can't be used as it
-// is: no ABI marker, no allocator, no memory, a callback of another form, or an
-// import that the host lacks.
-var ErrModule = errors.New("hostsim: unusable module")
+// Module is a compiled filter. Compiling is the slow part of a start, so one Module serves any
+// number of hosts, at the same time too.
+type Module struct{ compiled *wasm.Module }
 
-// Module is a compiled filter. Compiling is the slow part of a start, so one
-// Module serves any number of hosts, at the same time too.
-type Module struct {
-	runtime  wazero.Runtime
-	cache    wazero.CompilationCache
-	compiled wazero.CompiledModule
-	version  abi.Version
-}
-
-// Compile compiles a filter and checks that it speaks an ABI version this host
-// knows. With a cacheDir the machine code is kept there (the directory is made
-// if need be), and the next Compile of the same bytes takes milliseconds; with
-// "" nothing is kept.
+// Compile compiles a filter and checks that it speaks an ABI version this host knows. With a
+// cacheDir the machine code is kept there (the directory is made if need be), and the next Compile
+// of the same bytes takes milliseconds; with "" nothing is kept.
 //
-// The error wraps ErrModule if the module is no filter of a known ABI version,
-// has callbacks of another form than that version's, or imports something that no
-// host of that version provides. A module that imports its memory, which Envoy
-// would take, is refused too.
-func Compile(ctx context.Context, wasm []byte, cacheDir string) (*Module, error) {
-	cfg := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxMemoryPages)
-	m := &Module{}
-	if cacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(cacheDir)
-		if err != nil {
-			return nil, fmt.Errorf("hostsim: compilation cache: %w", err)
-		}
-		m.cache = cache
-		cfg = cfg.WithCompilationCache(cache)
+// The error wraps ErrModule if the module is no filter of a known ABI version, has callbacks with
+// other signatures than that version's, or imports something that no host of that version provides.
+// A module that imports its memory, which Envoy would take, is refused too.
+func Compile(ctx context.Context, filter []byte, cacheDir string) (*Module, error) {
+	m, err := wasm.Compile(ctx, filter, cacheDir, hostcall.Functions())
+	if err != nil {
+		return nil, err
 	}
-	m.runtime = wazero.NewRuntimeWithConfig(ctx, cfg)
-	if err := m.load(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), wasm); err != nil {
-		return nil, errors.Join(err, m.Close(ctx))
-	}
-	return m, nil
-}
-
-func (m *Module) load(ctx context.Context, wasm []byte) error {
-	var err error
-	if m.compiled, err = m.runtime.CompileModule(ctx, wasm); err != nil {
-		return fmt.Errorf("%w: %w", ErrModule, err)
-	}
-	exports := m.compiled.ExportedFunctions()
-	for name := range exports {
-		m.version = max(m.version, abi.VersionOf(name))
-	}
-	if m.version == abi.VersionUnknown {
-		return fmt.Errorf("%w: missing or unknown Proxy-Wasm ABI version", ErrModule)
-	}
-	if exports["malloc"] == nil && exports["proxy_on_memory_allocate"] == nil {
-		return fmt.Errorf("%w: it exports neither proxy_on_memory_allocate nor malloc", ErrModule)
-	}
-	if len(m.compiled.ImportedMemories()) > 0 {
-		return fmt.Errorf("%w: it imports its memory", ErrModule)
-	}
-	if len(m.compiled.ExportedMemories()) == 0 {
-		return fmt.Errorf("%w: it exports no memory", ErrModule)
-	}
-	if err := checkExports(exports, m.version); err != nil {
-		return err
-	}
-	if err := m.checkImports(nil); err != nil {
-		return err
-	}
-	if err := instantiateHostFunctions(ctx, m.runtime); err != nil {
-		return err
-	}
-	for _, name := range []string{wasi_snapshot_preview1.ModuleName, wasiUnstable} {
-		if err := instantiateWASI(ctx, m.runtime, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkImports reports the first import that a host of the module's ABI version
-// does not provide, or not in this form, or that is listed in missing. Envoy
-// refuses such a module when it loads it.
-func (m *Module) checkImports(missing []string) error {
-	for _, f := range m.compiled.ImportedFunctions() {
-		module, name, _ := f.Import()
-		lacks := slices.Contains(missing, name)
-		switch module {
-		case "env":
-			has, ok := hostFunctionOf(name, m.version)
-			lacks = lacks || !ok
-			if wants := signatureOfDefinition(f); !lacks && !wants.equal(has) {
-				return fmt.Errorf("%w: failed to load due to an import type mismatch: %s.%s, want: %s, but host exports: %s",
-					ErrModule, module, name, wants, has)
-			}
-		case wasi_snapshot_preview1.ModuleName, wasiUnstable:
-		default:
-			lacks = true
-		}
-		if lacks {
-			return fmt.Errorf("%w: failed to load due to a missing import: %s.%s", ErrModule, module, name)
-		}
-	}
-	return nil
+	return &Module{m}, nil
 }
 
 // ABIVersion returns the ABI version that the module declares.
-func (m *Module) ABIVersion() abi.Version { return m.version }
+func (m *Module) ABIVersion() abi.Version { return m.compiled.ABIVersion() }
 
 // Close frees the compiled code. Hosts of the module must be closed before.
-func (m *Module) Close(ctx context.Context) error {
-	err := m.runtime.Close(ctx)
-	if m.cache != nil {
-		err = errors.Join(err, m.cache.Close(ctx))
-	}
-	return err
-}
-
-// wasiUnstable is the name of WASI's first version. Older filters import a few
-// functions from it whose form has not changed since, and Envoy gives them the
-// same functions under both names.
-const wasiUnstable = "wasi_unstable"
-
-// instantiateWASI provides WASI as Envoy does: with clocks, random bytes,
-// environment and output of the VM that calls, and without files.
-func instantiateWASI(ctx context.Context, r wazero.Runtime, name string) error {
-	b := r.NewHostModuleBuilder(name)
-	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
-	i32, i64 := wapi.ValueTypeI32, wapi.ValueTypeI64
-	b.NewFunctionBuilder().
-		WithGoModuleFunction(wapi.GoModuleFunc(wasiClockTimeGet), []wapi.ValueType{i32, i64, i32}, []wapi.ValueType{i32}).
-		Export("clock_time_get")
-	b.NewFunctionBuilder().
-		WithGoModuleFunction(wapi.GoModuleFunc(wasiFDWrite), []wapi.ValueType{i32, i32, i32, i32}, []wapi.ValueType{i32}).
-		Export("fd_write")
-	b.NewFunctionBuilder().
-		WithGoModuleFunction(wapi.GoModuleFunc(wasiPollOneoff), []wapi.ValueType{i32, i32, i32, i32}, []wapi.ValueType{i32}).
-		Export("poll_oneoff")
-	b.NewFunctionBuilder().
-		WithGoModuleFunction(wapi.GoModuleFunc(wasiProcExit), []wapi.ValueType{i32}, nil).
-		Export("proc_exit")
-	if _, err := b.Instantiate(ctx); err != nil {
-		return fmt.Errorf("hostsim: %s: %w", name, err)
-	}
-	return nil
-}
+func (m *Module) Close(ctx context.Context) error { return m.compiled.Close(ctx) }

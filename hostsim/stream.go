@@ -2,240 +2,201 @@ package hostsim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
-	"gatehouse/hostsim/abi"
+	"gatehouse/hostsim/internal/stream"
+	"gatehouse/hostsim/internal/thread"
 )
 
-// Request is a request as it arrives at the filter, after the proxy's own
-// handling of it.
-type Request struct {
-	// Method, Scheme, Authority and Path are the pseudo-headers. Empty means
-	// GET, http, "localhost" and "/".
-	Method, Scheme, Authority, Path string
-	// Headers are the others. The host adds x-forwarded-proto and x-request-id
-	// where they are missing, as Envoy does.
-	Headers []Header
-	// Body and Trailers are for RoundTrip; a driven stream gets them through
-	// RequestBody and RequestTrailers.
-	Body     []byte
-	Trailers []Header
-
-	// Plugin names the plugin that filters the stream; empty means the first.
-	Plugin string
-	// Protocol is "HTTP/1.1" if empty.
-	Protocol string
-	// SourceAddress and DestinationAddress are host and port; empty means
-	// 127.0.0.1 and some port.
-	SourceAddress, DestinationAddress string
-	// ConnectionID is a new one if 0.
-	ConnectionID uint64
-	// RouteName, ClusterName and VirtualHost are the xds properties route_name,
-	// cluster_name and virtual_host_name.
-	RouteName, ClusterName, VirtualHost string
-	// UpstreamAddress is the property upstream.address, from the response on.
-	UpstreamAddress string
-	// Metadata is the dynamic metadata that other filters left: by filter name,
-	// then key, values as encoding/json decodes them.
-	Metadata map[string]map[string]any
-	// Arrived is when the request's first byte came; zero means now.
-	Arrived time.Time
-	// Sink, if given, hears of what passes the filter. The stream records it
-	// too, unless NoRecord is set.
-	Sink     Sink
-	NoRecord bool
-}
-
-// Sink hears of what passes the filter. Its methods are called while the
-// stream's thread is locked: they must neither block nor call into the Host,
-// and must copy what they keep of headers and data.
-type Sink interface {
-	RequestHeaders(h *Headers, endStream bool)
-	RequestData(data []byte, endStream bool)
-	RequestTrailers(h *Headers)
-	ResponseHeaders(h *Headers, endStream bool)
-	ResponseData(data []byte, endStream bool)
-	ResponseTrailers(h *Headers)
-	// Over is called once, when the stream ends: after a whole response, or with
-	// reset set when there is none, or only a part.
-	Over(reset bool)
-}
-
-// Stream is one request and its response on their way through a filter. The
-// caller plays what is around the filter: first the downstream, which sends
-// the request, then the upstream, which sends the response.
+// Stream is one request and its response on their way through a filter. The caller plays what is
+// around the filter: first the downstream, which sends the request, then the upstream, which sends
+// the response.
 //
-// Calls that make no sense any more, such as more body of a stream that was
-// reset, do nothing: it is in the nature of a proxy that they come. A Stream is
-// safe for concurrent use.
+// Calls that make no sense any more, such as more body of a stream that was reset, do nothing: it is
+// in the nature of a proxy that they come. A Stream is safe for concurrent use.
 type Stream struct {
-	host    *Host
-	thread  *thread
-	id      uint64
-	plugin  *Plugin
-	context *guestContext // nil if nothing filters the stream
-	// refuse says that the VM had failed before the stream came and the policy is
-	// not to let it pass.
-	refuse bool
-
-	info     streamInfo
-	request  direction
-	response direction
-	sinks    []Sink
-	record   *recorder
-
-	// endOfStream says that what the filter was shown last, of headers and bodies,
-	// ends its message.
-	endOfStream bool
-	// logging is true during proxy_on_log.
-	logging bool
-	// failureReplied is set once the host answered for a failed VM; the filter
-	// sees nothing of the stream from then on.
-	failureReplied bool
-	// replied is set once a local reply was made.
-	replied bool
-	// decoding is true while the filter is shown a part of the request; prepared
-	// is the reply that was made then.
-	decoding bool
-	prepared *LocalReply
-	over     bool
+	thread *thread.Thread
+	stream *stream.Stream
+	plugin string
+	record *recorder
 }
 
-// answered reports whether nothing of the request may go on to the upstream.
-func (s *Stream) answered() bool { return s.over || s.replied || s.prepared != nil }
-
-// Stream brings a request to a worker. No callback runs before RequestHeaders.
-// It panics if there is no such worker or plugin.
+// Stream brings a request to a worker. No callback runs before RequestHeaders. It panics if there is
+// no such worker or plugin.
 func (h *Host) Stream(worker int, req Request) *Stream {
 	if worker < 0 || worker >= len(h.workers) {
 		panic(fmt.Sprintf("hostsim: no worker %d", worker))
 	}
-	t := h.workers[worker]
-	s := &Stream{host: h, thread: t, id: h.streamID.Add(1), record: &recorder{}}
-	s.request.stream, s.request.way = s, requestWay{s}
-	s.response.stream, s.response.way = s, responseWay{s}
-	s.info.init(h, &req)
-	s.request.headers = requestHeaders(h, &req)
+	s := &Stream{thread: h.workers[worker], plugin: h.pluginName(req.Plugin), record: &recorder{}}
+	config := stream.Config{
+		Info: h.info(&req), Headers: h.headers(&req), BufferLimit: h.opts.BufferLimit, Clock: h.opts.Clock,
+	}
 	if !req.NoRecord {
-		s.sinks = append(s.sinks, s.record)
+		config.Sinks = append(config.Sinks, s.record)
 	}
 	if req.Sink != nil {
-		s.sinks = append(s.sinks, req.Sink)
+		config.Sinks = append(config.Sinks, req.Sink)
 	}
-	t.only(func() {
-		handle := t.handle(req.Plugin)
-		s.plugin = handle.plugin
-		v, root := t.current(handle)
-		if v != nil && !v.failed {
-			s.context = v.newContext(s.plugin, root, s)
-		} else {
-			s.refuse = s.plugin.Failure != FailOpen
+	s.thread.Do(func() {
+		p := s.thread.Plugin(s.plugin)
+		s.thread.Reload(p)
+		if p.Failed() {
+			config.Refuse = h.failurePolicy(s.plugin) != FailOpen
+			s.stream = stream.New(config)
+			return
 		}
+		c := p.Root.NewStreamContext()
+		config.Filter = c
+		s.stream = stream.New(config)
+		c.Stream = s.stream
 	})
-	h.drain()
 	return s
 }
 
+func (h *Host) failurePolicy(plugin string) FailurePolicy {
+	i := slices.IndexFunc(h.opts.Plugins, func(p Plugin) bool { return p.Name == plugin })
+	return h.opts.Plugins[i].Failure
+}
+
 // Plugin returns the name of the plugin that filters the stream.
-func (s *Stream) Plugin() string { return s.plugin.Name }
+func (s *Stream) Plugin() string { return s.plugin }
 
 // Worker returns the number of the stream's worker.
-func (s *Stream) Worker() int { return s.thread.number }
+func (s *Stream) Worker() int { return s.thread.Number() }
 
-// filtering reports whether the filter still sees the stream, and answers 503 if
-// it should but can't.
-func (s *Stream) filtering() (ok bool) {
-	if s.context == nil && !s.refuse || s.failureReplied {
-		return false
-	}
-	if s.refuse || s.context.vm.failed {
-		s.failStream()
-		return false
-	}
-	return true
+// RequestHeaders lets the request's headers arrive at the filter. endStream says that nothing
+// follows them.
+func (s *Stream) RequestHeaders(endStream bool) {
+	s.thread.Do(func() { s.stream.RequestHeaders(endStream) })
 }
 
-// failStream answers 503 for a VM that has failed.
-func (s *Stream) failStream() {
-	s.failureReplied = true
-	s.sendLocalReply(LocalReply{Status: 503, Details: "wasm_fail_stream", GRPCStatus: GRPCUnavailable})
+// RequestBody lets a piece of the request's body arrive. endStream says that nothing follows it.
+// data is not kept.
+func (s *Stream) RequestBody(data []byte, endStream bool) {
+	s.thread.Do(func() { s.stream.RequestBody(data, endStream) })
 }
 
-// guestAction turns a callback's result into whether the stream pauses, and
-// ends the stream if the VM failed in the callback.
-func (s *Stream) guestAction(g guestFunction, args ...uint64) (action abi.Action, ok bool) {
-	v := s.context.vm
-	result, ok := v.call(s.context, g, args...)
-	stopped := v.stopIteration
-	if !ok && !s.failureReplied {
-		s.failStream()
-	}
-	v.finish()
-	if !ok {
-		return abi.ActionContinue, false
-	}
-	if stopped {
-		return abi.ActionPauseNoBuffer, s.goesOn()
-	}
-	return abi.Action(result), s.goesOn()
+// RequestTrailers lets the request's trailers arrive; nothing follows them.
+func (s *Stream) RequestTrailers(trailers []Header) {
+	s.thread.Do(func() { s.stream.RequestTrailers(trailers) })
 }
 
-// goesOn reports whether what the callback was about is still of interest.
-func (s *Stream) goesOn() bool { return !s.over && s.prepared == nil }
-
-// readMap returns the map that may be read now; nil if there is none.
-func (s *Stream) readMap(t abi.MapType) *Headers {
-	if s.logging {
-		switch t {
-		case abi.MapRequestHeaders:
-			return s.request.headers
-		case abi.MapResponseHeaders:
-			return s.response.headers
-		case abi.MapResponseTrailers:
-			return s.response.trailers
-		}
-		return nil
-	}
-	return s.visibleMap(t)
+// ResponseHeaders lets the upstream's response headers, :status among them, arrive at the filter.
+// endStream says that nothing follows them.
+func (s *Stream) ResponseHeaders(headers []Header, endStream bool) {
+	s.thread.Do(func() { s.stream.ResponseHeaders(headers, endStream) })
 }
 
-// writeMap returns the map that may be changed now; nil if there is none.
-// Trailers come into being when they are asked for with the last of a body.
-func (s *Stream) writeMap(t abi.MapType) *Headers {
-	switch t {
-	case abi.MapRequestTrailers:
-		s.request.addTrailers()
-	case abi.MapResponseTrailers:
-		s.response.addTrailers()
-	}
-	return s.visibleMap(t)
+// ResponseBody lets a piece of the response's body arrive. endStream says that nothing follows it.
+// data is not kept.
+func (s *Stream) ResponseBody(data []byte, endStream bool) {
+	s.thread.Do(func() { s.stream.ResponseBody(data, endStream) })
 }
 
-// visibleMap returns the map that a filter may read and change; nil if there is
-// none.
-func (s *Stream) visibleMap(t abi.MapType) *Headers {
-	switch t {
-	case abi.MapRequestHeaders:
-		return s.request.visible.headers
-	case abi.MapRequestTrailers:
-		return s.request.visible.trailers
-	case abi.MapResponseHeaders:
-		return s.response.visible.headers
-	case abi.MapResponseTrailers:
-		return s.response.visible.trailers
-	}
-	return nil
+// ResponseTrailers lets the response's trailers arrive; nothing follows them.
+func (s *Stream) ResponseTrailers(trailers []Header) {
+	s.thread.Do(func() { s.stream.ResponseTrailers(trailers) })
 }
 
-// continueFromGuest is proxy_continue_stream. Both directions take the
-// request's maps and body out of sight, as in Envoy.
-func (s *Stream) continueFromGuest(t abi.StreamType) {
-	s.context.vm.afterCall(func() {
-		if t == abi.StreamRequest {
-			s.request.resume()
-		} else {
-			s.response.resume()
+// The gRPC statuses that local replies use.
+const (
+	// GRPCUnset is the status of a local reply that has none of its own: the HTTP status decides.
+	// Guests pass it as -1.
+	GRPCUnset = stream.GRPCUnset
+	// GRPCUnavailable is gRPC's status 14.
+	GRPCUnavailable = stream.GRPCUnavailable
+)
+
+// LocalReply is a response that the proxy makes itself.
+type LocalReply struct {
+	Status int
+	// Details are the response code details, for example "jwt_authn_access_denied{Jwt_is_expired}".
+	Details string
+	Body    []byte
+	Headers []Header
+	// GRPCStatus is used if the request is gRPC; GRPCUnset derives it from Status.
+	GRPCStatus int
+}
+
+// LocalReply answers the stream in place of the upstream: the router could not reach it, or a filter
+// behind this one refused. The filter sees the reply as it sees a response.
+func (s *Stream) LocalReply(reply LocalReply) {
+	s.thread.Do(func() { s.stream.LocalReply(stream.LocalReply(reply)) })
+}
+
+// RefuseBefore answers the stream for a filter ahead of this one, in place of RequestHeaders. As in
+// Envoy the only callbacks of such a refusal are the context's creation and the log's.
+func (s *Stream) RefuseBefore(reply LocalReply) {
+	s.thread.Do(func() { s.stream.RefuseBefore(stream.LocalReply(reply)) })
+}
+
+// Reset ends the stream without a response, or with a part of one: the client went away, or the
+// upstream did in mid-response. details becomes the response code details, for example
+// "downstream_remote_disconnect".
+func (s *Stream) Reset(details string) {
+	s.thread.Do(func() { s.stream.Reset(details) })
+}
+
+// Upstream returns what the filter let through to the upstream so far. It is empty with
+// Request.NoRecord.
+func (s *Stream) Upstream() (m Message) {
+	s.thread.Only(func() { m = s.record.request.copy() })
+	return m
+}
+
+// Downstream returns what the client got so far. It is empty with Request.NoRecord.
+func (s *Stream) Downstream() (m Message) {
+	s.thread.Only(func() { m = s.record.response.copy() })
+	return m
+}
+
+// State is where a stream stands.
+type State struct {
+	// RequestPaused and ResponsePaused say that the filter holds that half.
+	RequestPaused, ResponsePaused bool
+	// RequestBuffered and ResponseBuffered are how many bytes of a body the host keeps meanwhile.
+	RequestBuffered, ResponseBuffered int
+	// Replied says that the response is a local reply.
+	Replied bool
+	// Over says that the stream has ended; Reset that it did without a whole response.
+	Over, Reset bool
+	// Code is the response code, 0 while there is none, and Details are the response code details.
+	Code    int
+	Details string
+}
+
+// State returns where the stream stands.
+func (s *Stream) State() (state State) {
+	s.thread.Only(func() {
+		now := s.stream.State()
+		state = State{
+			RequestPaused:    now.RequestPaused,
+			ResponsePaused:   now.ResponsePaused,
+			RequestBuffered:  now.RequestBuffered,
+			ResponseBuffered: now.ResponseBuffered,
+			Replied:          now.Replied,
+			Over:             now.Over,
+			Reset:            now.Reset,
+			Code:             now.Code,
+			Details:          now.Details,
 		}
 	})
-	s.request.visible = visible{}
+	return state
+}
+
+// Duration returns how long the stream took; it is 0 before its end.
+func (s *Stream) Duration() (d time.Duration) {
+	s.thread.Only(func() { d = s.stream.State().Duration })
+	return d
+}
+
+// FilterState returns a filter state object of the stream, such as "wasm.gatehouse_audit" for what a
+// filter set as the property gatehouse_audit. It can be read after the stream's end too.
+func (s *Stream) FilterState(name string) (value []byte, ok bool) {
+	s.thread.Only(func() {
+		value, ok = s.stream.FilterState(name)
+		value = slices.Clone(value)
+	})
+	return value, ok
 }
