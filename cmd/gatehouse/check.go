@@ -22,9 +22,11 @@ func checkCommand() *cobra.Command {
 		Short: "Check configurations as the filter would, before it does",
 		Long: `Check configurations as the filter would, before it does.
 
-A FILE is a bare configuration (JSON or YAML), a whole envoy.yaml, an Istio WasmPlugin or an Envoy Gateway EnvoyExtensionPolicy;
-"-" is the standard input. In the last three a plugin that fails open is an error too. Errors and warnings are lines on the
-standard error, "FILE: path: message". The exit code is 1 if there are errors, 0 if there are only warnings.`,
+A FILE is a bare configuration (JSON or YAML) or what holds one: an envoy.yaml, an LDS file or Envoy's /config_dump, an Istio
+WasmPlugin or EnvoyFilter, an Envoy Gateway EnvoyExtensionPolicy, lists of these, and ConfigMaps and Secrets that hold any of
+these; "-" is the standard input. Around a plugin, what makes it fail open is an error, and what makes it weaker than it looks a
+warning. Errors and warnings are lines on the standard error, "FILE:LINE:COLUMN: path: message", with the plugin's kind,
+namespace and name before the path. The exit code is 1 if there are errors, 0 if there are only warnings.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
 			ck := checker{in: c.InOrStdin(), out: c.OutOrStdout(), err: c.ErrOrStderr()}
@@ -45,70 +47,94 @@ type checker struct {
 	errors   int
 }
 
-func (c *checker) problem(where, message string) {
+// problem prints "FILE:LINE:COLUMN: TITLE: path: message".
+func (c *checker) problem(file, title string, f manifest.Finding) {
 	c.errors++
-	_, _ = fmt.Fprintf(c.err, "%s: %s\n", where, message)
+	_, _ = fmt.Fprintln(c.err, where(file, title, f.Place)+f.String())
+}
+
+// warning is problem with the word in between.
+func (c *checker) warning(file, title string, f manifest.Finding) {
+	message := "warning: " + f.Message
+	if f.Path != "" {
+		message = f.Path + ": " + message
+	}
+	_, _ = fmt.Fprintln(c.err, where(file, title, f.Place)+message)
+}
+
+func where(file, title string, at manifest.Place) string {
+	if place := at.String(); place != "" {
+		file += ":" + place
+	}
+	if title != "" {
+		file += ": " + title
+	}
+	return file + ": "
 }
 
 func (c *checker) file(name string) {
 	before := c.errors
 	text, err := readFile(name, c.in, manifest.MaxBytes)
 	if err != nil {
-		c.problem(name, oneLine(err.Error()))
+		c.problem(name, "", manifest.Finding{Message: oneLine(err.Error())})
 		return
 	}
 	plugins, err := manifest.Read(text)
-	if err != nil {
-		c.problem(name, oneLine(err.Error()))
+	var unreadable *manifest.Error
+	if errors.As(err, &unreadable) {
+		c.problem(name, "", unreadable.Finding)
 		return
 	}
 	for i, p := range plugins {
-		where := name
-		switch {
-		case len(plugins) == 1:
-		case p.Name == "":
-			where += ": configuration " + strconv.Itoa(i+1)
-		default:
-			where += ": " + p.Name
+		if p.Title == "" && len(plugins) > 1 {
+			p.Title = "configuration " + strconv.Itoa(i+1)
 		}
-		c.plugin(where, p)
+		c.plugin(name, p)
 	}
 	if c.errors == before {
 		_, _ = fmt.Fprintf(c.out, "%s: ok\n", name)
 	}
 }
 
-func (c *checker) plugin(where string, p manifest.Plugin) {
-	for _, message := range p.Problems {
-		c.problem(where, message)
+func (c *checker) plugin(file string, p manifest.Plugin) {
+	for _, f := range p.Errors {
+		c.problem(file, p.Title, f)
 	}
-	if p.Config == nil {
-		return
-	}
-	parsed, err := config.Parse(p.Config, func(name string) (string, bool) {
-		value, known, ok := lookup(p.Environment, name)
-		if ok && !known {
-			c.warning(where, "environment variable "+name+": not set here, so its value was not checked")
-			return placeholder(name), true
+	var warnings []manifest.Finding
+	if p.Config != nil {
+		parsed, err := config.Parse(p.Config, func(name string) (string, bool) {
+			value, known, ok := lookup(p.Environment, name)
+			if ok && !known {
+				warnings = append(warnings, manifest.Finding{Path: "environment variable " + name, Message: "not set here, so its value was not checked"})
+				return placeholder(name), true
+			}
+			return value, ok
+		})
+		var problems config.Problems
+		if errors.As(err, &problems) {
+			for _, problem := range problems {
+				c.problem(file, p.Title, located(p, problem.Path, problem.Message))
+			}
+		} else {
+			for _, w := range parsed.Warnings {
+				path, message, _ := strings.Cut(w, ": ")
+				warnings = append(warnings, located(p, path, message))
+			}
 		}
-		return value, ok
-	})
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		for _, problem := range problems {
-			c.problem(where, problem.Path+": "+problem.Message)
-		}
-		return
 	}
-	for _, w := range parsed.Warnings {
-		c.warning(where, w)
+	for _, w := range append(warnings, p.Warnings...) {
+		c.warning(file, p.Title, w)
 	}
 }
 
-// warning prints "path: message" with the word in between.
-func (c *checker) warning(where, message string) {
-	path, text, _ := strings.Cut(message, ": ")
-	_, _ = fmt.Fprintf(c.err, "%s: %s: warning: %s\n", where, path, text)
+// located is a finding of the configuration's parser at its place in the file. Where that is a
+// position of text, it takes the place of the path.
+func located(p manifest.Plugin, path, message string) manifest.Finding {
+	f := manifest.Finding{Place: p.Place(path, message), Path: path, Message: message}
+	if strings.HasPrefix(path, "line ") && f.Place.Line > 0 {
+		f.Path = ""
+	}
+	return f
 }
 
 // lookup finds a variable that the VM would see. known is false where only the proxy's own

@@ -15,7 +15,7 @@ type configFlags struct{ file, plugin string }
 
 func (f *configFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.file, "config", "", "the configuration, a `file`")
-	c.Flags().StringVar(&f.plugin, "plugin", "", "the plugin's `name`, where the file has several")
+	c.Flags().StringVar(&f.plugin, "plugin", "", "the plugin's `name` or title, where the file has several")
 	_ = c.MarkFlagRequired("config")
 }
 
@@ -32,8 +32,8 @@ func (f *configFlags) find() (*manifest.Plugin, error) {
 	var names []string
 	var found []*manifest.Plugin
 	for i := range plugins {
-		names = append(names, plugins[i].Name)
-		if f.plugin == "" || plugins[i].Name == f.plugin {
+		names = append(names, nameOf(plugins, i))
+		if f.plugin == "" || plugins[i].Name == f.plugin || plugins[i].Title == f.plugin {
 			found = append(found, &plugins[i])
 		}
 	}
@@ -43,7 +43,7 @@ func (f *configFlags) find() (*manifest.Plugin, error) {
 	case len(found) > 1:
 		return nil, fmt.Errorf("%s: several plugins: say which by --plugin, one of %s", f.file, strings.Join(names, ", "))
 	case found[0].Config == nil:
-		return nil, fmt.Errorf("%s: %s", f.file, found[0].Problems[0])
+		return nil, fmt.Errorf("%s: %s", f.file, found[0].Errors[0])
 	}
 	return found[0], nil
 }
@@ -71,4 +71,15 @@ func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value strin
 		return nil, fmt.Errorf("%s: %s", f.file, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return cfg, nil
+}
+
+// nameOf is what the flag --plugin takes for a plugin: its name if no other has the same, else its
+// title.
+func nameOf(plugins []manifest.Plugin, i int) string {
+	for j := range plugins {
+		if j != i && plugins[j].Name == plugins[i].Name {
+			return plugins[i].Title
+		}
+	}
+	return plugins[i].Name
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
 )
@@ -9,6 +10,7 @@ const (
 	typePrefix = "type.googleapis.com/"
 	wasmType   = "envoy.extensions.filters.http.wasm.v3.Wasm"
 	jwtType    = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+	corsType   = "envoy.extensions.filters.http.cors.v3.Cors"
 )
 
 // message is a typed_config: its type, and the message itself. A TypedStruct stands for the type it
@@ -16,123 +18,211 @@ const (
 func message(v *value) (typeName string, body *value) {
 	name := strings.TrimPrefix(v.get("@type").text(), typePrefix)
 	if strings.HasSuffix(name, ".TypedStruct") {
-		return strings.TrimPrefix(v.at("type_url").text(), typePrefix), v.get("value")
+		return strings.TrimPrefix(v.field("type_url").text(), typePrefix), v.get("value")
 	}
 	return name, v
 }
 
-// envoyPlugins finds the Wasm filters in Envoy's configuration, wherever they stand.
-func envoyPlugins(doc *value) []Plugin {
-	var out []Plugin
+// filter is an HTTP filter in a list of them.
+type filter struct {
+	entry    *value // with name, typed_config, disabled
+	typeName string
+	body     *value
+	plugin   *Plugin // ours; else nil
+}
+
+// name is the filter's, by which routes configure it.
+func (f *filter) name() string { return f.entry.get("name").text() }
+
+// chain is a list of HTTP filters, and the connection manager that has it.
+type chain struct {
+	listener string
+	manager  *value
+	filters  []filter
+}
+
+// envoyPlugins finds the Wasm filters in Envoy's configuration, wherever they stand. resource names
+// the Kubernetes resource around it, if there is one.
+func envoyPlugins(doc *value, resource string) []Plugin {
+	doc = inForce(doc)
+	var found []*Plugin
 	seen := map[*value]bool{}
-	add := func(filter *value, before []*value) {
-		if p, ours := wasmPlugin(filter, before); ours && !seen[filter] {
-			out = append(out, p)
-		}
-		seen[filter] = true
-	}
-	doc.walk(func(v *value) {
-		var before []*value // the JWT filters in front
-		for _, f := range v.at("http_filters").elements() {
-			switch name, body := message(f.at("typed_config")); name {
-			case jwtType:
-				before = append(before, body)
-			case wasmType:
-				add(body, before)
+	var chains []*chain
+	eachManager(doc, "", func(listener string, manager *value) {
+		c := &chain{listener: listener, manager: manager}
+		for _, f := range manager.field("http_filters").elements() {
+			name, body := message(f.field("typed_config"))
+			c.filters = append(c.filters, filter{entry: f, typeName: name, body: body})
+			last := &c.filters[len(c.filters)-1]
+			if name != wasmType || seen[body] {
+				continue
+			}
+			seen[body] = true
+			if p, ours := wasmPlugin(body); ours {
+				p.Title = envoyTitle(resource, listener, p.Name)
+				found = append(found, &p)
+				last.plugin = &p
 			}
 		}
+		chains = append(chains, c)
 	})
 	doc.walk(func(v *value) { // those outside of a list of filters, as in Istio's EnvoyFilter
-		if name, body := message(v); name == wasmType {
-			add(body, nil)
+		name, body := message(v)
+		if name != wasmType || seen[body] {
+			return
+		}
+		seen[body] = true
+		if p, ours := wasmPlugin(body); ours {
+			p.Title = envoyTitle(resource, "", p.Name)
+			found = append(found, &p)
 		}
 	})
+	around := surroundingsOf(doc)
+	for _, c := range chains {
+		c.check(around)
+	}
+	var out []Plugin
+	for _, p := range found {
+		around.check(p)
+		out = append(out, *p)
+	}
 	return out
 }
 
+// envoyTitle tells plugins apart by what is around them.
+func envoyTitle(resource, listener, plugin string) string {
+	var parts []string
+	for _, part := range []string{resource, prefixed("Listener ", listener), plugin} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// eachManager calls f for everything that has HTTP filters, with the name of the listener around it.
+func eachManager(v *value, listener string, f func(listener string, manager *value)) {
+	if v.field("filter_chains") != nil || v.field("default_filter_chain") != nil {
+		listener = v.get("name").text()
+	}
+	if v.field("http_filters") != nil {
+		f(listener, v)
+	}
+	for _, e := range v.list {
+		eachManager(e, listener, f)
+	}
+	for _, m := range v.members {
+		eachManager(m.value, listener, f)
+	}
+}
+
+// inForce leaves out of a config dump what isn't, or is no longer, in force: configurations that
+// drain or were refused, and the bootstrap's listeners and clusters, which are dumped once more.
+func inForce(doc *value) *value {
+	if doc.get("configs") == nil {
+		return doc
+	}
+	listed := map[string]bool{}
+	for _, c := range doc.get("configs").elements() {
+		name, _ := message(c)
+		listed[name[strings.LastIndexByte(name, '.')+1:]] = true
+	}
+	return doc.without(func(name string, inside string) bool {
+		switch name {
+		case "draining_state", "error_state", "drainingState", "errorState":
+			return true
+		case "listeners":
+			return listed["ListenersConfigDump"] && strings.HasPrefix(inside, "static")
+		case "clusters":
+			return listed["ClustersConfigDump"] && strings.HasPrefix(inside, "static")
+		}
+		return false
+	}, "")
+}
+
+// without is the value less the members that out names; inside is the name of what they stand in.
+func (v *value) without(out func(name, inside string) bool, inside string) *value {
+	if v.scalar != nil {
+		return v
+	}
+	w := *v
+	w.list, w.members = nil, nil
+	for _, e := range v.list {
+		w.list = append(w.list, e.without(out, inside))
+	}
+	for _, m := range v.members {
+		if !out(m.name, inside) {
+			w.members = append(w.members, member{m.name, m.at, m.value.without(out, m.name)})
+		}
+	}
+	return &w
+}
+
 // wasmPlugin reads one Wasm filter, and says whether its plugin is Gatehouse.
-func wasmPlugin(filter *value, before []*value) (p Plugin, ours bool) {
+func wasmPlugin(filter *value) (p Plugin, ours bool) {
 	plugin := filter.get("config")
-	p = Plugin{Name: plugin.get("name").text(), Environment: environment(plugin.at("vm_config", "environment_variables"))}
-	if s := plugin.at("failure_policy").text(); s == "FAIL_OPEN" || s == "3" {
-		p.Problems = append(p.Problems, "failure_policy: "+failsOpen)
+	p = Plugin{Name: plugin.get("name").text(), Environment: environment(plugin.field("vm_config", "environment_variables"))}
+	if v := plugin.field("failure_policy"); v.text() == "FAIL_OPEN" || v.text() == "3" {
+		p.fail(v, "failure_policy", failsOpen)
 	}
-	if isOpen(plugin.at("fail_open")) {
-		p.Problems = append(p.Problems, "fail_open: "+failsOpen)
+	if v := plugin.field("fail_open"); isOpen(v) {
+		p.fail(v, "fail_open", failsOpen)
 	}
-	if v := plugin.at("allow_on_headers_stop_iteration"); isOpen(v) || isOpen(v.get("value")) {
-		p.Problems = append(p.Problems, "allow_on_headers_stop_iteration: "+failsOpenHeld)
+	if v := plugin.field("allow_on_headers_stop_iteration"); isOpen(v) || isOpen(v.get("value")) {
+		p.fail(v, "allow_on_headers_stop_iteration", failsOpenHeld)
 	}
 	config := plugin.get("configuration")
-	switch name, _ := message(config); name {
-	case "google.protobuf.StringValue":
-		// The text goes to the parser as it is. It is read here only to tell whether it is
-		// Gatehouse's.
-		p.Config = []byte(config.get("value").text())
-		mentions := strings.Contains(string(p.Config), `"routes"`)
-		config = nil
-		if docs, err := documents(p.Config); err == nil && len(docs) == 1 {
-			config = docs[0]
+	body := config.get("value")
+	switch name, _ := message(config); {
+	case name == "google.protobuf.StringValue" && body != nil && body.scalar != nil:
+		p.configureText(body.inner())
+		ours = strings.Contains(body.text(), `"routes"`) && p.tree == nil
+	case name == "google.protobuf.BytesValue" && body != nil && body.scalar != nil:
+		text, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(body.text()), ""))
+		if err != nil {
+			p.fail(body, "configuration.value", "want base64, got a string of "+strconv.Itoa(len(body.text()))+" characters that isn't")
+			break
 		}
-		ours = mentions && config == nil
-	case "google.protobuf.Struct":
-		config = config.get("value")
-		p.configure(config, "configuration.value")
+		p.configureText(body.decoded(string(text), false))
+		ours = strings.Contains(string(text), `"routes"`) && p.tree == nil
+	case name == "google.protobuf.Struct":
+		p.fail(config, "configuration", wantString+": Envoy hands the bytes of a Struct to the plugin, which are no JSON")
+		ours = looksLikeConfig(body)
 	default:
-		p.Problems = append(p.Problems, "configuration: want a google.protobuf.StringValue with JSON, or a google.protobuf.Struct")
+		p.fail(config, "configuration", wantString)
 	}
-	for _, jwt := range before {
-		p.Problems = append(p.Problems, hiddenFailures(jwt, config)...)
+	if p.text != nil && !hasVMID(plugin) {
+		p.warn(plugin, "vm_config.vm_id", "not set: other plugins can write Gatehouse's shared data, and each VM fetches keys for itself")
 	}
-	return p, ours || looksLikeOurs(plugin, config)
+	return p, ours || looksLikeOurs(plugin, p.tree)
 }
+
+const wantString = "want a google.protobuf.StringValue with JSON"
+
+// hasVMID reports whether the plugin's VM has a name.
+func hasVMID(plugin *value) bool { return plugin.field("vm_config", "vm_id").text() != "" }
 
 func environment(v *value) *Environment {
 	env := &Environment{Values: map[string]string{}, Host: map[string]bool{}}
-	for _, key := range v.at("host_env_keys").elements() {
+	for _, key := range v.field("host_env_keys").elements() {
 		env.Host[key.text()] = true
 	}
-	for _, m := range v.at("key_values").fields() {
+	for _, m := range v.field("key_values").fields() {
 		env.Values[m.name] = m.value.text()
 	}
 	return env
 }
 
-const looksLikeNone = "without it a bad token looks like none"
+const failsOpen = "a plugin that fails open lets everyone in, unchecked, when it crashes"
 
-// hiddenFailures finds jwt_authn filters behind which a bad token looks like no token. With
-// allow_missing_or_failed, jwt_authn must leave its status in the metadata, and Gatehouse must read
-// it there.
-func hiddenFailures(jwt, config *value) []string {
-	lenient := false
-	jwt.walk(func(v *value) { lenient = lenient || v.at("allow_missing_or_failed") != nil })
-	if !lenient {
-		return nil
-	}
-	var out []string
-	looksAt := map[string]bool{}
-	for i, p := range config.get("tokens").get("providers").elements() {
-		from := p.get("claims_from")
-		if from == nil {
-			continue
-		}
-		key := from.get("failed_status_key").text()
-		if looksAt[key] = true; key == "" {
-			out = append(out, "tokens.providers["+strconv.Itoa(i)+"].claims_from.failed_status_key: required where jwt_authn has "+
-				"allow_missing_or_failed: "+looksLikeNone)
-		}
-	}
-	if len(looksAt) == 0 {
-		return nil
-	}
-	for _, m := range jwt.at("providers").fields() {
-		path := "jwt_authn.providers." + m.name + ".failed_status_in_metadata: "
-		switch key := m.value.at("failed_status_in_metadata").text(); {
-		case key == "":
-			out = append(out, path+"required with allow_missing_or_failed: "+looksLikeNone)
-		case !looksAt[key] && !looksAt[""]: // the latter has been reported
-			out = append(out, path+"want the failed_status_key of a provider in tokens.providers, got "+key+": "+looksLikeNone)
-		}
-	}
-	return out
-}
+const failsOpenHeld = "the body of a request that is held until its issuer's keys have come would go on to the filters behind"
+
+// isOpen reports whether some reader of YAML may read a boolean as true.
+func isOpen(v *value) bool { return v != nil && v.text() != "false" && v.text() != "" }

@@ -1,25 +1,64 @@
-// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones,
-// Envoy's bootstrap or resources, Istio's WasmPlugin and Envoy Gateway's EnvoyExtensionPolicy. It
-// also says what is wrong with the plugin around a configuration.
+// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones, Envoy's
+// bootstrap, resources and config dump, Kubernetes resources of Istio and Envoy Gateway, and
+// ConfigMaps and Secrets that hold any of these. It also says what is wrong with the plugin around a
+// configuration, and what there makes a gate weaker than it looks.
 package manifest
 
 import (
 	"encoding/json"
-	"errors"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
+
+// Finding is an error or a warning about a file.
+type Finding struct {
+	Place   Place
+	Path    string // "spec.failStrategy"; "" where Message says it all
+	Message string
+}
+
+// String is "path: message".
+func (f Finding) String() string {
+	if f.Path == "" {
+		return f.Message
+	}
+	return f.Path + ": " + f.Message
+}
+
+// Error says why a file can't be read.
+type Error struct{ Finding }
+
+// Error is one line, with the position if there is one.
+func (e *Error) Error() string {
+	switch {
+	case e.Place.Line == 0:
+		return e.String()
+	case e.Place.Column == 0:
+		return "line " + strconv.Itoa(e.Place.Line) + ": " + e.String()
+	}
+	return "line " + strconv.Itoa(e.Place.Line) + ", column " + strconv.Itoa(e.Place.Column) + ": " + e.String()
+}
 
 // Plugin is one configuration of Gatehouse, and what the file says about the plugin that gets it.
 type Plugin struct {
-	Name   string // the plugin's, where the file has one
-	Config []byte // JSON
-	// Problems of the plugin, each "path: message": it fails open, or its configuration can't be
-	// read; then Config is nil.
-	Problems []string
+	Name string // the plugin's own, where the file has one
+	// Title tells the plugin from others in its file: kind, namespace and name of the resource and
+	// the plugin's name, as in "EnvoyExtensionPolicy shop/gates: a". It is "" for a bare
+	// configuration.
+	Title  string
+	Config []byte // JSON; nil if it can't be read
+	// Errors are about the plugin: it fails open, or its configuration can't be read.
+	Errors []Finding
+	// Warnings are about what stands around the plugin.
+	Warnings []Finding
 	// Environment is what the plugin's VM sees; nil where the file says nothing about it, as a bare
 	// configuration does.
 	Environment *Environment
+
+	text *source // Config, where the file holds it as a text
+	tree *value  // Config; nil where that is malformed
 }
 
 // Environment are the variables that a plugin's VM sees.
@@ -28,38 +67,65 @@ type Environment struct {
 	Host   map[string]bool   // passed on from the proxy's own environment
 }
 
+func (p *Plugin) fail(at *value, path, message string) {
+	p.Errors = append(p.Errors, Finding{at.place(), path, message})
+}
+
+func (p *Plugin) warn(at *value, path, message string) {
+	p.Warnings = append(p.Warnings, Finding{at.place(), path, message})
+}
+
 // Read finds the configurations in a file of JSON or YAML documents. It is an error if there are
-// none.
+// none; all its errors are of type [*Error].
 func Read(text []byte) ([]Plugin, error) {
-	if isJSONObject(text) && !isManifest(text) {
-		return []Plugin{{Config: text}}, nil // as it is: the parser's errors give positions in it
+	if len(text) > MaxBytes {
+		return nil, &Error{Finding{Message: "want at most " + strconv.Itoa(MaxBytes) + " bytes, got " + strconv.Itoa(len(text))}}
 	}
-	docs, err := documents(text)
+	src := fileSource(string(text))
+	if at := template.FindStringIndex(src.text); at != nil {
+		return nil, src.failure(src.atOffset(at[0]), "a Helm template: render it first, as in `helm template CHART | gatehouse check -`")
+	}
+	if isJSONObject(src) && !isManifest(text) {
+		return []Plugin{bareJSON(src)}, nil
+	}
+	docs, err := documents(src)
 	if err != nil {
 		return nil, err
 	}
 	var out []Plugin
 	for _, doc := range docs {
-		out = append(out, pluginsOf(doc)...)
+		out = append(out, pluginsOf(doc, false)...)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("no configuration of Gatehouse in it")
+		return nil, &Error{Finding{Message: "no configuration of Gatehouse in it"}}
 	}
-	return out, nil
+	return distinct(out), nil
 }
 
-// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace
-// and a quote, or with a brace and isn't YAML either. YAML forgives commas, comments and a byte
-// order mark that the filter's parser will not.
-func isJSONObject(text []byte) bool {
-	rest, ok := strings.CutPrefix(strings.TrimLeft(string(text), "\ufeff \t\r\n"), "{")
+// template finds an action of a Helm template: a field, a variable or a keyword between double
+// braces. Tables of Lua have two braces as well.
+var template = regexp.MustCompile(`\{\{-?\s*(/\*|[.$][A-Za-z]|(if|range|with|include|template|define|end|else|` +
+	`toYaml|tpl|required|default|block|printf|lookup|fail|quote)\b[^={}]*\}\})`)
+
+// bareJSON is a configuration in JSON. The parser gets it as it is, and reports what is malformed.
+func bareJSON(src *source) Plugin {
+	p := Plugin{Config: []byte(src.text), text: src}
+	p.tree, _ = jsonDocument(src, true)
+	return p
+}
+
+// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace and
+// a quote, or with a brace and isn't YAML either. YAML forgives commas, comments and a byte order
+// mark that the filter's parser will not.
+func isJSONObject(src *source) bool {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(src.text, "\ufeff \t\r\n"), "{")
 	if !ok {
 		return false
 	}
 	if strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), `"`) {
 		return true
 	}
-	_, err := documents(text)
+	_, err := documents(src)
 	return err != nil
 }
 
@@ -78,46 +144,36 @@ func isManifest(text []byte) bool {
 }
 
 // manifestMembers are members of Kubernetes resources, and of Envoy's bootstrap, discovery
-// responses and filters.
+// responses, config dump and filters.
 var manifestMembers = []string{"apiVersion", "static_resources", "staticResources", "dynamic_resources", "dynamicResources",
-	"resources", "http_filters", "httpFilters", "typed_config", "typedConfig", "@type"}
+	"resources", "configs", "http_filters", "httpFilters", "typed_config", "typedConfig", "@type"}
 
-func pluginsOf(doc *value) []Plugin {
+// pluginsOf finds the plugins of a document. A document that is nothing else is a bare
+// configuration; with strict it must also look like one.
+func pluginsOf(doc *value, strict bool) []Plugin {
 	if doc.scalar != nil && doc.text() == "" {
 		return nil // an empty document
 	}
-	if kind := doc.get("kind").text(); doc.get("apiVersion") != nil {
-		switch {
-		case kind == "WasmPlugin":
-			return istioPlugin(doc)
-		case kind == "EnvoyExtensionPolicy":
-			return gatewayPlugins(doc)
-		case strings.HasSuffix(kind, "List"):
-			var out []Plugin
-			for _, item := range doc.get("items").elements() {
-				out = append(out, pluginsOf(item)...)
-			}
-			return out
-		}
-		return envoyPlugins(doc) // an EnvoyFilter carries Envoy's configuration; most other kinds carry none
+	if doc.get("apiVersion") != nil {
+		return resourcePlugins(doc)
 	}
 	for _, name := range manifestMembers {
 		if doc.get(name) != nil {
-			return envoyPlugins(doc)
+			return envoyPlugins(doc, "")
 		}
 	}
-	p := Plugin{}
-	var err error
-	if p.Config, err = doc.appendJSON(nil); err != nil {
-		p.Problems = []string{err.Error()}
+	if strict && !looksLikeConfig(doc) {
+		return nil
 	}
+	p := Plugin{}
+	p.configure(doc, "")
 	return []Plugin{p}
 }
 
 // looksLikeOurs tells Gatehouse from other plugins: by its configuration's members, or by what the
 // plugin says of itself.
 func looksLikeOurs(plugin, config *value) bool {
-	ours := config.get("routes") != nil || config.get("tokens") != nil || config.get("rate_limits") != nil
+	ours := looksLikeConfig(config)
 	for _, m := range plugin.fields() {
 		switch m.name {
 		case "configuration", "pluginConfig", "config": // may mention anything
@@ -128,64 +184,101 @@ func looksLikeOurs(plugin, config *value) bool {
 	return ours
 }
 
-// istioPlugin reads extensions.istio.io/v1alpha1 WasmPlugin.
-func istioPlugin(doc *value) []Plugin {
-	spec := doc.get("spec")
-	if !looksLikeOurs(spec, spec.get("pluginConfig")) {
-		return nil
-	}
-	p := Plugin{Name: doc.get("metadata").get("name").text(), Environment: &Environment{Values: map[string]string{}, Host: map[string]bool{}}}
-	if s := spec.get("failStrategy").text(); s == "FAIL_OPEN" || s == "1" {
-		p.Problems = append(p.Problems, "spec.failStrategy: "+failsOpen)
-	}
-	for _, e := range spec.get("vmConfig").get("env").elements() {
-		name := e.get("name").text()
-		if e.get("valueFrom").text() == "HOST" {
-			p.Environment.Host[name] = true
-		} else {
-			p.Environment.Values[name] = e.get("value").text()
-		}
-	}
-	p.configure(spec.get("pluginConfig"), "spec.pluginConfig")
-	return []Plugin{p}
-}
-
-// gatewayPlugins reads gateway.envoyproxy.io/v1alpha1 EnvoyExtensionPolicy.
-func gatewayPlugins(doc *value) []Plugin {
-	var out []Plugin
-	for i, w := range doc.get("spec").get("wasm").elements() {
-		if !looksLikeOurs(w, w.get("config")) {
-			continue
-		}
-		path := "spec.wasm[" + strconv.Itoa(i) + "]"
-		p := Plugin{Name: w.get("name").text(), Environment: &Environment{Host: map[string]bool{}}}
-		if isOpen(w.get("failOpen")) {
-			p.Problems = append(p.Problems, path+".failOpen: "+failsOpen)
-		}
-		for _, key := range w.get("env").get("hostKeys").elements() {
-			p.Environment.Host[key.text()] = true
-		}
-		p.configure(w.get("config"), path+".config")
-		out = append(out, p)
-	}
-	return out
+func looksLikeConfig(v *value) bool {
+	return v.get("routes") != nil || v.get("tokens") != nil || v.get("rate_limits") != nil
 }
 
 // configure gives a plugin its configuration, which stands at path.
 func (p *Plugin) configure(config *value, path string) {
 	if config == nil {
-		p.Problems = append(p.Problems, path+": required: Gatehouse does nothing without a configuration")
+		p.Errors = append(p.Errors, Finding{Path: path, Message: "required: Gatehouse does nothing without a configuration"})
 		return
 	}
+	p.tree = config
 	var err error
 	if p.Config, err = config.appendJSON(nil); err != nil {
-		p.Problems = append(p.Problems, path+": "+err.Error())
+		p.refuse(err)
 	}
 }
 
-const failsOpen = "a plugin that fails open lets everyone in, unchecked, when it crashes"
+// configureText gives a plugin its configuration as a text, which the parser gets as it is.
+func (p *Plugin) configureText(src *source) {
+	p.Config, p.text = []byte(src.text), src
+	if isJSON(src.text) {
+		p.tree, _ = jsonDocument(src, true)
+	}
+}
 
-const failsOpenHeld = "the body of a request that is held until its issuer's keys have come would go on to the filters behind"
+// refuse records why the configuration can't be read.
+func (p *Plugin) refuse(err error) {
+	p.Config = nil
+	if e, ok := err.(*Error); ok { //nolint:errorlint // this package's own, never wrapped
+		p.Errors = append(p.Errors, e.Finding)
+	}
+}
 
-// isOpen reports whether some reader of YAML may read a boolean as true.
-func isOpen(v *value) bool { return v != nil && v.text() != "false" && v.text() != "" }
+// distinct leaves out plugins that stand in the file twice, as a static listener does in a config
+// dump: in the bootstrap, and among the listeners.
+func distinct(plugins []Plugin) (out []Plugin) {
+	seen := map[string]bool{}
+	for _, p := range plugins {
+		key := p.Title + "\x00" + string(p.Config)
+		if p.Title != "" && seen[key] {
+			continue
+		}
+		seen[key] = true
+		out = append(out, p)
+	}
+	return out
+}
+
+var position = regexp.MustCompile(`^line ([0-9]+), column ([0-9]+)$`)
+
+// Place finds an error of the configuration's parser in the file: path is the error's, message tells
+// whether it is about a field's name or its value.
+func (p *Plugin) Place(path, message string) Place {
+	if m := position.FindStringSubmatch(path); m != nil {
+		return p.textPlace(m[1], m[2])
+	}
+	if p.tree == nil {
+		return Place{}
+	}
+	v := p.tree
+	steps := split(path)
+	for i, step := range steps {
+		if step.name == "" {
+			if step.index >= len(v.list) {
+				return v.place()
+			}
+			v = v.list[step.index]
+			continue
+		}
+		m := v.member(step.name)
+		if m == nil {
+			return v.place() // it is missing
+		}
+		if i == len(steps)-1 && strings.HasPrefix(message, "duplicate key") {
+			return v.src.inFile(v.lastMember(step.name).at)
+		}
+		if i == len(steps)-1 && strings.HasPrefix(message, "unknown field") {
+			return v.src.inFile(m.at)
+		}
+		v = m.value
+	}
+	return v.place()
+}
+
+// textPlace turns the parser's position, whose columns count bytes, into one in the file.
+func (p *Plugin) textPlace(line, column string) Place {
+	at := Place{}
+	at.Line, _ = strconv.Atoi(line)
+	at.Column, _ = strconv.Atoi(column)
+	if p.text == nil {
+		return Place{}
+	}
+	if at.Line <= len(p.text.lines) {
+		text := p.text.lines[at.Line-1]
+		at.Column = utf8.RuneCountInString(text[:min(at.Column-1, len(text))]) + 1
+	}
+	return p.text.inFile(at)
+}

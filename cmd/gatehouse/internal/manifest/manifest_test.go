@@ -15,6 +15,7 @@ const (
 
 	stringValue = `{"@type": type.googleapis.com/google.protobuf.StringValue, value: '` + want + `'}`
 	structForm  = `{"@type": type.googleapis.com/google.protobuf.Struct, value: {routes: [{path: /**, auth: none}]}}`
+	bytesValue  = `{"@type": type.googleapis.com/google.protobuf.BytesValue, value: eyJyb3V0ZXMiOlt7InBhdGgiOiIvKioiLCJhdXRoIjoibm9uZSJ9XX0=}`
 )
 
 // envoy is a bootstrap with one Wasm filter; more are further lines of its plugin's config.
@@ -92,6 +93,14 @@ func read(t *testing.T, text string) Plugin {
 	return plugins[0]
 }
 
+// texts are the findings without their places.
+func texts(findings []Finding) (out []string) {
+	for _, f := range findings {
+		out = append(out, f.String())
+	}
+	return out
+}
+
 func TestAConfigurationIsFoundInEveryKindOfFile(t *testing.T) {
 	typedStruct := `
 resources:
@@ -102,7 +111,7 @@ resources:
       - typedConfig:
           "@type": type.googleapis.com/xds.type.v3.TypedStruct
           typeUrl: type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-          value: {config: {name: gate, configuration: ` + structForm + `}}
+          value: {config: {name: gate, configuration: ` + stringValue + `}}
 `
 	envoyFilter := `
 apiVersion: networking.istio.io/v1alpha3
@@ -118,14 +127,14 @@ spec:
 `
 	list := "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(gateway), "\n", "\n  ")
 	for name, text := range map[string]string{
-		"bare YAML": bare, "bare JSON": want, "envoy, StringValue": envoy(stringValue), "envoy, Struct": envoy(structForm),
+		"bare YAML": bare, "bare JSON": want, "envoy, StringValue": envoy(stringValue), "envoy, BytesValue": envoy(bytesValue),
 		"typed struct, camel case": typedStruct, "EnvoyFilter": envoyFilter, "Istio": istio, "Envoy Gateway": gateway, "List": list,
 		"JSON manifest": `{"apiVersion":"extensions.istio.io/v1alpha1","kind":"WasmPlugin","metadata":{"name":"gate"},"spec":{"pluginConfig":` + want + `}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := read(t, text)
 			assert.Equal(t, want, string(p.Config))
-			assert.Empty(t, p.Problems)
+			assert.Empty(t, p.Errors)
 			if !strings.HasPrefix(name, "bare") {
 				assert.Equal(t, "gate", p.Name)
 				assert.NotNil(t, p.Environment)
@@ -151,18 +160,18 @@ func TestAPluginThatFailsOpenIsRefused(t *testing.T) {
 		envoy(stringValue, "failure_policy: FAIL_OPEN"):                                     "failure_policy: ",
 		envoy(stringValue, "failurePolicy: FAIL_OPEN"):                                      "failure_policy: ",
 		envoy(stringValue, "failure_policy: 3"):                                             "failure_policy: ",
-		envoy(structForm, "fail_open: true"):                                                "fail_open: ",
-		envoy(structForm, "failOpen: yes"):                                                  "fail_open: ",
+		envoy(stringValue, "fail_open: true"):                                               "fail_open: ",
+		envoy(stringValue, "failOpen: yes"):                                                 "fail_open: ",
 		strings.Replace(istio, "phase: AUTHZ", "failStrategy: FAIL_OPEN", 1):                "spec.failStrategy: ",
 		strings.Replace(gateway, "- name: gate\n", "- name: gate\n    failOpen: true\n", 1): "spec.wasm[1].failOpen: ",
 	} {
-		assert.Equal(t, []string{problem + failsOpen}, read(t, text).Problems, text)
+		assert.Equal(t, []string{problem + failsOpen}, texts(read(t, text).Errors), text)
 	}
 	for _, text := range []string{
 		envoy(stringValue, "failure_policy: FAIL_RELOAD", "fail_open: false"), envoy(stringValue, "failure_policy: FAIL_CLOSED"),
 		strings.Replace(istio, "phase: AUTHZ", "failStrategy: FAIL_CLOSE", 1), strings.Replace(gateway, "env:", "failOpen: false\n    env:", 1),
 	} {
-		assert.Empty(t, read(t, text).Problems, text)
+		assert.Empty(t, read(t, text).Errors, text)
 	}
 }
 
@@ -173,19 +182,21 @@ func TestAPluginThatLetsBodiesPassHeldHeadersIsRefused(t *testing.T) {
 		"allow_on_headers_stop_iteration: {value: true}": {"allow_on_headers_stop_iteration: " + failsOpenHeld},
 		"allow_on_headers_stop_iteration: false":         nil,
 	} {
-		assert.Equal(t, problems, read(t, envoy(stringValue, option)).Problems, option)
+		assert.Equal(t, problems, texts(read(t, envoy(stringValue, option)).Errors), option)
 	}
 }
 
 func TestAPluginWithoutAReadableConfigurationIsRefused(t *testing.T) {
 	for text, problem := range map[string]string{
-		envoy(`{"@type": type.googleapis.com/google.protobuf.BytesValue, value: aGk=}`, "vm_config: {vm_id: gatehouse}"): "configuration: want a google.protobuf.StringValue with JSON, or a google.protobuf.Struct",
+		envoy(structForm): "configuration: want a google.protobuf.StringValue with JSON: Envoy hands the bytes of a Struct to the plugin, which are no JSON",
+		envoy(`{"@type": type.googleapis.com/google.protobuf.Int32Value, value: 1}`, "vm_config: {vm_id: gatehouse}"):    "configuration: want a google.protobuf.StringValue with JSON",
+		envoy(`{"@type": type.googleapis.com/google.protobuf.BytesValue, value: "{}"}`, "vm_config: {vm_id: gatehouse}"): "configuration.value: want base64, got a string of 2 characters that isn't",
 		strings.Replace(istio, "  pluginConfig:\n    routes: [{path: /**, auth: none}]\n", "", 1):                        "spec.pluginConfig: required: Gatehouse does nothing without a configuration",
-		strings.Replace(istio, "auth: none", "auth: no", 1):                                                              "spec.pluginConfig: line 17: readers of YAML disagree about no: quote it if it is a string",
-		strings.Replace(bare, "auth: none", "auth: no", 1):                                                               "line 1: readers of YAML disagree about no: quote it if it is a string",
+		strings.Replace(istio, "auth: none", "auth: no", 1):                                                              "readers of YAML disagree about no: quote it if it is a string",
+		strings.Replace(bare, "auth: none", "auth: no", 1):                                                               "readers of YAML disagree about no: quote it if it is a string",
 	} {
 		p := read(t, text)
-		assert.Equal(t, []string{problem}, p.Problems, text)
+		assert.Equal(t, []string{problem}, texts(p.Errors), text)
 		assert.Nil(t, p.Config)
 	}
 }
@@ -212,7 +223,8 @@ func TestTheRepositorysEnvoyYAMLHasTwoPlugins(t *testing.T) {
 	assert.Equal(t, "gate", plugins[0].Name)
 	assert.Equal(t, "gate_envoy_jwt", plugins[1].Name)
 	for _, p := range plugins {
-		assert.Empty(t, p.Problems)
+		assert.Empty(t, p.Errors)
+		assert.Empty(t, p.Warnings)
 	}
 }
 
@@ -225,8 +237,8 @@ func TestBadTokensThatLookLikeNoneAreRefused(t *testing.T) {
 		plugins, err := Read([]byte(strings.Replace(string(text), old, replacement, 1)))
 		require.NoError(t, err)
 		require.Len(t, plugins, 2)
-		assert.Empty(t, plugins[0].Problems, "it verifies tokens itself")
-		return plugins[1].Problems
+		assert.Empty(t, plugins[0].Errors, "it verifies tokens itself")
+		return texts(plugins[1].Errors)
 	}
 	assert.Equal(t, []string{"jwt_authn.providers.main.failed_status_in_metadata: required with allow_missing_or_failed: without it a bad token looks like none"},
 		problems("failed_status_in_metadata: fail", ""))
@@ -245,7 +257,7 @@ func TestAFileWithoutAConfigurationIsAnError(t *testing.T) {
 		"---\n---\n":                    "no configuration of Gatehouse in it",
 		"apiVersion: v1\nkind: Pod":     "no configuration of Gatehouse in it",
 		"static_resources: {}":          "no configuration of Gatehouse in it",
-		"a: [":                          "line 1: did not find expected node content",
+		"a: [":                          "line 1: not YAML: did not find expected node content",
 		strings.Repeat("a", MaxBytes+1): "want at most 16777216 bytes, got 16777217",
 	} {
 		_, err := Read([]byte(text))

@@ -1,11 +1,11 @@
 package manifest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,9 +18,10 @@ const (
 	maxDepth  = 256
 )
 
-// value is a YAML value with its aliases followed and its merges done.
+// value is a value of YAML or JSON, with aliases followed and merges done.
 type value struct {
-	line    int
+	src     *source
+	at      Place      // in src
 	scalar  *yaml.Node // nil for lists and mappings
 	list    []*value
 	isList  bool
@@ -29,25 +30,40 @@ type value struct {
 
 type member struct {
 	name  string
+	at    Place // of the name, in the source of the mapping
 	value *value
 }
 
-// documents reads all YAML documents of a file. Duplicate keys are an error everywhere, so that no
-// two readers can disagree about a field such as "failure_policy".
-func documents(text []byte) ([]*value, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("want at most %d bytes, got %d", MaxBytes, len(text))
+// place is where the value stands in the file; nowhere if there is none.
+func (v *value) place() Place {
+	if v == nil {
+		return Place{}
+	}
+	return v.src.inFile(v.at)
+}
+
+// failure is an error at a position of a text.
+func (s *source) failure(at Place, message string) error {
+	return &Error{Finding{Place: s.inFile(at), Message: message}}
+}
+
+// documents reads all documents of a text of YAML, or the one of JSON. Duplicate keys are an error
+// everywhere, so that no two readers can disagree about a field such as "failure_policy".
+func documents(src *source) ([]*value, error) {
+	if isJSON(src.text) {
+		doc, err := jsonDocument(src, false)
+		return []*value{doc}, err
 	}
 	var out []*value
-	d := yaml.NewDecoder(strings.NewReader(string(text)))
-	c := converter{}
+	d := yaml.NewDecoder(strings.NewReader(src.text))
+	c := converter{src: src}
 	for {
 		var n yaml.Node
 		switch err := d.Decode(&n); {
 		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
-			return nil, errors.New(strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " "))
+			return nil, src.syntaxError(err)
 		}
 		v, err := c.value(&n, 0)
 		if err != nil {
@@ -57,19 +73,39 @@ func documents(text []byte) ([]*value, error) {
 	}
 }
 
-type converter struct{ values int }
+var lineInError = regexp.MustCompile(`^line ([0-9]+): `)
+
+// syntaxError is the YAML reader's error at its line.
+func (s *source) syntaxError(err error) error {
+	message := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+	at := Place{}
+	if m := lineInError.FindStringSubmatch(message); m != nil {
+		at.Line, _ = strconv.Atoi(m[1])
+		message = message[len(m[0]):]
+	}
+	if s.secret {
+		message = "" // it may quote the text
+	}
+	return s.failure(at, strings.TrimSuffix("not YAML: "+message, ": "))
+}
+
+type converter struct {
+	src    *source
+	values int
+}
 
 func (c *converter) value(n *yaml.Node, depth int) (*value, error) {
 	if c.values++; c.values > maxValues || depth > maxDepth {
-		return nil, fmt.Errorf("line %d: too many or too deeply nested values", n.Line)
+		return nil, c.fail(n, "too many or too deeply nested values")
 	}
+	v := &value{src: c.src, at: Place{n.Line, n.Column}}
 	switch n.Kind {
 	case yaml.DocumentNode:
 		return c.value(n.Content[0], depth+1)
 	case yaml.AliasNode:
 		return c.value(n.Alias, depth+1) // an alias of what it stands in ends at maxDepth
 	case yaml.SequenceNode:
-		v := &value{line: n.Line, isList: true}
+		v.isList = true
 		for _, kid := range n.Content {
 			e, err := c.value(kid, depth+1)
 			if err != nil {
@@ -79,23 +115,28 @@ func (c *converter) value(n *yaml.Node, depth int) (*value, error) {
 		}
 		return v, nil
 	case yaml.MappingNode:
-		return c.mapping(n, depth)
+		return v, c.mapping(v, n, depth)
 	}
-	return &value{line: n.Line, scalar: n}, nil
+	v.scalar = n
+	return v, nil
 }
 
-func (c *converter) mapping(n *yaml.Node, depth int) (*value, error) {
-	v := &value{line: n.Line}
+func (c *converter) fail(n *yaml.Node, message string) error {
+	return c.src.failure(Place{n.Line, n.Column}, message)
+}
+
+func (c *converter) mapping(v *value, n *yaml.Node, depth int) error {
 	seen := map[string]bool{}
 	var merged []*value
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
+		at := Place{key.Line, key.Column}
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
 		kid, err := c.value(n.Content[i+1], depth+1)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		switch {
 		case key.Tag == "!!merge":
@@ -105,18 +146,18 @@ func (c *converter) mapping(n *yaml.Node, depth int) (*value, error) {
 			}
 			merged = append(merged, sources...)
 		case key.Kind != yaml.ScalarNode:
-			return nil, fmt.Errorf("line %d: want a string as key", key.Line)
+			return c.fail(key, "want a string as key")
 		case seen[key.Value]:
-			return nil, fmt.Errorf("line %d: duplicate key %q", key.Line, key.Value)
+			return c.fail(key, fmt.Sprintf("duplicate key %q", key.Value))
 		default:
 			seen[key.Value] = true
-			v.members = append(v.members, member{key.Value, kid})
+			v.members = append(v.members, member{key.Value, at, kid})
 		}
 	}
 	// A member of the mapping itself precedes a merged one, and an earlier merge a later one.
 	for _, source := range merged {
 		if source.scalar != nil || source.isList {
-			return nil, fmt.Errorf("line %d: want a mapping to merge", source.line)
+			return c.src.failure(source.at, "want a mapping to merge")
 		}
 		for _, m := range source.members {
 			if !seen[m.name] {
@@ -125,7 +166,7 @@ func (c *converter) mapping(n *yaml.Node, depth int) (*value, error) {
 			}
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // get is a mapping's member; nil when it isn't there, or v is no mapping.
@@ -153,9 +194,9 @@ func (v *value) fields() []member {
 	return v.members
 }
 
-// at follows names; in protobuf messages each may be in snake_case or in lowerCamelCase, as
+// field follows names; in protobuf messages each may be in snake_case or in lowerCamelCase, as
 // protobuf's JSON mapping has it.
-func (v *value) at(names ...string) *value {
+func (v *value) field(names ...string) *value {
 	for _, name := range names {
 		next := v.get(name)
 		if next == nil {
@@ -193,67 +234,4 @@ func (v *value) walk(f func(*value)) {
 	for _, m := range v.members {
 		m.value.walk(f)
 	}
-}
-
-// number is JSON's grammar (RFC 8259 §6), which every reader of YAML takes for the same number.
-var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-
-// doubtful are plain scalars that one reader of YAML takes for a string and another for a boolean,
-// a number, a date or null: Envoy, Kubernetes and this program must read the same configuration.
-var doubtful = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|[-+]?\.(inf|nan)|[-+]?[0-9][0-9_]*|[-+]?0[box][0-9a-f_]+|` +
-	`[-+]?[0-9_]*\.[0-9_]*(e[-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)$`)
-
-// appendJSON writes the value as JSON. Scalars must mean the same to every reader of YAML.
-func (v *value) appendJSON(dst []byte) ([]byte, error) {
-	var err error
-	switch {
-	case v.scalar != nil:
-		return appendScalar(dst, v.scalar)
-	case v.isList:
-		dst = append(dst, '[')
-		for i, e := range v.list {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = e.appendJSON(dst); err != nil {
-				return nil, err
-			}
-		}
-		return append(dst, ']'), nil
-	}
-	dst = append(dst, '{')
-	for i, m := range v.members {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(appendText(dst, m.name), ':')
-		if dst, err = m.value.appendJSON(dst); err != nil {
-			return nil, err
-		}
-	}
-	return append(dst, '}'), nil
-}
-
-func appendScalar(dst []byte, n *yaml.Node) ([]byte, error) {
-	plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
-	if tagged := n.Style&yaml.TaggedStyle != 0; tagged && n.Tag != "!!str" {
-		return nil, fmt.Errorf("line %d: the tag %s has no place in a configuration", n.Line, n.Tag)
-	} else if tagged || !plain {
-		return appendText(dst, n.Value), nil
-	}
-	switch {
-	case n.Tag == "!!null":
-		return append(dst, "null"...), nil
-	case n.Value == "true" || n.Value == "false" || number.MatchString(n.Value):
-		return append(dst, n.Value...), nil
-	case n.Tag != "!!str" || doubtful.MatchString(n.Value):
-		return nil, fmt.Errorf("line %d: readers of YAML disagree about %s: quote it if it is a string", n.Line, n.Value)
-	}
-	return appendText(dst, n.Value), nil
-}
-
-// appendText writes a JSON string.
-func appendText(dst []byte, s string) []byte {
-	text, _ := json.Marshal(s) // of a string never fails
-	return append(dst, text...)
 }
