@@ -29,7 +29,7 @@ func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) reason.Reason
 	case why == waiting:
 		return waiting
 	case found || why != reason.None:
-		g.countToken(r, why)
+		g.countToken(r, d, why)
 		return why
 	case optional:
 		return reason.None
@@ -71,14 +71,32 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad reason.Reason) 
 			case reason.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
 				failure = reason.InvalidIssuer
 			default:
+				d.failed = i
 				return true, res.Reason
 			}
 		}
 		if bad == reason.None || bad == reason.InvalidIssuer && failure != reason.None {
 			bad = failure
+			d.failed = g.failedForeign(i, failure)
 		}
 	}
 	return bad != reason.None, bad
+}
+
+// failedForeign is the provider of a token that another filter refused, -1 if its issuer is unknown: that filter finds out
+// the form of a token first, then its issuer.
+func (g *Gate) failedForeign(provider int, why reason.Reason) int {
+	if why == reason.MalformedToken || why == reason.InvalidIssuer {
+		return -1
+	}
+	from := g.cfg.Tokens.Providers[provider].ClaimsFrom
+	for i := range g.cfg.Tokens.Providers {
+		other := g.cfg.Tokens.Providers[i].ClaimsFrom
+		if i != provider && other != nil && *other == *from {
+			return -1 // several providers read this filter's verdict
+		}
+	}
+	return provider
 }
 
 // bearer verifies the token that the request itself carries.
@@ -94,6 +112,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 	if p, ok := g.cache.Get(token, keys); ok {
 		g.Count(g.metrics.CacheHit(), 1)
 		if why := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); why != reason.None {
+			d.failed = p.Provider
 			return true, why
 		}
 		d.Principal = p
@@ -114,6 +133,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 		}
 	}
 	g.Count(g.metrics.CacheMiss(), 1)
+	d.failed = res.Provider
 	return true, res.Reason
 }
 

@@ -11,7 +11,7 @@ import (
 type counts struct {
 	pending   []uint64 // by metric
 	dirty     []int    // metrics whose pending isn't zero
-	durations []uint64 // microseconds
+	durations []int64  // nanoseconds
 }
 
 // maxDurations bounds what is kept for the histogram between two Flushes; a worker that is asked to judge more tokens in a
@@ -47,32 +47,32 @@ func (g *Gate) Count(metric int, n uint64) {
 	g.counts.pending[metric] += n
 }
 
-// Flush hands over what has been counted since the last time: the counters' increments, and each value of the
-// histogram.
-func (g *Gate) Flush(add func(metric int, n uint64), observe func(metric int, value uint64)) {
+// Flush hands over what has been counted since the last time: the increments of counters, and how long the validation of
+// each token took, in nanoseconds.
+func (g *Gate) Flush(add func(metric int, n uint64), validated func(nanos int64)) {
 	for _, m := range g.counts.dirty {
 		add(m, g.counts.pending[m])
 		g.counts.pending[m] = 0
 	}
 	g.counts.dirty = g.counts.dirty[:0]
-	for _, us := range g.counts.durations {
-		observe(g.metrics.ValidationDuration(), us)
+	for _, nanos := range g.counts.durations {
+		validated(nanos)
 	}
 	g.counts.durations = g.counts.durations[:0]
 }
 
 // countToken counts the verdict on a token and how long it took.
-func (g *Gate) countToken(r *Request, why reason.Reason) {
+func (g *Gate) countToken(r *Request, d *Decision, why reason.Reason) {
 	switch {
 	case why == reason.None:
 		g.Count(g.metrics.TokensValidated(), 1)
 	case why.OfToken():
-		g.Count(g.metrics.TokensFailed(why), 1)
+		g.Count(g.metrics.TokensFailed(why, d.failed), 1)
 	default:
 		return
 	}
 	if len(g.counts.durations) < maxDurations {
-		g.counts.durations = append(g.counts.durations, uint64(max(g.host.Mono()-r.Mono, 0))/1000)
+		g.counts.durations = append(g.counts.durations, max(g.host.Mono()-r.Mono, 0))
 	}
 }
 

@@ -38,6 +38,7 @@ type Decision struct {
 	Response []Header
 
 	mono       int64 // arrival
+	failed     int   // the provider of a token that failed, -1 if none was chosen
 	identified bool  // a token was looked for and the principal, if any, is known
 	excluded   bool  // the path is one of audit.exclude_paths
 	event      audit.Event
@@ -55,7 +56,7 @@ func (d *Decision) Reset() {
 		d.text = nil
 	}
 	*d = Decision{
-		Route: -1, Rule: -1,
+		Route: -1, Rule: -1, failed: -1,
 		Remove: d.Remove[:0], Set: d.Set[:0], Response: d.Response[:0],
 		extra: d.extra[:0], charges: d.charges[:0], text: d.text[:0],
 	}

@@ -196,7 +196,7 @@ func TestARequestWaitsForKeysThatAreOnTheirWay(t *testing.T) {
 	g.Resume(g.request("GET /", token), &g.decision)
 	assert.Equal(t, reason.KeysUnavailable, g.decision.Reason)
 	assert.Equal(t, "1", header(g.decision.Response, "retry-after"))
-	assert.NotContains(t, g.counts(), "gatehouse_tokens_failed_total.reason.unknown_key", "it isn't the token's fault")
+	assert.NotContains(t, g.counts(), "gatehouse_tokens_failed_total.reason.unknown_key.provider.main", "it isn't the token's fault")
 
 	g.remote.comes = false
 	assert.Equal(t, reason.KeysUnavailable, g.decide("GET /", token).Reason)
@@ -249,11 +249,11 @@ func TestTheAdmittedPathWithACachedTokenAllocatesNothing(t *testing.T) {
 		once()
 	}
 	nothing := func(int, uint64) {}
-	g.Flush(nothing, nothing)
+	g.Flush(nothing, func(int64) {})
 	for range 200 { // room for a run's counts
 		once()
 	}
-	g.Flush(nothing, nothing)
+	g.Flush(nothing, func(int64) {})
 	assert.Zero(t, testing.AllocsPerRun(100, once))
 	require.Equal(t, core.Admit, g.decision.Verdict)
 }
@@ -264,7 +264,7 @@ func BenchmarkAdmittedWithACachedToken(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if once(); i%1000 == 0 { // as the filter does at each tick
-			g.Flush(nothing, nothing)
+			g.Flush(nothing, func(int64) {})
 		}
 	}
 	require.Equal(b, core.Admit, g.decision.Verdict)

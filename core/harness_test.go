@@ -148,7 +148,7 @@ func (g *gate) decide(line, token string, headers ...string) *core.Decision {
 func (g *gate) counts() map[string]uint64 {
 	out := map[string]uint64{}
 	g.Flush(func(m int, n uint64) { out[g.Metrics().Def(m).Full] += n },
-		func(m int, _ uint64) { out[g.Metrics().Def(m).Full]++ })
+		func(int64) { out[g.Metrics().Def(g.Metrics().ValidationDuration()).Full]++ })
 	return out
 }
 

@@ -35,11 +35,15 @@ const (
 
 func admitted() verdict { return verdict{status: http.StatusOK, event: "auth_success"} }
 
-// badToken is a 401 for a token that was there.
+// badToken is a 401 for a token that was there. A malformed one, or one of an unknown issuer, has no provider.
 func badToken(reason string) verdict {
+	provider := "main"
+	if reason == "malformed_token" || reason == "token_too_large" || reason == "invalid_issuer" {
+		provider = "none"
+	}
 	return verdict{
 		http.StatusUnauthorized, reason, "Invalid token", "auth_failure", badChallenge,
-		[]string{`gatehouse_tokens_failed_total{reason="` + reason + `"}`},
+		[]string{`gatehouse_tokens_failed_total{reason="` + reason + `",provider="` + provider + `"}`},
 	}
 }
 

@@ -264,6 +264,10 @@ var refused = []struct {
 		`routes[1].cost: want at most 19, the max_requests of rate_limits[1], got 20`,
 	}},
 
+	{withProvider(`"name":"None","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://i/"}`), []string{
+		`tokens.providers[0].name: "None" is how metrics label the tokens of no provider`,
+	}},
+
 	// audit, identity_headers, metrics
 	{withTop("audit", `{"http":{},"chain":{}}`), []string{
 		`audit.http: unknown field, want one of enabled, exclude_paths, log, access_log, chain, claims, headers, max_field_bytes`,

@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/caller"
 	"gatehouse/core/jwt"
+	"gatehouse/core/metrics"
 )
 
 func (p *parser) tokens(root *node) {
@@ -28,7 +29,11 @@ func (p *parser) tokens(root *node) {
 	names, issuers := newLabels(), map[string]*node{}
 	for _, kid := range n.list("providers") {
 		if name := kid.get("name"); name.usable() {
-			names.add(p, name, name.text, false)
+			if metrics.LabelValue(name.text) == metrics.ProviderNone {
+				p.problem(name, quote(name.text)+" is how metrics label the tokens of no provider")
+			} else {
+				names.add(p, name, name.text, false)
+			}
 		}
 		if issuer := kid.get("issuer"); issuer.usable() {
 			if first := issuers[issuer.text]; first != nil {

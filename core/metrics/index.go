@@ -9,8 +9,11 @@ import (
 // TokensValidated counts valid tokens, cache hits included.
 func (t *Table) TokensValidated() int { return validated }
 
-// TokensFailed counts bad tokens by reason, which must be a token's (reason.OfToken).
-func (t *Table) TokensFailed(r reason.Reason) int { return t.failed + t.tokenReasons[r] }
+// TokensFailed counts bad tokens by reason, which must be a token's (reason.OfToken), and by provider: its index, or -1 if none
+// was chosen.
+func (t *Table) TokensFailed(r reason.Reason, provider int) int {
+	return t.failed + t.tokenReasons[r]*(t.providers+1) + provider + 1
+}
 
 // Requests counts decisions by the reason of the refusal, None for an admitted request. The route is its index, or -1 for
 // a request that no route matched.

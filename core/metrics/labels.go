@@ -21,6 +21,10 @@ func LabelValue(name string) string {
 	return string(out)
 }
 
+// ProviderNone is the value of the label provider for a token that failed before its issuer chose a provider. No provider's
+// name may map to it.
+const ProviderNone = "none"
+
 // Values of the label route that no route's name may map to.
 const (
 	RouteNone = "none" // the request matched no route, or was refused before one was looked for

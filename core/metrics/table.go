@@ -68,6 +68,8 @@ type Table struct {
 	dropped  int
 	queue    int
 	duration int
+
+	providers int // how many
 }
 
 // family are the metrics that share a name: one for each combination of their labels' values, the last label's running
@@ -89,12 +91,13 @@ const validated = 0
 
 // NewTable numbers the metrics for a configuration.
 func NewTable(naming Naming, l Labels) *Table {
-	t := &Table{naming: naming}
+	t := &Table{naming: naming, providers: len(l.Providers)}
 	routeValues := t.setRoutes(l)
 	rules, providers := mapped(l.Rules), mapped(l.Providers)
 
 	t.add(Counter, "gatehouse_tokens_validated_total")
-	t.failed = t.add(Counter, "gatehouse_tokens_failed_total", labelSet{"reason", t.setTokenReasons()})
+	t.failed = t.add(Counter, "gatehouse_tokens_failed_total", labelSet{"reason", t.setTokenReasons()},
+		labelSet{"provider", append([]string{ProviderNone}, providers...)})
 	t.requests = t.add(Counter, "gatehouse_requests_total", labelSet{"route", routeValues}, labelSet{"decision", decisionWords(l.Observe)})
 	t.callers = t.add(Counter, "gatehouse_callers_total", labelSet{"caller", callerWords()})
 	t.cache = t.add(Counter, "gatehouse_token_cache_total", labelSet{"result", cacheResults[:]})

@@ -37,7 +37,9 @@ func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 	}
 	for r := reason.None; r < reason.Count; r++ {
 		if r.OfToken() {
-			all["gatehouse_tokens_failed_total reason="+r.String()] = t.TokensFailed(r)
+			for i, provider := range append([]string{metrics.ProviderNone}, l.Providers...) {
+				all["gatehouse_tokens_failed_total reason="+r.String()+" provider="+metrics.LabelValue(provider)] = t.TokensFailed(r, i-1)
+			}
 		}
 		word := r.String()
 		switch {

@@ -91,7 +91,7 @@ func TestServeTakesSecretsFromItsEnvironmentAndTellsNobody(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, status, response.StatusCode)
 	}
-	g.series(t, `gatehouse_tokens_failed_total{reason="invalid_signature"} 1`, `gatehouse_tokens_validated_total{} 1`)
+	g.series(t, `gatehouse_tokens_failed_total{reason="invalid_signature",provider="main"} 1`, `gatehouse_tokens_validated_total{} 1`)
 	g.stop(t)
 	said := g.stdout.String() + g.stderr.String()
 	assert.NotContains(t, said, secret)

@@ -108,7 +108,7 @@ func TestTheShippedGates(t *testing.T) {
 		text, err = p.PrometheusText(t.Context())
 		require.NoError(c, err)
 		for _, series := range []string{
-			`gatehouse_tokens_failed_total{reason="expired_token"} 2`,
+			`gatehouse_tokens_failed_total{reason="expired_token",provider="main"} 2`,
 			`gatehouse_requests_total{route="account",decision="admitted"} 4`,
 			`gatehouse_requests_total{route="batch",decision="insufficient_scope"} 2`,
 			`gatehouse_callers_total{caller="human"} `,

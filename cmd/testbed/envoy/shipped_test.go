@@ -45,7 +45,7 @@ func TestTheShippedStatsTagsTurnNamePartsIntoLabels(t *testing.T) {
 		labels     labels
 	}{
 		{"gatehouse_tokens_validated_total", "gatehouse_tokens_validated_total", labels{}},
-		{"gatehouse_tokens_failed_total.reason.expired_token", "gatehouse_tokens_failed_total", labels{"reason": "expired_token"}},
+		{"gatehouse_tokens_failed_total.reason.expired_token.provider.main", "gatehouse_tokens_failed_total", labels{"reason": "expired_token", "provider": "main"}},
 		{"gatehouse_requests_total.route.account__.decision.human_required", "gatehouse_requests_total", labels{"route": "account__", "decision": "human_required"}},
 		{"gatehouse_callers_total.caller.human", "gatehouse_callers_total", labels{"caller": "human"}},
 		{"gatehouse_token_cache_total.result.hit", "gatehouse_token_cache_total", labels{"result": "hit"}},

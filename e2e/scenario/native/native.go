@@ -271,6 +271,6 @@ func (r *runner) metrics() map[string]uint64 {
 		if name := scenario.MetricName(def.Name, labels); scenario.Compared(name) {
 			out[name] += n
 		}
-	}, func(metric int, _ uint64) { out[table.Def(metric).Name+"_count"]++ })
+	}, func(int64) { out[table.Def(table.ValidationDuration()).Name+"_count"]++ })
 	return out
 }

@@ -47,4 +47,8 @@ func (m *metrics) observe(metric int, value uint64) {
 	}
 }
 
+func (m *metrics) validated(nanos int64) {
+	m.observe(m.table.ValidationDuration(), uint64(nanos)/1000) // the histogram is in microseconds
+}
+
 func (m *metrics) set(metric int, value uint64) { m.observe(metric, value) }

@@ -98,7 +98,7 @@ func (p *plugin) Tick() {
 	}
 	// Deferred, so that a panic in one doesn't keep the others from running.
 	now := host.Monotonic()
-	defer p.gate.Flush(p.metrics.add, p.metrics.observe)
+	defer p.gate.Flush(p.metrics.add, p.metrics.validated)
 	defer p.resume(now)
 	p.keys.Tick(now)
 }
@@ -106,7 +106,7 @@ func (p *plugin) Tick() {
 // Stop implements host.Plugin: what has been counted since the last tick isn't lost with the instance.
 func (p *plugin) Stop() {
 	if p.gate != nil {
-		p.gate.Flush(p.metrics.add, p.metrics.observe)
+		p.gate.Flush(p.metrics.add, p.metrics.validated)
 	}
 }
 

@@ -133,7 +133,7 @@ func eachPrintedLine(t *testing.T, inEnvoy bool) {
 		assert.NotZero(t, seen[status], "a line that shows %d", status)
 	}
 	assert.EventuallyWithT(t, func(c *assert.CollectT) { // counters may lag by a second
-		assert.Contains(c, paste(t, metrics), `gatehouse_tokens_failed_total{reason="expired_token"} 1`)
+		assert.Contains(c, paste(t, metrics), `gatehouse_tokens_failed_total{reason="expired_token",provider="main"} 1`)
 	}, patience, 200*time.Millisecond)
 
 	// A line whose token was not pasted says so instead of showing something else.

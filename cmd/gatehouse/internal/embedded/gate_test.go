@@ -183,7 +183,7 @@ func TestRequestsAreDecidedForwardedAndAudited(t *testing.T) {
 				`gatehouse_requests_total{route="rest",decision="admitted"} 2`,
 				`gatehouse_requests_total{route="rest",decision="missing_token"} 2`,
 				`gatehouse_requests_total{route="open",decision="admitted"} 2`,
-				`gatehouse_tokens_failed_total{reason="invalid_signature"} 2`,
+				`gatehouse_tokens_failed_total{reason="invalid_signature",provider="main"} 2`,
 				`gatehouse_rate_limit_decisions_total{rule="all",decision="admitted"} 2`,
 				`gatehouse_jwks_fetches_total{provider="main",result="success"} 1`,
 				`gatehouse_audit_events_total{event_type="auth_failure"} 4`,
