@@ -23,6 +23,9 @@ func (g *Gate) ClaimNames(provider int) []string {
 	add(p.GroupsClaims...)
 	add(p.RequiredClaims...)
 	add(p.AudienceClaims...)
+	for i := range p.Claims {
+		add(p.Claims[i].Name)
+	}
 	for i := range g.cfg.Routes {
 		for _, c := range g.cfg.Routes[i].Claims {
 			add(c.Name)

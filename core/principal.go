@@ -2,7 +2,6 @@ package core
 
 import (
 	"slices"
-	"strconv"
 
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
@@ -129,45 +128,11 @@ func (p *Principal) meets(route *policy.Route) reason.Reason {
 		return reason.GroupRequired
 	}
 	for i := range route.Claims {
-		if !p.hasClaim(route.Claims[i].Name, route.Claims[i].Values) {
+		if !p.Claims.HasAny(route.Claims[i].Name, route.Claims[i].Values) {
 			return reason.ClaimRequired
 		}
 	}
 	return reason.None
-}
-
-// hasClaim reports whether a claim is one of these values, or a list that has one of them. Numbers and
-// booleans compare as JSON writes them, so that {"verified": ["true"]} works.
-func (p *Principal) hasClaim(name string, values []string) bool {
-	v := p.Claims.Get(name)
-	if v.Kind() != claims.List {
-		return contains(values, scalarText(v))
-	}
-	for _, e := range v.Elements() {
-		if contains(values, scalarText(e)) {
-			return true
-		}
-	}
-	return false
-}
-
-// scalarText is a string, number or boolean as text. It is "" for other values; no configured value is "".
-func scalarText(v claims.Value) string {
-	switch v.Kind() {
-	case claims.String:
-		text, _ := v.Text()
-		return text
-	case claims.Bool:
-		return string(v.Raw())
-	case claims.Number:
-		// 1, 1.0 and 1e0 are the same number. In Envoy's metadata every number is a float64.
-		f, err := strconv.ParseFloat(string(v.Raw()), 64)
-		if err != nil {
-			return ""
-		}
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return ""
 }
 
 func contains(list []string, s string) bool { return s != "" && slices.Contains(list, s) }

@@ -83,7 +83,7 @@ const everything = `{
 	"tokens": {
 		"providers": [
 			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "EdDSA"],
-			 "types": ["Application/AT+JWT", "", "jwt"], "clock_skew_seconds": 300, "required_claims": ["sub"], "profile": "cognito", "groups_claims": [],
+			 "types": ["Application/AT+JWT", "", "jwt"], "clock_skew_seconds": 300, "required_claims": ["sub"], "claims": {"token_use": ["access"]}, "profile": "cognito", "groups_claims": [],
 			 "jwks": {"cluster": "c", "uri": "http://127.0.0.1:8080/keys?v=1", "refresh_seconds": 10, "timeout_seconds": 1, "max_stale_seconds": 20, "min_refetch_seconds": 2}},
 			{"name": "b", "claims_from": {"envoy_metadata": {"filter": "f", "key": "k"}, "failed_status_key": "fail"}},
 			{"name": "c", "issuer": "c", "audiences": ["a", "b"], "algorithms": ["HS256"],
@@ -121,7 +121,8 @@ func TestEveryFieldIsRead(t *testing.T) {
 	a, b := c.Tokens.Providers[0], c.Tokens.Providers[1]
 	assert.Equal(t, config.Provider{
 		Rules: jwt.Rules{Name: "a", Issuer: "i", AnyAudience: true, AudienceClaims: []string{"aud", "client_id"},
-			Algorithms: jwt.NewAlgSet(jwt.ES256, jwt.EdDSA), Types: []string{"at+jwt", "", "jwt"}, SkewSeconds: 300, RequiredClaims: []string{"sub"}},
+			Algorithms: jwt.NewAlgSet(jwt.ES256, jwt.EdDSA), Types: []string{"at+jwt", "", "jwt"}, SkewSeconds: 300, RequiredClaims: []string{"sub"},
+			Claims: []jwt.ClaimRule{{Name: "token_use", Values: []string{"access"}}}},
 		Profile: caller.Cognito,
 		Remote: &config.Remote{Cluster: "c", URI: "http://127.0.0.1:8080/keys?v=1", Authority: "127.0.0.1:8080", Path: "/keys?v=1",
 			RefreshSeconds: 10, TimeoutSeconds: 1, MaxStaleSeconds: 20, MinRefetchSeconds: 2},

@@ -107,6 +107,11 @@ var refused = []struct {
 		`tokens.providers[0].algorithms[1]: HS* cannot be mixed with other algorithms in one provider`,
 		`tokens.providers[0].algorithms[2]: "RS256" is already in the list`,
 	}},
+	{withProvider(provider + `,"claims":{"token_use":"access","a":[],"b":[1]}`), []string{
+		`tokens.providers[0].claims.token_use: want a list of 1..64, got "access"`,
+		`tokens.providers[0].claims.a: want a list of 1..64, got 0`,
+		`tokens.providers[0].claims.b[0]: want a string of 1..1024 characters, got 1`,
+	}},
 	{withProvider(provider + `,"clock_skew_seconds":301,"profile":"okta","required_claims":[""],"types":["jwt","jwt"]`), []string{
 		`tokens.providers[0].clock_skew_seconds: want 0..300, got 301`,
 		`tokens.providers[0].profile: want "auto" or "cognito", got "okta"`,

@@ -13,6 +13,9 @@ var scopes = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Ty
 
 var values = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 1024}}
 
+// claimValues are claims and the values that each may have.
+var claimValues = Shape{Type: Map, Min: 1, Max: 16, Names: &claimName, Element: &values}
+
 var route = Shape{Type: Object, Fields: []Field{
 	{Name: "path", Required: true, Shape: &path,
 		Doc: "`/exact` (and `/exact/`), `/tree/**` (the path itself and all below it), `/users/*/avatar` (`*` is one segment)."},
@@ -32,7 +35,7 @@ var route = Shape{Type: Object, Fields: []Field{
 		Doc: "The token needs one of these scopes."},
 	{Name: "groups_any", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256}},
 		Doc: "The caller must be in one of these groups."},
-	{Name: "claims", Shape: &Shape{Type: Map, Min: 1, Max: 16, Names: &claimName, Element: &values},
+	{Name: "claims", Shape: &claimValues,
 		Doc: "Claims and the values they may have: `{\"tenant\": [\"a\",\"b\"]}`."},
 	{Name: "rate_limits", Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &label},
 		Doc: "The names of the limits that apply. By default those with `\"apply\": \"everywhere\"`; none where `auth` is `none`."},

@@ -75,6 +75,7 @@ func (p *parser) provider(n *node) Provider {
 			Types:          types(n),
 			SkewSeconds:    n.num("clock_skew_seconds"),
 			RequiredClaims: n.strs("required_claims"),
+			Claims:         claimRules(n.get("claims")),
 		},
 		GroupsClaims: n.strs("groups_claims"),
 	}
@@ -100,6 +101,18 @@ func (p *parser) provider(n *node) Provider {
 		} else {
 			out.Remote = p.remote(set)
 		}
+	}
+	return out
+}
+
+// claimRules reads an object of claims and the values that each may have.
+func claimRules(n *node) []jwt.ClaimRule {
+	if !n.usable() {
+		return nil
+	}
+	var out []jwt.ClaimRule
+	for _, kid := range n.kids {
+		out = append(out, jwt.ClaimRule{Name: kid.name, Values: n.strs(kid.name)})
 	}
 	return out
 }

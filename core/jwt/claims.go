@@ -55,6 +55,11 @@ func (r *Rules) checkClaims(res *Result, now int64, audience bool) reason.Reason
 			return reason.MissingClaim
 		}
 	}
+	for i := range r.Claims {
+		if !c.HasAny(r.Claims[i].Name, r.Claims[i].Values) {
+			return reason.InvalidClaim
+		}
+	}
 	return reason.None
 }
 

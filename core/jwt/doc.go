@@ -2,7 +2,7 @@
 // verifier chooses the algorithms, the issuer has the keys, and what isn't fully understood is refused.
 //
 // The checks have an order, and the first failure is the reason: size, form, issuer, algorithm, key, signature, types of
-// the registered claims, typ, exp, nbf, audience, required claims. No claim but "iss" is read before the signature holds.
+// the registered claims, typ, exp, nbf, audience, required claims, claims. No claim but "iss" is read before the signature holds.
 //
 // The reasons are in package reason, with what each means. About keys, reason.UnknownKey says that not exactly one key
 // of the provider fits. A key fits if it has the token's "kid" (where the token has one), the algorithm's key type and

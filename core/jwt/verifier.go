@@ -21,6 +21,13 @@ type Rules struct {
 	Types          []string // allowed "typ" in lower case without "application/", "" if absent; nil is {"", "jwt", "at+jwt"}
 	SkewSeconds    int64    // tolerance for "exp" and "nbf"
 	RequiredClaims []string // names or dotted paths, beside "exp"
+	Claims         []ClaimRule
+}
+
+// ClaimRule requires that a claim is one of some values, or a list that has one of them.
+type ClaimRule struct {
+	Name   string // a member's name or a dotted path
+	Values []string
 }
 
 var (
@@ -130,7 +137,7 @@ func (v *Verifier) Verify(token string, now int64) Result {
 }
 
 // CheckClaims checks claims that another filter has verified. It applies the rules that don't need the token
-// itself: issuer and audience if the rules name any, cnf, exp, nbf and required claims.
+// itself: issuer and audience if the rules name any, cnf, exp, nbf, required claims and claims.
 func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 	rules := &v.rules[provider]
 	res := Result{Provider: provider, Claims: c}

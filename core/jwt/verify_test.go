@@ -147,6 +147,9 @@ func TestEachRuleHasItsReason(t *testing.T) {
 		"required claims there":   {reason.None, hs(payload(t, "act", `{"sub":""}`)), func(r *jwt.Rules) { r.RequiredClaims = []string{"sub", "act.sub"} }},
 		"a required claim absent": {reason.MissingClaim, hs(goodPayload), func(r *jwt.Rules) { r.RequiredClaims = []string{"sub", "jti"} }},
 		"a required claim null":   {reason.MissingClaim, claim("jti", "null"), func(r *jwt.Rules) { r.RequiredClaims = []string{"jti"} }},
+		"a claim of one value":    {reason.None, hs(payload(t, "token_use", `"access"`)), func(r *jwt.Rules) { r.Claims = tokenUse }},
+		"a claim's other value":   {reason.InvalidClaim, hs(payload(t, "token_use", `"id"`)), func(r *jwt.Rules) { r.Claims = tokenUse }},
+		"a claim absent":          {reason.InvalidClaim, hs(goodPayload), func(r *jwt.Rules) { r.Claims = tokenUse }},
 		"kid of the wrong use":    {reason.InvalidSignature, mint(jwt.RS256, `{"alg":"PS256","kid":"rsa"}`, goodPayload), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,6 +171,7 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 	rules := testRules()
 	rules.Algorithms = jwt.NewAlgSet(jwt.HS256, jwt.HS512)
 	rules.RequiredClaims = []string{"tenant"}
+	rules.Claims = tokenUse
 	v := jwt.New([]jwt.Rules{rules}, fixedKeys{ourSet()}, nil, 700)
 	h := `{"alg":"ES256","kid":"x","typ":"x","crit":["x"],"pad":"` + strings.Repeat("x", 400) + `"}`
 	p := `{"iss":"x","sub":1,"exp":1,"nbf":1800000000,"aud":"x"}`
@@ -192,7 +196,8 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 		{reason.NotYetValid, func() { swap(&p, `"exp":1`, `"exp":1700000060`) }},
 		{reason.InvalidAudience, func() { swap(&p, `"nbf":1800000000`, `"nbf":1600000000`) }},
 		{reason.MissingClaim, func() { swap(&p, `"aud":"x"`, `"aud":"orders"`) }},
-		{reason.None, func() { swap(&p, `"exp"`, `"tenant":"a","exp"`) }},
+		{reason.InvalidClaim, func() { swap(&p, `"exp"`, `"tenant":"a","exp"`) }},
+		{reason.None, func() { swap(&p, `"exp"`, `"token_use":"access","exp"`) }},
 	} {
 		step.mend()
 		token := mint(jwt.HS256, h, p)
@@ -202,6 +207,9 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 		require.Equal(t, step.want.String(), v.Verify(token, testNow).Reason.String(), "%s %s", h, p)
 	}
 }
+
+// tokenUse keeps Cognito's ID tokens out.
+var tokenUse = []jwt.ClaimRule{{Name: "token_use", Values: []string{"access"}}}
 
 func TestNoKeySetIsNotTheCallersFault(t *testing.T) {
 	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{nil}, nil, 16384)
@@ -222,8 +230,8 @@ func TestARefusedTokenBringsNoClaims(t *testing.T) {
 }
 
 func TestCheckClaimsAppliesAllButTheSignature(t *testing.T) {
-	v := jwt.New([]jwt.Rules{{}, {Issuer: "https://idp.example", Audiences: []string{"orders"}, RequiredClaims: []string{"sub"}, SkewSeconds: 5}},
-		fixedKeys{nil, nil}, nil, 16384)
+	v := jwt.New([]jwt.Rules{{}, {Issuer: "https://idp.example", Audiences: []string{"orders"}, RequiredClaims: []string{"sub"}, SkewSeconds: 5}, {Claims: tokenUse}},
+		fixedKeys{nil, nil, nil}, nil, 16384)
 	for _, c := range []struct {
 		provider int
 		doc      string
@@ -249,6 +257,8 @@ func TestCheckClaimsAppliesAllButTheSignature(t *testing.T) {
 		{1, payload(t, "aud", `"x"`), reason.InvalidAudience},
 		{1, payload(t, "aud", ""), reason.InvalidAudience},
 		{1, payload(t, "sub", ""), reason.MissingClaim},
+		{2, `{"exp":1700000060,"token_use":"access"}`, reason.None},
+		{2, `{"exp":1700000060,"token_use":"id"}`, reason.InvalidClaim},
 	} {
 		set, err := claims.Parse([]byte(c.doc))
 		require.NoError(t, err)
