@@ -7,6 +7,7 @@ import (
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/policy"
 )
 
 // Outcome is how a stream ended.
@@ -55,8 +56,8 @@ func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.mono = r.Mono
 	path, safe := g.path(r)
 	g.remember(r, d, path)
-	if safe {
-		d.Route = g.route(r, path)
+	if host, safeHost := policy.NormalizeHost(r.Host); safe && safeHost && policy.SafeMethod(r.Method) {
+		d.Route = g.route(r, host, path)
 	}
 }
 

@@ -135,12 +135,19 @@ func (g *Gate) path(r *Request) (path string, safe bool) {
 	return path, safe
 }
 
-// begin does what comes before the token: path, route, limits.
+// begin does what comes before the token: method, host, path, route, limits.
 func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) reason.Reason {
+	if !policy.SafeMethod(r.Method) {
+		return reason.UnsafeMethod
+	}
+	host, safeHost := policy.NormalizeHost(r.Host)
+	if !safeHost {
+		return reason.UnsafeHost
+	}
 	if !safe {
 		return reason.UnsafePath
 	}
-	if d.Route = g.route(r, path); d.Route < 0 {
+	if d.Route = g.route(r, host, path); d.Route < 0 {
 		return reason.NoRoute
 	}
 	return g.limit(r, d, true)
@@ -148,8 +155,7 @@ func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) reason.Rea
 
 // route finds the first route that matches. A preflight speaks for the request that will follow, so the first of that one's
 // lets it pass too, if that is its wish.
-func (g *Gate) route(r *Request, path string) int {
-	host := policy.NormalizeHost(r.Host)
+func (g *Gate) route(r *Request, host, path string) int {
 	own := g.table.Match(host, r.Method, path)
 	if method := r.preflight(); method != "" {
 		next := g.table.Match(host, method, path)

@@ -188,7 +188,8 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 	case config.Method:
 		return ratelimit.AppendElement(key, keyMethod, "", "", r.Method)
 	case config.Host:
-		return ratelimit.AppendElement(key, keyHost, "", "", policy.NormalizeHost(r.Host))
+		host, _ := policy.NormalizeHost(r.Host)
+		return ratelimit.AppendElement(key, keyHost, "", "", host)
 	case config.Global:
 		return ratelimit.AppendElement(key, keyGlobal, "", "", "")
 	}

@@ -57,7 +57,7 @@ claims that Envoy has verified, the token's are taken as if it had. The exit cod
 	q.config.register(c)
 	flags.StringVar(&q.method, "method", "GET", "the request's method")
 	flags.StringVar(&q.path, "path", "", "the request's path, as sent")
-	flags.StringVar(&q.host, "host", "", "the request's host")
+	flags.StringVar(&q.host, "host", "localhost", "the request's host")
 	flags.StringVar(&q.ip, "ip", "127.0.0.1", "the client's address")
 	flags.StringArrayVar(&q.headers, "header", nil, `a header, "name: value"; may be given again`)
 	flags.StringVar(&q.keys, "jwks", "", "a JWK Set, `FILE|URL`, to use instead of the provider's")

@@ -187,7 +187,7 @@ func TestWarningsNameTheirPathInDocumentOrder(t *testing.T) {
 			{"name": "d", "max_requests": 1, "window_seconds": 1, "identifier": ["ip", "method"], "apply": "by_name"}
 		],
 		`+toks+`,
-		"routes": [{"path": "/x", "methods": ["GET"], "rate_limits": ["a", "c", "d"]}, {"path": "/**"}, {"path": "/late"}],
+		"routes": [{"path": "/x", "methods": ["GET", "CONNECT"], "rate_limits": ["a", "c", "d"]}, {"path": "/**"}, {"path": "/late"}],
 		"unsafe_paths": "allow"
 	}`)
 	assert.Equal(t, []string{
@@ -195,6 +195,7 @@ func TestWarningsNameTheirPathInDocumentOrder(t *testing.T) {
 		"rate_limits[0].identifier[1]: a caller who chooses its host chooses its own key, and so its own limit",
 		"rate_limits[1]: applies to no route",
 		"rate_limits[2].identifier[1]: over HTTP/2 a caller can make methods up, and so its own key and limit, on routes without methods such as routes[1]",
+		"routes[0].methods[1]: no request has it: CONNECT is refused on every route (400 unsafe_method)",
 		"routes[2]: never reached: routes[1] takes every request",
 		"unsafe_paths: safe only if Envoy normalises paths itself",
 	}, c.Warnings)

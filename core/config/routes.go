@@ -77,6 +77,11 @@ func (p *parser) route(n *node) policy.Route {
 	if r.Name == "" {
 		r.Name = n.str("path")
 	}
+	for _, kid := range n.list("methods") {
+		if kid.usable() && !policy.SafeMethod(kid.text) {
+			p.warn(kid, "no request has it: "+kid.text+" is refused on every route (400 unsafe_method)")
+		}
+	}
 	for _, kid := range n.list("hosts") {
 		if kid.usable() {
 			host, err := policy.ParseHost(kid.text)

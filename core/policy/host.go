@@ -2,16 +2,18 @@ package policy
 
 import (
 	"errors"
+	"strings"
 
 	"gatehouse/core/ascii"
+	"gatehouse/core/ipaddr"
 )
 
 // MaxHostBytes is the longest host name (RFC 1035 §2.3.4).
 const MaxHostBytes = 253
 
-// HostPattern is one host, or all below a domain. The zero value matches nothing.
+// HostPattern is one host, or all hosts below a domain. The zero value matches nothing.
 type HostPattern struct {
-	text   string // in lower case
+	text   string // in canonical form; *.DOMAIN for all below the domain
 	suffix bool   // text begins with "*."
 }
 
@@ -21,27 +23,26 @@ var (
 		"or *. and a domain")
 )
 
-// ParseHost reads a route's host: exact, or *.example.com for every name below example.com, at any depth, but not
-// example.com itself (as Envoy's virtual hosts do). IPv6 addresses are in brackets and compared as they are written.
+// ParseHost reads a route's host: exact, or *.example.com for every name below example.com, at any depth,
+// but not example.com itself (like the domains of Envoy's virtual hosts). An IPv6 address is in brackets.
 func ParseHost(s string) (HostPattern, error) {
-	text := lower(s)
-	if NormalizeHost(s) != text {
-		return HostPattern{}, errHostPort
-	}
-	name, suffix := text, false
-	if len(text) > 2 && text[:2] == "*." {
-		name, suffix = text[2:], true
-	}
-	if !isHostName(name) && (suffix || !isIPv6Literal(name)) {
+	name, suffix := strings.CutPrefix(s, "*.")
+	host, safe := NormalizeHost(name)
+	switch {
+	case !safe, suffix && isAddress(host):
 		return HostPattern{}, errHostForm
+	case host[0] == '[' && name[len(name)-1] != ']', host[0] != '[' && len(host) != len(name):
+		return HostPattern{}, errHostPort
+	case suffix:
+		return HostPattern{text: "*." + host, suffix: true}, nil
 	}
-	return HostPattern{text: text, suffix: suffix}, nil
+	return HostPattern{text: host}, nil
 }
 
-// String is the pattern in lower case; ParseHost reads it again.
+// String returns the pattern in canonical form; ParseHost reads it again.
 func (h HostPattern) String() string { return h.text }
 
-// Match reports whether the pattern covers a host from NormalizeHost.
+// Match reports whether the pattern matches a host from NormalizeHost.
 func (h HostPattern) Match(host string) bool {
 	if !h.suffix {
 		return h.text != "" && h.text == host
@@ -50,80 +51,110 @@ func (h HostPattern) Match(host string) bool {
 	return len(host) > len(tail) && host[len(host)-len(tail):] == tail
 }
 
-// NormalizeHost takes the host out of an :authority or Host header: in lower case, without port and without one
-// trailing dot (the DNS root). IPv6 addresses keep their brackets. What isn't of that form stays as it is, and
-// matches no HostPattern. It allocates only for upper-case letters.
-func NormalizeHost(authority string) string {
-	host := authority
-	if colon := portColon(host); colon >= 0 {
-		host = host[:colon]
+// NormalizeHost returns the host of an :authority or Host header in canonical form: a name or an IPv4
+// address in lower case without its trailing dot, or an IPv6 address in brackets as RFC 5952 writes it;
+// always without port.
+//
+// safe is false if a server could read another host than this one: the authority is empty; it has several
+// hosts (Envoy joins two Host headers with a comma), user information, an escape, an empty label, a zone
+// (RFC 6874) or a byte that no host has; its port isn't a number from 0 to 65535; or all its labels are
+// numbers but it is no IPv4 address in dotted decimal (127.1, 0x7f.0.0.1 and 0177.0.0.1 are loopback
+// addresses to inet_aton and to browsers).
+//
+// It allocates only for a host that isn't in canonical form.
+func NormalizeHost(authority string) (host string, safe bool) {
+	if strings.HasPrefix(authority, "[") {
+		return normalizeIPv6(authority)
 	}
-	if n := len(host); n > 1 && host[n-1] == '.' {
-		host = host[:n-1]
+	host, port, found := strings.Cut(authority, ":")
+	if found && !isPort(port) {
+		return "", false
 	}
-	return lower(host)
+	host = strings.TrimSuffix(host, ".")
+	if !isHostName(host) {
+		return "", false
+	}
+	return lower(host), true
 }
 
-// portColon is the index of the colon before a port, -1 without one. An address with several colons and no brackets
-// has no port.
-func portColon(s string) int {
-	i := len(s) - 1
-	for i >= 0 && ascii.IsDigit(s[i]) {
-		i--
+func normalizeIPv6(authority string) (host string, safe bool) {
+	end := strings.IndexByte(authority, ']')
+	if end < 0 {
+		return "", false
 	}
-	if i < 0 || s[i] != ':' {
-		return -1
+	host = authority[:end+1]
+	if port, found := strings.CutPrefix(authority[end+1:], ":"); found && !isPort(port) || !found && port != "" {
+		return "", false
 	}
-	for j := range i {
-		if s[j] == ':' && s[0] != '[' {
-			return -1
-		}
+	addr, ok := ipaddr.Parse6(host[1:end])
+	if !ok {
+		return "", false
 	}
-	if s[0] == '[' && s[i-1] != ']' {
-		return -1
+	var buffer [len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]")]byte
+	canonical := append(ipaddr.Append6(append(buffer[:0], '['), addr), ']')
+	if string(canonical) == host {
+		return host, true
 	}
-	return i
+	return string(canonical), true
 }
 
-func isHostName(s string) bool {
-	if s == "" || len(s) > MaxHostBytes {
+// isPort reports whether s is a number from 0 to 65535.
+func isPort(s string) bool {
+	if s == "" || len(s) > 5 {
 		return false
 	}
-	label := 0
+	n := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '.':
-			if label == 0 {
+		if !ascii.IsDigit(s[i]) {
+			return false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n <= 65535
+}
+
+// isHostName reports whether s is a host name without trailing dot, or an IPv4 address in dotted decimal.
+func isHostName(s string) bool {
+	if len(s) > MaxHostBytes {
+		return false
+	}
+	numeric := true
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 {
+			return false
+		}
+		for i := range len(label) {
+			if c := label[i]; !ascii.IsAlnum(c) && c != '-' && c != '_' {
 				return false
 			}
-			label = 0
-			continue
-		case 'a' <= c && c <= 'z', ascii.IsDigit(c), c == '-', c == '_':
-		default:
-			return false
 		}
-		if label++; label > 63 {
-			return false
-		}
+		numeric = numeric && isNumber(label)
 	}
-	return label > 0
+	if numeric {
+		_, ok := ipaddr.Parse4(s)
+		return ok
+	}
+	return true
 }
 
-func isIPv6Literal(s string) bool {
-	if len(s) < 4 || len(s) > 47 || s[0] != '[' || s[len(s)-1] != ']' {
-		return false
+// isNumber reports whether inet_aton could read a label as a number: decimal, octal or hexadecimal.
+func isNumber(label string) bool {
+	isDigit := ascii.IsDigit
+	if len(label) >= 2 && label[0] == '0' && label[1]|0x20 == 'x' {
+		label, isDigit = label[2:], ascii.IsHex
 	}
-	colons := 0
-	for _, c := range []byte(s[1 : len(s)-1]) {
-		switch {
-		case c == ':':
-			colons++
-		case c == '.', ascii.IsHex(c):
-		default:
+	for i := range len(label) {
+		if !isDigit(label[i]) {
 			return false
 		}
 	}
-	return colons >= 2
+	return true
+}
+
+// isAddress reports whether a canonical host is an IP address.
+func isAddress(host string) bool {
+	_, four := ipaddr.Parse4(host)
+	return four || host[0] == '['
 }
 
 func lower(s string) string {

@@ -1,6 +1,10 @@
 package ratelimit
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"gatehouse/core/ipaddr"
+)
 
 // AppendElement appends one element of an identifier to dst. kind is a number for the kind of
 // element, 1..255, which the program chooses. name tells elements of one kind apart: it is a
@@ -31,7 +35,7 @@ func appendText[T ~string | ~[]byte](dst []byte, s T) []byte {
 // ip is not an address (RFC 791 dotted decimal without leading zeros, RFC 4291 §2.2),
 // AppendIPPrefix returns dst unchanged, and false.
 func AppendIPPrefix(dst []byte, ip string, v4, v6 int) ([]byte, bool) {
-	addr, four, ok := parseIP(ip)
+	addr, four, ok := ipaddr.Parse(ip)
 	switch {
 	case !ok:
 		return dst, false

@@ -113,6 +113,8 @@ type Request struct {
 	Method string `yaml:"method"` // GET
 	Path   string `yaml:"path"`   // as sent
 	Host   string `yaml:"host"`   // orders.example
+	// HTTP2 sends the request over HTTP/2, as gRPC requests are. Only Envoy makes a difference.
+	HTTP2 bool `yaml:"http2"`
 	// Headers are sent as they are, "name: value", in this order.
 	Headers []string `yaml:"headers"`
 	// Token names a token to be sent as a bearer.

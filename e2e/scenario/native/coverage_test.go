@@ -2,7 +2,6 @@ package native_test
 
 import (
 	"encoding/json"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -113,16 +112,9 @@ func expectations(t *testing.T) seen {
 	return s
 }
 
-// notYetGiven are reasons for which nothing refuses yet. Whoever makes something refuse for one takes it out.
-var notYetGiven = []reason.Reason{reason.UnsafeMethod, reason.UnsafeHost}
-
 func TestEveryReasonIsInAScenario(t *testing.T) {
 	s := expectations(t)
 	for r := reason.MissingToken; r < reason.Count; r++ {
-		if slices.Contains(notYetGiven, r) {
-			assert.False(t, s.reasons[r.String()], "a scenario is refused for %s: it is no longer one of notYetGiven", r)
-			continue
-		}
 		assert.True(t, s.details[r.String()+": "+r.Detail()], "no scenario is refused for %s with %q", r, r.Detail())
 		delete(s.reasons, r.String())
 	}

@@ -17,7 +17,7 @@ import (
 const exchangeTimeout = time.Minute
 
 // exchange sends a step's request over a connection of its own: byte for byte as the file has it,
-// gRPC over HTTP/2.
+// HTTP/2 for gRPC and where the file says so.
 func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenario.Step, minted *scenario.Minted, e *scenario.Exchange) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (p *Proxy) exchange(ctx context.Context, s *scenario.Scenario, step *scenar
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if step.Request.IsGRPC() {
+	if step.Request.HTTP2 || step.Request.IsGRPC() {
 		err := overHTTP2(ctx, conn, &step.Request, minted, e)
 		e.Upstream = p.upstream.last()
 		return err
