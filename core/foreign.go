@@ -1,49 +1,6 @@
 package core
 
-import (
-	"gatehouse/core/caller"
-	"gatehouse/core/config"
-	"gatehouse/core/reason"
-)
-
-// ClaimNames are the claims of a provider that any decision, header or event could ask for: what has to be read where
-// claims come one by one. Each is there once.
-func (g *Gate) ClaimNames(provider int) []string {
-	p := &g.cfg.Tokens.Providers[provider]
-	var names []string
-	add := func(more ...string) {
-		for _, name := range more {
-			if !contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	add("iss", "sub", "exp", "nbf", "cnf")
-	add(caller.ClaimNames()...)
-	add(p.GroupsClaims...)
-	add(p.RequiredClaims...)
-	add(p.AudienceClaims...)
-	for i := range p.Claims {
-		add(p.Claims[i].Name)
-	}
-	for i := range g.cfg.Routes {
-		for _, c := range g.cfg.Routes[i].Claims {
-			add(c.Name)
-		}
-	}
-	for i := range g.cfg.Limits {
-		for _, alternatives := range g.cfg.Limits[i].Identifier {
-			for _, e := range alternatives {
-				if e.Kind == config.Claim {
-					add(e.Name)
-				}
-			}
-		}
-	}
-	add(g.cfg.Identity.Claims...)
-	add(g.cfg.Audit.Claims...)
-	return names
-}
+import "gatehouse/core/reason"
 
 // JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, the same in Envoy 1.36
 // and 1.40. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's

@@ -144,32 +144,6 @@ func TestAutoIsNotFooledByLookAlikes(t *testing.T) {
 	}
 }
 
-// Where claims come one by one, those that ClaimNames lists are all that anybody fetches.
-func TestClaimNamesAreAllThatIsRead(t *testing.T) {
-	docs := []string{}
-	for _, row := range issuers(t) {
-		docs = append(docs, string(row.Claims))
-	}
-	for _, row := range lookAlikes {
-		docs = append(docs, row.doc)
-	}
-	for _, doc := range docs {
-		var all, fetched map[string]json.RawMessage
-		require.NoError(t, json.Unmarshal([]byte(doc), &all))
-		fetched = map[string]json.RawMessage{}
-		for _, name := range caller.ClaimNames() {
-			if value, ok := all[name]; ok {
-				fetched[name] = value
-			}
-		}
-		some, err := json.Marshal(fetched)
-		require.NoError(t, err)
-		for _, p := range []caller.Profile{caller.Auto, caller.Cognito} {
-			assert.Equal(t, caller.Inspect(p, parse(t, doc)), caller.Inspect(p, parse(t, string(some))), doc)
-		}
-	}
-}
-
 func TestEveryHumanClaimIsEvidenceAlone(t *testing.T) {
 	for claim, evidence := range map[string]string{
 		`"email":"a@example.com"`: "email", `"name":"Ada"`: "name", `"given_name":"Ada"`: "given_name",

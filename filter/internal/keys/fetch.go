@@ -1,5 +1,3 @@
-//go:build wasip1
-
 package keys
 
 import (
@@ -7,7 +5,7 @@ import (
 	"strings"
 
 	"gatehouse/core/jwks"
-	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/proxy"
 )
 
 // fetch tries to become the one that fetches, and if so does.
@@ -24,15 +22,18 @@ func (k *Keys) fetch(p *provider, now int64) {
 		return
 	}
 	scheme, _, _ := strings.Cut(p.remote.URI, ":")
-	err := host.Get(p.remote.Cluster, scheme, p.remote.Authority, p.remote.Path, uint32(p.remote.TimeoutSeconds)*1000, jwks.MaxBytes,
-		func(a host.Answer) { k.fetched(p, until, a) })
+	get := proxy.Get{
+		Cluster: p.remote.Cluster, Scheme: scheme, Authority: p.remote.Authority, Path: p.remote.Path,
+		TimeoutMilliseconds: uint32(p.remote.TimeoutSeconds) * 1000, MaxBody: jwks.MaxBytes,
+	}
+	err := get.Send(k.proxy, func(a proxy.Answer) { k.fetched(p, until, a) })
 	if err != nil {
 		k.failed(p, until, "no request can be sent through cluster "+p.remote.Cluster+": "+err.Error())
 	}
 }
 
 // fetched takes an answer. One that isn't a JWK Set with a usable key leaves the old set in place.
-func (k *Keys) fetched(p *provider, lease int64, a host.Answer) {
+func (k *Keys) fetched(p *provider, lease int64, a proxy.Answer) {
 	switch {
 	case a.Status != 200:
 		k.failed(p, lease, statusText(a.Status))
@@ -54,9 +55,13 @@ func (k *Keys) fetched(p *provider, lease int64, a host.Answer) {
 	if len(set.Skipped) > 0 {
 		how = Partial
 	}
-	p.warn(set.Skipped)
+	k.warn(p, set.Skipped)
+	now, err := k.proxy.Monotonic()
+	if err != nil {
+		k.failed(p, lease, "the clock: "+err.Error())
+		return
+	}
 	k.owner.Fetched(p.index, how)
-	now := host.Monotonic()
 	shared := k.update(p, now, func(r *record) bool {
 		r.release(lease)
 		r.seq = max(r.seq+1, 1)
@@ -64,15 +69,19 @@ func (k *Keys) fetched(p *provider, lease int64, a host.Answer) {
 		return true
 	})
 	if !shared {
-		host.Log(host.Error, "gatehouse: provider "+p.name+": the fetched JWK Set can't be shared")
+		k.log(proxy.Error, p, "the fetched JWK Set can't be shared")
 	}
 }
 
 // failed says why a fetch brought nothing.
 func (k *Keys) failed(p *provider, lease int64, why string) {
-	host.Log(host.Error, "gatehouse: provider "+p.name+": "+p.remote.URI+": "+why)
+	k.log(proxy.Error, p, p.remote.URI+": "+why)
 	k.owner.Fetched(p.index, Failure)
-	k.update(p, host.Monotonic(), func(r *record) bool {
+	now, err := k.proxy.Monotonic()
+	if err != nil {
+		return // the lease runs out by itself
+	}
+	k.update(p, now, func(r *record) bool {
 		r.release(lease)
 		r.failures = min(r.failures+1, 1000)
 		return true
@@ -87,13 +96,13 @@ func (r *record) release(lease int64) {
 }
 
 // warn names the keys that are left out, once as long as they stay the same.
-func (p *provider) warn(skipped []jwks.Skipped) {
+func (k *Keys) warn(p *provider, skipped []jwks.Skipped) {
 	text := ""
 	for _, s := range skipped {
 		text += "; key " + strconv.Itoa(s.Index) + ": " + s.Why
 	}
 	if text != "" && text != p.warned {
-		host.Log(host.Warn, "gatehouse: provider "+p.name+": keys of the JWK Set are left out"+text)
+		k.log(proxy.Warn, p, "keys of the JWK Set are left out"+text)
 	}
 	p.warned = text
 }

@@ -1,5 +1,3 @@
-//go:build wasip1
-
 package keys
 
 import (
@@ -9,7 +7,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
-	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
 )
 
@@ -33,6 +31,7 @@ type Owner interface {
 
 // Keys are the remote JWK Sets of one plugin instance. It implements core.RemoteKeys.
 type Keys struct {
+	proxy     proxy.Proxy
 	owner     Owner
 	store     ratelimit.Store
 	providers []*provider // by index in the configuration; nil for those that aren't remote
@@ -50,11 +49,17 @@ type provider struct {
 	warned string // of these keys, which can't be used
 }
 
-// New prepares a configuration's remote providers and takes what sets there already are.
-func New(cfg *config.Config, owner Owner) *Keys {
-	k := &Keys{owner: owner, store: shared.Store{}, providers: make([]*provider, len(cfg.Tokens.Providers))}
-	if id, _ := host.Property(host.NewPath("plugin_vm_id")); len(id) == 0 {
+var vmID = proxy.NewPath("plugin_vm_id")
+
+// New prepares a configuration's remote providers and takes what sets there already are. An error is the proxy's status.
+func New(px proxy.Proxy, cfg *config.Config, owner Owner) (*Keys, error) {
+	k := &Keys{proxy: px, owner: owner, store: shared.Store{Proxy: px}, providers: make([]*provider, len(cfg.Tokens.Providers))}
+	if id, err := px.Property(vmID); err != nil || len(id) == 0 {
 		k.store = ratelimit.NewMemoryStore()
+	}
+	now, err := px.Monotonic()
+	if err != nil {
+		return nil, err
 	}
 	for i := range cfg.Tokens.Providers {
 		c := &cfg.Tokens.Providers[i]
@@ -66,9 +71,9 @@ func New(cfg *config.Config, owner Owner) *Keys {
 			key: core.Namespace + "keys/" + c.Remote.Cluster + " " + c.Remote.URI,
 		}
 		k.providers[i] = p
-		k.look(p, host.Monotonic())
+		k.look(p, now)
 	}
-	return k
+	return k, nil
 }
 
 // Keys implements core.RemoteKeys.
@@ -119,11 +124,15 @@ func (p *provider) ripe(r *record, now int64) bool {
 	return !r.underWay(now) && (p.due(r, now) || p.wanted && p.refetchable(r, now))
 }
 
-// look takes the shared record, and the set in it if it is new.
+// look takes the shared record, and the set in it if it is new. If the record can't be read the set that is there serves
+// on, but no longer than max_stale_seconds.
 func (k *Keys) look(p *provider, now int64) {
-	if value, _, err := k.store.Get(p.key); err == nil {
-		p.take(decode(value, now), now)
+	value, _, err := k.store.Get(p.key)
+	if err != nil {
+		k.dropStale(p, now)
+		return
 	}
+	k.take(p, decode(value, now), now)
 }
 
 // update changes the shared record by compare-and-set, unless change says no. It reports whether it has.
@@ -135,7 +144,7 @@ func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
 		}
 		rec := decode(value, now)
 		if !change(&rec) {
-			p.take(rec, now)
+			k.take(p, rec, now)
 			return false
 		}
 		ok, err := k.store.CompareAndSet(p.key, rec.encode(), version)
@@ -143,7 +152,7 @@ func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
 		case err != nil:
 			return false
 		case ok:
-			p.take(rec, now)
+			k.take(p, rec, now)
 			return true
 		}
 	}
@@ -151,7 +160,7 @@ func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
 }
 
 // take makes a record the one last seen, and its set the provider's.
-func (p *provider) take(rec record, now int64) {
+func (k *Keys) take(p *provider, rec record, now int64) {
 	if rec.seq != 0 && rec.seq != p.setSeq {
 		if set, err := jwks.Parse(bytes.Clone(rec.body)); err == nil {
 			p.set, p.setSeq = set, rec.seq
@@ -159,8 +168,18 @@ func (p *provider) take(rec record, now int64) {
 	}
 	rec.body = nil
 	p.rec = rec
-	if p.set != nil && p.stale(&rec, now) {
-		host.Log(host.Error, "gatehouse: provider "+p.name+": its JWK Set is older than max_stale_seconds and no longer used")
+	k.dropStale(p, now)
+}
+
+// dropStale stops using a set that is older than max_stale_seconds.
+func (k *Keys) dropStale(p *provider, now int64) {
+	if p.set != nil && p.stale(&p.rec, now) {
+		k.log(proxy.Error, p, "its JWK Set is older than max_stale_seconds and no longer used")
 		p.set = nil
 	}
+}
+
+// log writes a line about a provider to the proxy's log.
+func (k *Keys) log(level proxy.Level, p *provider, line string) {
+	proxy.Log(k.proxy, level, "provider "+p.name+": "+line)
 }

@@ -1,49 +1,60 @@
-//go:build wasip1
-
 package plugin
 
 import (
 	coremetrics "gatehouse/core/metrics"
-	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/proxy"
 )
 
-// metrics are the host's numbers for the table's metrics. One is defined when it is first needed: thousands of routes make
+// metrics are the proxy's numbers for the table's metrics. One is defined when it is first needed: thousands of routes make
 // tens of thousands of metrics, most of which never count anything.
 type metrics struct {
-	table *coremetrics.Table
-	ids   []uint32 // plus one; 0 is not yet defined
+	proxy  proxy.Proxy
+	table  *coremetrics.Table
+	ids    []uint32 // plus one; 0 is not yet defined
+	failed bool     // a call failed, which has been logged
 }
 
-func (m *metrics) open(table *coremetrics.Table) {
-	m.table, m.ids = table, make([]uint32, table.Len())
+func (m *metrics) open(px proxy.Proxy, table *coremetrics.Table) {
+	m.proxy, m.table, m.ids = px, table, make([]uint32, table.Len())
 	// Those without labels are there from the start, so that a dashboard shows 0 and not nothing.
 	for _, i := range [...]int{table.TokensValidated(), table.AuditDropped()} {
-		m.id(i)
+		if _, err := m.id(i); err != nil {
+			m.fail(i, err)
+		}
 	}
 }
 
-func (m *metrics) id(metric int) (uint32, bool) {
+// id finds the proxy's number for a metric.
+func (m *metrics) id(metric int) (uint32, error) {
 	if id := m.ids[metric]; id != 0 {
-		return id - 1, true
+		return id - 1, nil
 	}
 	def := m.table.Def(metric)
-	id, s := host.DefineMetric(host.MetricKind(def.Kind), def.Full)
-	if s != host.OK {
-		return 0, false
+	id, err := m.proxy.DefineMetric(proxy.MetricKind(def.Kind), def.Full)
+	if err != nil {
+		return 0, err
 	}
 	m.ids[metric] = id + 1
-	return id, true
+	return id, nil
 }
 
 func (m *metrics) add(metric int, n uint64) {
-	if id, ok := m.id(metric); ok {
-		host.AddMetric(id, int64(n))
+	id, err := m.id(metric)
+	if err == nil {
+		err = m.proxy.AddMetric(id, int64(n))
+	}
+	if err != nil {
+		m.fail(metric, err)
 	}
 }
 
 func (m *metrics) observe(metric int, value uint64) {
-	if id, ok := m.id(metric); ok {
-		host.RecordMetric(id, value)
+	id, err := m.id(metric)
+	if err == nil {
+		err = m.proxy.RecordMetric(id, value)
+	}
+	if err != nil {
+		m.fail(metric, err)
 	}
 }
 
@@ -52,3 +63,11 @@ func (m *metrics) validated(nanos int64) {
 }
 
 func (m *metrics) set(metric int, value uint64) { m.observe(metric, value) }
+
+// fail logs the first call that failed.
+func (m *metrics) fail(metric int, err error) {
+	if !m.failed {
+		m.failed = true
+		proxy.Log(m.proxy, proxy.Error, "metrics lag: "+m.table.Def(metric).Full+": "+err.Error())
+	}
+}

@@ -1,59 +1,70 @@
-//go:build wasip1
-
-// Package plugin turns the proxy's callbacks into requests for a core.Gate, and its decisions into what the proxy does.
 package plugin
 
 import (
 	"encoding/binary"
-	"errors"
 	"strings"
 	"syscall"
 
 	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/ratelimit"
-	"gatehouse/filter/internal/host"
 	"gatehouse/filter/internal/keys"
+	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
 )
 
 // plugin is one plugin instance in one VM.
 type plugin struct {
+	proxy   proxy.Proxy
 	id      uint32
 	cfg     *config.Config
 	gate    *core.Gate
 	keys    *keys.Keys
 	metrics metrics
+	sources []claimsSource
+	log     proxy.Level // of audit events; below Trace for none
+
 	waiting []*stream
-	tick    uint32 // milliseconds
-	free    []*stream
-	req     core.Request // scratch
-	foreign []foreignClaims
-	log     host.Level
-	lines   []byte // scratch: a stream's audit lines
+	tick    uint32    // milliseconds
+	free    []*stream // streams that have ended, to be used again
+
+	// Scratch, valid within a callback.
+	req      core.Request
+	metadata []byte // the stream's, if haveMeta
+	haveMeta bool
+	pairs    []byte
+	reply    proxy.Reply
+	lines    []byte // a stream's audit lines
+	events   int    // of lines
 }
 
 // New makes the context of a plugin instance.
-func New(id uint32) host.Plugin { return &plugin{id: id} }
+func New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{proxy: p, id: id} }
 
-// Start implements host.Plugin.
-func (p *plugin) Start(doc []byte) bool {
+// Start implements proxy.Plugin.
+func (p *plugin) Start(doc []byte) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			proxy.LogPanic(p.proxy, "start", r)
+			ok = false
+		}
+	}()
 	cfg, err := config.Parse(doc, syscall.Getenv)
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			host.Log(host.Critical, "gatehouse: configuration: "+line)
+			proxy.Log(p.proxy, proxy.Critical, "configuration: "+line)
 		}
 		return false
 	}
-	if err := p.open(cfg); err != nil {
-		host.Log(host.Critical, "gatehouse: "+err.Error())
+	if what, err := p.open(cfg); err != nil {
+		proxy.Log(p.proxy, proxy.Critical, what+": "+err.Error())
 		return false
 	}
 	for _, w := range cfg.Warnings {
-		host.Log(host.Warn, "gatehouse: configuration: "+w)
+		proxy.Log(p.proxy, proxy.Warn, "configuration: "+w)
 	}
-	p.pace(hurryMilliseconds) // the first fetch is due
-	host.Log(host.Info, "gatehouse: started; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+", Go's own crypto the others")
+	proxy.Log(p.proxy, proxy.Info, "started; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+
+		", Go's own crypto the others")
 	return true
 }
 
@@ -64,47 +75,67 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-var errNoRandom = errors.New("the proxy gives no random numbers")
-
-// open makes the gate.
-func (p *plugin) open(cfg *config.Config) error {
+// open makes the gate and asks for ticks. On an error, what says what failed.
+func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	var seed [24]byte
-	if !host.Random(seed[:]) {
-		return errNoRandom
+	if err := p.proxy.Random(seed[:]); err != nil {
+		return "no random numbers", err
 	}
-	hashKey, err := ratelimit.SharedKey(shared.Store{}, core.Namespace, [16]byte(seed[:16]))
+	store := shared.Store{Proxy: p.proxy}
+	hashKey, err := ratelimit.SharedKey(store, core.Namespace, [16]byte(seed[:16]))
 	if err != nil {
-		return err
+		return "the shared data", err
 	}
 	p.cfg = cfg
-	p.keys = keys.New(cfg, p)
+	if p.keys, err = keys.New(p.proxy, cfg, p); err != nil {
+		return "the monotonic clock", err
+	}
 	p.gate, err = core.New(cfg, core.Host{
-		Store: shared.Store{}, Remote: p.keys, Verify: host.VerifySignature, Mono: host.Monotonic,
+		Store: store, Remote: p.keys, Verify: p.verify, Mono: p.mono,
 		HashKey: hashKey, InstanceID: binary.LittleEndian.Uint64(seed[16:]),
 	})
 	if err != nil {
-		return err
+		return "the gate", err
 	}
-	p.metrics.open(p.gate.Metrics())
-	p.foreign = newForeign(cfg, p.gate)
-	p.log = host.Level(cfg.Audit.Log) - 1
-	return nil
+	p.metrics.open(p.proxy, p.gate.Metrics())
+	p.sources = claimsSources(cfg)
+	p.log = proxy.Level(cfg.Audit.Log) - 1
+	return "no ticks", p.setTick(hurryMilliseconds) // the first fetch is due
 }
 
-// Tick implements host.Plugin.
+func (p *plugin) verify(hash string, spki, sig, signed []byte) (ok, handled bool) {
+	return proxy.VerifySignature(p.proxy, hash, spki, sig, signed)
+}
+
+// mono is the clock by which the gate measures durations. One that can't be measured is 0.
+func (p *plugin) mono() int64 {
+	now, err := p.proxy.Monotonic()
+	if err != nil {
+		return 0
+	}
+	return now
+}
+
+// Tick implements proxy.Plugin.
 func (p *plugin) Tick() {
+	defer proxy.Survive(p.proxy, "tick")
 	if p.gate == nil {
 		return
 	}
 	// Deferred, so that a panic in one doesn't keep the others from running.
-	now := host.Monotonic()
 	defer p.gate.Flush(p.metrics.add, p.metrics.validated)
+	now, err := p.proxy.Monotonic()
+	if err != nil {
+		proxy.Log(p.proxy, proxy.Error, "a tick without a clock: "+err.Error())
+		return
+	}
 	defer p.resume(now)
 	p.keys.Tick(now)
 }
 
-// Stop implements host.Plugin: what has been counted since the last tick isn't lost with the instance.
+// Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance.
 func (p *plugin) Stop() {
+	defer proxy.Survive(p.proxy, "plugin done")
 	if p.gate != nil {
 		p.gate.Flush(p.metrics.add, p.metrics.validated)
 	}
@@ -128,8 +159,8 @@ func (p *plugin) Aged(provider int, seconds int64) {
 	p.metrics.set(p.gate.Metrics().KeysAge(provider), uint64(max(seconds, 0)))
 }
 
-// NewStream implements host.Plugin.
-func (p *plugin) NewStream(id uint32) host.Stream {
+// NewStream implements proxy.Plugin.
+func (p *plugin) NewStream(id uint32) proxy.Stream {
 	if n := len(p.free); n > 0 {
 		s := p.free[n-1]
 		p.free = p.free[:n-1]

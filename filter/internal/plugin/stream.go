@@ -1,12 +1,11 @@
-//go:build wasip1
-
 package plugin
 
 import (
 	"strings"
 
 	"gatehouse/core"
-	"gatehouse/filter/internal/host"
+	"gatehouse/core/reason"
+	"gatehouse/filter/internal/proxy"
 )
 
 // stream is one HTTP stream. Streams are reused: one is free again when its Done has run.
@@ -16,16 +15,9 @@ type stream struct {
 	decision core.Decision
 	custom   []string // the values of the upstream's x-audit-event
 	decided  bool     // the gate has seen the request
-	replied  bool     // by us, in the upstream's stead
+	replied  bool     // by us, in the upstream's place
 	deadline int64    // while waiting for keys, monotonic
 }
-
-var (
-	sourceAddress = host.NewPath("source", "address")
-	responseCode  = host.NewPath("response", "code")
-	codeDetails   = host.NewPath("response", "code_details")
-	auditState    = host.NewPath("gatehouse_audit")
-)
 
 const customHeader = "x-audit-event"
 
@@ -34,147 +26,181 @@ func (s *stream) reset(id uint32) {
 	s.id, s.custom, s.decided, s.replied, s.deadline = id, nil, false, false, 0
 }
 
-// request reads the stream's request. It is valid until the next one is read.
-func (s *stream) request() *core.Request {
-	r := &s.plugin.req
-	*r = core.Request{Headers: host.Headers(host.RequestHeaders, r.Headers[:0]), Wall: host.Now(), Mono: host.Monotonic()}
-	for i := range r.Headers {
-		switch h := &r.Headers[i]; h.Name {
-		case ":method":
-			r.Method = h.Value
-		case ":path":
-			r.Path = h.Value
-		case ":authority":
-			r.Host = h.Value
-		}
-	}
-	if source, status := host.Property(sourceAddress); status == host.OK {
-		r.Source = string(source)
-	}
-	if len(s.plugin.foreign) > 0 {
-		r.Foreign = s.plugin.foreignFor
-	}
-	return r
-}
-
-// RequestHeaders implements host.Stream.
-func (s *stream) RequestHeaders() bool {
+// RequestHeaders implements proxy.Stream.
+func (s *stream) RequestHeaders() (action proxy.Action) {
+	defer s.survive("request headers", &action)
+	p := s.plugin
+	r, what, err := p.request()
 	s.decided = true
-	r := s.request()
-	s.plugin.gate.Decide(r, &s.decision)
+	if err != nil {
+		p.gate.Unseen(r, &s.decision)
+		return s.fail(what, err)
+	}
+	p.gate.Decide(r, &s.decision)
 	if s.decision.Verdict == core.Wait {
-		if s.plugin.hold(s, r.Mono) {
-			return false
+		if p.wait(s, r.Mono) {
+			return proxy.Pause
 		}
-		s.plugin.gate.Resume(r, &s.decision)
+		p.gate.Resume(r, &s.decision)
 	}
 	return s.act()
 }
 
-// Goes implements host.Stream.
-func (s *stream) Goes() bool { return s.decided && s.decision.Verdict == core.Admit }
-
-// RequestTrailers implements host.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must not name a
-// caller either.
-func (s *stream) RequestTrailers() {
-	r := &s.plugin.req
-	r.Headers = host.Headers(host.RequestTrailers, r.Headers[:0])
-	for i := range r.Headers {
-		if s.plugin.gate.Reserved(r.Headers[i].Name) {
-			host.RemoveHeader(host.RequestTrailers, r.Headers[i].Name)
+// resume is the second half of RequestHeaders, when the keys are there or won't come.
+func (s *stream) resume() {
+	var action proxy.Action
+	defer s.survive("a request that had waited", &action)
+	r, what, err := s.plugin.request()
+	if err != nil {
+		s.fail(what, err)
+		return
+	}
+	s.plugin.gate.Resume(r, &s.decision)
+	if s.act() == proxy.Continue {
+		if err := s.plugin.proxy.Resume(); err != nil {
+			s.fail("going on with a held request", err)
 		}
 	}
 }
 
-// act does what was decided; true lets the request go on.
-func (s *stream) act() bool {
+// RequestBody implements proxy.Stream.
+func (s *stream) RequestBody() proxy.Action {
+	if s.decided && s.decision.Verdict == core.Admit {
+		return proxy.Continue
+	}
+	return proxy.Pause
+}
+
+// RequestTrailers implements proxy.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must not
+// name a caller either.
+func (s *stream) RequestTrailers() (action proxy.Action) {
+	defer s.survive("request trailers", &action)
+	p := s.plugin
+	headers, err := p.headers(proxy.RequestTrailers)
+	if err != nil {
+		return s.fail("the request's trailers", err)
+	}
+	p.req.Headers = headers
+	for i := range headers {
+		if p.gate.Reserved(headers[i].Name) {
+			if err := p.proxy.RemoveHeader(proxy.RequestTrailers, headers[i].Name); err != nil {
+				return s.fail("removing a trailer", err)
+			}
+		}
+	}
+	return s.RequestBody()
+}
+
+// act does what was decided.
+func (s *stream) act() proxy.Action {
 	d := &s.decision
 	if d.Verdict != core.Admit {
 		s.reply()
-		return false
+		return proxy.Pause
 	}
 	for _, name := range d.Remove {
-		host.RemoveHeader(host.RequestHeaders, name)
+		if err := s.plugin.proxy.RemoveHeader(proxy.RequestHeaders, name); err != nil {
+			return s.fail("removing a request header", err)
+		}
 	}
 	for i := range d.Set {
-		host.SetHeader(host.RequestHeaders, d.Set[i].Name, d.Set[i].Value)
+		if err := s.plugin.proxy.SetHeader(proxy.RequestHeaders, d.Set[i].Name, d.Set[i].Value); err != nil {
+			return s.fail("setting a request header", err)
+		}
 	}
-	return true
+	return proxy.Continue
 }
 
+// fail refuses the request, or replaces its response, because the proxy failed to do what the decision needs.
+func (s *stream) fail(what string, err error) proxy.Action {
+	p := s.plugin
+	proxy.Log(p.proxy, proxy.Error, "a request is refused: "+what+": "+err.Error())
+	p.gate.Fail(&s.decision)
+	s.reply()
+	return proxy.Pause
+}
+
+// reply answers in the upstream's place. A reply that fails is tried again as a bare 503; after that the request stays held
+// until the proxy or the client gives it up.
 func (s *stream) reply() {
-	why := s.decision.Reason
-	s.replied = true
-	host.LocalReply(why.Status(), "gatehouse_"+why.String(), s.decision.Response, why.Body(), int32(why.GRPCStatus()))
+	err := s.sendReply()
+	if err != nil && s.decision.Reason != reason.Internal {
+		s.plugin.gate.Fail(&s.decision)
+		err = s.sendReply()
+	}
+	if err != nil {
+		proxy.Log(s.plugin.proxy, proxy.Error, "a refused request gets no answer: "+err.Error())
+	}
 }
 
-// ResponseHeaders implements host.Stream.
-func (s *stream) ResponseHeaders() {
-	if s.replied {
-		return
+func (s *stream) sendReply() error {
+	p, why := s.plugin, s.decision.Reason
+	p.pairs = proxy.AppendPairs(p.pairs[:0], s.decision.Response)
+	p.reply = proxy.Reply{
+		Status: why.Status(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: why.Body(),
+		GRPC: int32(why.GRPCStatus()),
 	}
-	if _, ok := host.Header(host.ResponseHeaders, customHeader); ok {
-		s.takeCustom()
+	err := p.proxy.Reply(&p.reply)
+	s.replied = err == nil
+	return err
+}
+
+// ResponseHeaders implements proxy.Stream.
+func (s *stream) ResponseHeaders() (action proxy.Action) {
+	defer s.survive("response headers", &action)
+	if s.replied {
+		return proxy.Continue
+	}
+	px := s.plugin.proxy
+	switch _, err := px.Header(proxy.ResponseHeaders, customHeader); err { //nolint:errorlint // a proxy.Status is never wrapped
+	case proxy.NotFound:
+	case nil:
+		if err := s.takeCustom(); err != nil {
+			return s.fail("taking x-audit-event out of the response", err)
+		}
+	default:
+		return s.fail("the response's headers", err)
 	}
 	if !s.decided {
-		return
+		return proxy.Continue
 	}
 	for i := range s.decision.Response {
 		h := &s.decision.Response[i]
-		host.SetHeader(host.ResponseHeaders, h.Name, h.Value)
-	}
-}
-
-// takeCustom takes the upstream's own events out of the response. There may be several; reading one header gives the first only.
-func (s *stream) takeCustom() {
-	r := &s.plugin.req
-	r.Headers = host.Headers(host.ResponseHeaders, r.Headers[:0])
-	for i := range r.Headers {
-		if h := &r.Headers[i]; h.Name == customHeader {
-			s.custom = append(s.custom, strings.Clone(h.Value))
+		if err := px.SetHeader(proxy.ResponseHeaders, h.Name, h.Value); err != nil {
+			proxy.Log(px, proxy.Error, "a response lacks "+h.Name+": "+err.Error())
 		}
 	}
-	host.RemoveHeader(host.ResponseHeaders, customHeader)
+	return proxy.Continue
 }
 
-// Done implements host.Stream.
-func (s *stream) Done() {
+// takeCustom takes the upstream's own events out of the response. There may be several; to read one header gives the first
+// only.
+func (s *stream) takeCustom() error {
 	p := s.plugin
-	p.forget(s)
-	if !s.decided { // another filter was faster
-		p.gate.Unseen(s.request(), &s.decision)
+	headers, err := p.headers(proxy.ResponseHeaders)
+	if err != nil {
+		return err
 	}
-	out := core.Outcome{Mono: host.Monotonic(), Custom: s.custom}
-	if code, ok := host.PropertyUint(responseCode); ok {
-		out.Status = int(code)
-	}
-	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
-	if details, status := host.Property(codeDetails); status == host.OK {
-		out.Details = string(details)
-	}
-	p.lines = p.lines[:0]
-	p.gate.Finish(&s.decision, out, p.record)
-	if p.cfg.Audit.AccessLog && len(p.lines) > 0 {
-		host.SetProperty(auditState, p.lines)
-	}
-	p.free = append(p.free, s)
-}
-
-// record takes an audit line: to the log, and with the stream's others to its filter state.
-func (p *plugin) record(line []byte) {
-	if p.log >= 0 {
-		host.LogBytes(p.log, line)
-	}
-	if p.cfg.Audit.AccessLog {
-		if len(p.lines) > 0 {
-			p.lines = append(p.lines, '\n')
+	p.req.Headers = headers
+	for i := range headers {
+		if headers[i].Name == customHeader {
+			s.custom = append(s.custom, strings.Clone(headers[i].Value))
 		}
-		p.lines = append(p.lines, line...)
 	}
+	return p.proxy.RemoveHeader(proxy.ResponseHeaders, customHeader)
 }
 
-// Panicked implements host.Stream. The request is refused; one that has been answered already stays so.
-func (s *stream) Panicked() {
+// survive recovers from a panic in the callback that defers it, and refuses the request; one that has been answered
+// already stays so.
+func (s *stream) survive(where string, action *proxy.Action) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	*action = proxy.Pause
+	px := s.plugin.proxy
+	defer proxy.Survive(px, "answering a panic")
+	proxy.LogPanic(px, where, r)
 	s.decided = true
 	s.plugin.gate.Fail(&s.decision)
 	s.reply()

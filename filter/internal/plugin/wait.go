@@ -1,34 +1,43 @@
-//go:build wasip1
-
 package plugin
 
-import "gatehouse/filter/internal/host"
+import "gatehouse/filter/internal/proxy"
 
 // maxWaiting bounds the requests that one worker holds while keys are fetched.
 const maxWaiting = 1024
 
-// maxResumed bounds the requests that one tick lets go. The proxy goes on with them when the tick's callback has returned, but
-// with each of them inside the one before: a thousand are too deep for Envoy's stack, and the VM dies.
+// maxResumed bounds the requests that one tick resumes. The proxy goes on with them when the tick's callback has returned,
+// but with each of them inside the one before: a thousand are too deep for Envoy's stack, and the VM dies.
 const maxResumed = 32
 
 // Counters go to the proxy, where they may lag by a second, and keys are looked after at every tick. While requests wait for
-// keys, ticks come faster, and faster still while there are more to let go than one tick may.
+// keys, ticks come faster, and faster still while there are more to resume than one tick may.
 const (
 	tickMilliseconds  = 500
 	hurryMilliseconds = 20
 	drainMilliseconds = 2
 )
 
-// pace sets the time between ticks.
-func (p *plugin) pace(milliseconds uint32) {
-	if milliseconds != p.tick {
+// setTick sets the time between ticks.
+func (p *plugin) setTick(milliseconds uint32) error {
+	if milliseconds == p.tick {
+		return nil
+	}
+	err := p.proxy.SetTick(milliseconds)
+	if err == nil {
 		p.tick = milliseconds
-		host.SetTick(milliseconds)
+	}
+	return err
+}
+
+// pace is setTick after the start: if it fails the old pace stays until the next tick tries again.
+func (p *plugin) pace(milliseconds uint32) {
+	if err := p.setTick(milliseconds); err != nil {
+		proxy.Log(p.proxy, proxy.Error, "the time between ticks stays as it was: "+err.Error())
 	}
 }
 
-// hold makes a request wait for its provider's keys; false when too many wait already.
-func (p *plugin) hold(s *stream, now int64) bool {
+// wait makes a request wait for its provider's keys; false if too many wait already.
+func (p *plugin) wait(s *stream, now int64) bool {
 	if len(p.waiting) >= maxWaiting {
 		return false
 	}
@@ -67,35 +76,23 @@ func (p *plugin) resume(now int64) {
 	clear(p.waiting[len(kept):])
 	p.waiting = kept
 	for _, s := range ready {
-		s.deadline = 0
-		host.Within(s.id, s.resume)
-	}
-	host.Within(p.id, func() {
-		switch {
-		case len(ready) == maxResumed:
-			p.pace(drainMilliseconds)
-		case len(p.waiting) > 0:
-			p.pace(hurryMilliseconds)
-		default:
-			p.pace(tickMilliseconds)
+		if err := p.proxy.SetContext(s.id); err != nil {
+			proxy.Log(p.proxy, proxy.Error, "a held request has to wait for another tick: "+err.Error())
+			p.waiting = append(p.waiting, s)
+			continue
 		}
-	})
-}
-
-// resume is RequestHeaders' second half, when the keys are there or won't come.
-func (s *stream) resume() {
-	defer s.recovered()
-	s.plugin.gate.Resume(s.request(), &s.decision)
-	if s.act() {
-		host.Resume()
+		s.deadline = 0
+		s.resume()
 	}
-}
-
-// recovered answers for a request whose second half panicked. Those that wait behind it go on, even if answering panics too.
-func (s *stream) recovered() {
-	if r := recover(); r != nil {
-		host.LogPanic("a request that had waited", r)
-		defer func() { _ = recover() }()
-		s.Panicked()
+	if err := p.proxy.SetContext(p.id); err != nil {
+		return // what follows would act on a stream; the next tick begins in the plugin's context again
+	}
+	switch {
+	case len(ready) == maxResumed:
+		p.pace(drainMilliseconds)
+	case len(p.waiting) > 0:
+		p.pace(hurryMilliseconds)
+	default:
+		p.pace(tickMilliseconds)
 	}
 }

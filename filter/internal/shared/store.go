@@ -1,44 +1,39 @@
-//go:build wasip1
-
 // Package shared keeps what all workers share in the proxy's shared data.
 package shared
 
 import (
-	"errors"
-
 	"gatehouse/core/ratelimit"
-	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/proxy"
 )
 
 // Store is the proxy's shared data as a ratelimit.Store. It has no state of its own.
-type Store struct{}
+type Store struct{ Proxy proxy.Proxy }
 
-var errStore = errors.New("the proxy's shared data can't be used")
-
-// Get implements ratelimit.Store.
-func (Store) Get(key string) ([]byte, ratelimit.Version, error) {
-	value, cas, s := host.SharedGet(key)
-	switch s {
-	case host.OK:
+// Get implements ratelimit.Store. An error is the proxy's status.
+func (s Store) Get(key string) ([]byte, ratelimit.Version, error) {
+	value, cas, err := s.Proxy.SharedGet(key)
+	switch err { //nolint:errorlint // a proxy.Status is never wrapped
+	case nil:
 		return value, ratelimit.Version(cas) + 1, nil
-	case host.NotFound:
+	case proxy.NotFound:
 		return nil, ratelimit.Absent, nil
 	}
-	return nil, ratelimit.Absent, errStore
+	return nil, ratelimit.Absent, err
 }
 
-// CompareAndSet implements ratelimit.Store. The host ignores the compare-and-set value of a key that is absent, so two creators
-// would both succeed; with a value that no entry has, the second one fails.
-func (Store) CompareAndSet(key string, value []byte, v ratelimit.Version) (bool, error) {
-	cas := host.NoMatch
+// CompareAndSet implements ratelimit.Store. The proxy ignores the compare-and-set value of a key that is absent, so two
+// creators would both succeed; with a value that no entry has, the second one fails. An error is the proxy's status.
+func (s Store) CompareAndSet(key string, value []byte, v ratelimit.Version) (bool, error) {
+	cas := proxy.NoMatch
 	if v != ratelimit.Absent {
 		cas = uint32(v - 1)
 	}
-	switch host.SharedSet(key, value, cas) {
-	case host.OK:
+	switch err := s.Proxy.SharedSet(key, value, cas); err { //nolint:errorlint // a proxy.Status is never wrapped
+	case nil:
 		return true, nil
-	case host.CasMismatch:
+	case proxy.CASMismatch:
 		return false, nil
+	default:
+		return false, err
 	}
-	return false, errStore
 }

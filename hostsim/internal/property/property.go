@@ -15,7 +15,7 @@ import (
 // Object is a property with members; it returns nil for a member that isn't there.
 //
 // The other types of values are string, []byte, bool, int64, float64, what encoding/json decodes,
-// and *fields.Headers.
+// *fields.Headers and Metadata.
 type Object func(name string) any
 
 // null is a JSON null. Unlike nil it is there.
@@ -41,6 +41,8 @@ func member(value any, name string) any {
 	switch v := value.(type) {
 	case Object:
 		return v(name)
+	case Metadata:
+		return v.member(name)
 	case map[string]any:
 		m, ok := v[name]
 		if ok && m == nil {
@@ -97,6 +99,8 @@ func Bytes(value any) ([]byte, abi.Status) {
 		return abi.AppendPairs(nil, pairs), abi.OK
 	case *fields.Headers: // a map that isn't there is empty
 		return abi.AppendPairs(nil, v.All()), abi.OK
+	case Metadata:
+		return v.message(), abi.OK
 	}
 	return nil, abi.SerializationFailure
 }

@@ -31,7 +31,7 @@ func (s *Stream) Property(name string) any {
 	case "destination":
 		return address(s.Info.Destination)
 	case "metadata":
-		return property.Object(s.metadataProperty)
+		return property.Metadata(s.Info.Metadata)
 	case "xds":
 		return property.Object(s.xdsProperty)
 	case "filter_state":
@@ -158,18 +158,6 @@ func (s *Stream) connectionProperty(name string) any {
 		return ""
 	}
 	return nil
-}
-
-func (s *Stream) metadataProperty(name string) any {
-	if name != "filter_metadata" {
-		return nil
-	}
-	return property.Object(func(filter string) any {
-		if m, ok := s.Info.Metadata[filter]; ok {
-			return m
-		}
-		return nil
-	})
 }
 
 func (s *Stream) xdsProperty(name string) any {

@@ -14,75 +14,83 @@ import (
 
 	"gatehouse/core/ratelimit"
 	"gatehouse/filter/internal/host"
+	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
 )
 
 func main() {}
 
-func init() { host.Register(func(uint32) host.Plugin { return plugin{} }) }
+func init() { host.Register(func(p proxy.Proxy, _ uint32) proxy.Plugin { return plugin{p} }) }
 
-type plugin struct{}
+type plugin struct{ proxy proxy.Proxy }
 
-func (plugin) Start([]byte) bool            { return true }
-func (plugin) Tick()                        {}
-func (plugin) Stop()                        {}
-func (plugin) NewStream(uint32) host.Stream { return &stream{} }
+func (plugin) Start([]byte) bool { return true }
+func (plugin) Tick()             {}
+func (plugin) Stop()             {}
 
-type stream struct{ store shared.Store }
+func (p plugin) NewStream(uint32) proxy.Stream { return stream{p.proxy, shared.Store{Proxy: p.proxy}} }
 
-func (s *stream) ResponseHeaders() {}
-func (s *stream) Done()            {}
-func (s *stream) Goes() bool       { return false }
-func (s *stream) RequestTrailers() {}
-func (s *stream) Panicked()        { reply(500, "", "", "") }
+type stream struct {
+	proxy proxy.Proxy
+	store shared.Store
+}
 
-// RequestHeaders implements host.Stream.
-func (s *stream) RequestHeaders() bool {
-	key, err := argument("x-key")
+func (s stream) RequestBody() proxy.Action     { return proxy.Pause }
+func (s stream) RequestTrailers() proxy.Action { return proxy.Pause }
+func (s stream) ResponseHeaders() proxy.Action { return proxy.Continue }
+func (s stream) Done()                         {}
+
+// RequestHeaders implements proxy.Stream.
+func (s stream) RequestHeaders() proxy.Action {
+	s.answer()
+	return proxy.Pause
+}
+
+func (s stream) answer() {
+	key, err := s.argument("x-key")
 	if err != nil {
-		reply(400, "", "", "")
-		return false
+		s.reply(400, "", "", "")
+		return
 	}
-	switch call, _ := host.Header(host.RequestHeaders, "x-call"); call {
+	switch call, _ := s.proxy.Header(proxy.RequestHeaders, "x-call"); call {
 	case "get":
 		value, version, err := s.store.Get(string(key))
 		if err != nil {
-			reply(500, "", "", "")
-			return false
+			s.reply(500, "", "", "")
+			return
 		}
-		reply(200, "x-version", strconv.FormatUint(uint64(version), 10), string(value))
+		s.reply(200, "x-version", strconv.FormatUint(uint64(version), 10), string(value))
 	case "set":
-		value, err := argument("x-value")
-		text, _ := host.Header(host.RequestHeaders, "x-version")
+		value, err := s.argument("x-value")
+		text, _ := s.proxy.Header(proxy.RequestHeaders, "x-version")
 		version, err2 := strconv.ParseUint(text, 10, 64)
 		if err != nil || err2 != nil {
-			reply(400, "", "", "")
-			return false
+			s.reply(400, "", "", "")
+			return
 		}
 		swapped, err := s.store.CompareAndSet(string(key), value, ratelimit.Version(version))
 		if err != nil {
-			reply(500, "", "", "")
-			return false
+			s.reply(500, "", "", "")
+			return
 		}
-		reply(200, "x-swapped", strconv.FormatBool(swapped), "")
+		s.reply(200, "x-swapped", strconv.FormatBool(swapped), "")
 	default:
-		reply(400, "", "", "")
+		s.reply(400, "", "", "")
 	}
-	return false
 }
 
 // argument reads a header in hexadecimal; one that is missing is empty.
-func argument(name string) ([]byte, error) {
-	text, _ := host.Header(host.RequestHeaders, name)
+func (s stream) argument(name string) ([]byte, error) {
+	text, _ := s.proxy.Header(proxy.RequestHeaders, name)
 	return hex.DecodeString(text)
 }
 
 type header struct{ Name, Value string }
 
-func reply(status int, name, value, body string) {
+func (s stream) reply(status int, name, value, body string) {
 	var headers []header
 	if name != "" {
 		headers = append(headers, header{name, value})
 	}
-	host.LocalReply(status, "probe", headers, body, -1)
+	_ = s.proxy.Reply(&proxy.Reply{Status: status, Details: "probe", Headers: proxy.AppendPairs(nil, headers), Body: body, GRPC: proxy.NoGRPC})
 }
