@@ -3,6 +3,7 @@
 package host
 
 import (
+	"errors"
 	"unsafe"
 
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
@@ -195,14 +196,14 @@ func (Proxy) CallBody(size int) ([]byte, error) {
 
 // status turns an error of the SDK's back into the status that it stands for.
 func status(err error) error {
-	switch err { //nolint:errorlint // the SDK returns its errors as they are
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case types.ErrorStatusNotFound:
+	case errors.Is(err, types.ErrorStatusNotFound):
 		return proxy.NotFound
-	case types.ErrorStatusBadArgument:
+	case errors.Is(err, types.ErrorStatusBadArgument):
 		return proxy.BadArgument
-	case types.ErrorStatusCasMismatch:
+	case errors.Is(err, types.ErrorStatusCasMismatch):
 		return proxy.CASMismatch
 	}
 	return proxy.InternalFailure

@@ -23,13 +23,10 @@ type Source struct {
 // Numbers of fields: of envoy.config.core.v3.Metadata, of a map's entries, and of google.protobuf's Struct, Value and
 // ListValue (struct.proto).
 const (
-	filterMetadata = 1
-
+	mapField   = 1 // Metadata.filter_metadata and Struct.fields
 	entryKey   = 1
 	entryValue = 2
-
-	structFields = 1
-	listValues   = 1
+	listValues = 1
 
 	nullValue   = 1
 	numberValue = 2
@@ -56,11 +53,11 @@ func (s *Source) Read(message []byte) core.Foreign {
 }
 
 func (s *Source) read(message []byte) (core.Foreign, error) {
-	filter, err := mapEntry(message, filterMetadata, s.Filter)
+	filter, err := mapEntry(message, s.Filter)
 	if filter == nil || err != nil {
 		return core.Foreign{}, err
 	}
-	payload, err := mapEntry(filter, structFields, s.Key)
+	payload, err := mapEntry(filter, s.Key)
 	if err != nil {
 		return core.Foreign{}, err
 	}
@@ -70,7 +67,7 @@ func (s *Source) read(message []byte) (core.Foreign, error) {
 	if s.FailedStatusKey == "" {
 		return core.Foreign{}, nil
 	}
-	status, err := mapEntry(filter, structFields, s.FailedStatusKey)
+	status, err := mapEntry(filter, s.FailedStatusKey)
 	if status == nil || err != nil {
 		return core.Foreign{}, err
 	}
@@ -97,7 +94,7 @@ func failureCode(status []byte) (float64, error) {
 	if err != nil || f.number != structValue || f.wire != wireBytes || len(rest) > 0 {
 		return 0, errObject
 	}
-	code, err := mapEntry(f.bytes, structFields, "code")
+	code, err := mapEntry(f.bytes, "code")
 	if err != nil {
 		return 0, err
 	}
@@ -108,14 +105,15 @@ func failureCode(status []byte) (float64, error) {
 	return math.Float64frombits(f.value), nil
 }
 
-// mapEntry finds the value of a key in a message's map field; nil if the map lacks it. An empty value isn't nil.
-func mapEntry(message []byte, field uint64, key string) (value []byte, err error) {
+// mapEntry finds the value of a key in the map that is field 1 of a message; nil if the map lacks it. An empty value isn't
+// nil.
+func mapEntry(message []byte, key string) (value []byte, err error) {
 	for len(message) > 0 {
 		var f protoField
 		if f, message, err = nextField(message); err != nil {
 			return nil, err
 		}
-		if f.number != field {
+		if f.number != mapField {
 			continue
 		}
 		k, v, err := splitEntry(f)
@@ -190,7 +188,7 @@ func appendObject(dst, message []byte, depth int) ([]byte, error) {
 	dst = append(dst, '{')
 	for first := true; len(message) > 0; first = false {
 		f, rest, err := nextField(message)
-		if err != nil || f.number != structFields {
+		if err != nil || f.number != mapField {
 			return nil, errProto
 		}
 		message = rest

@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"errors"
+
 	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/reason"
@@ -42,7 +44,7 @@ func (p *plugin) request() (r *core.Request, what string, err error) {
 		}
 	}
 	source, err := p.proxy.Property(sourceAddress)
-	if err != nil && err != proxy.NotFound { //nolint:errorlint // a proxy.Status is never wrapped
+	if err != nil && !errors.Is(err, proxy.NotFound) {
 		return r, "the client's address", err
 	}
 	r.Source = string(source)

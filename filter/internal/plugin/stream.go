@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"strings"
 
 	"gatehouse/core"
@@ -152,14 +153,13 @@ func (s *stream) ResponseHeaders() (action proxy.Action) {
 		return proxy.Continue
 	}
 	px := s.plugin.proxy
-	switch _, err := px.Header(proxy.ResponseHeaders, customHeader); err { //nolint:errorlint // a proxy.Status is never wrapped
-	case proxy.NotFound:
-	case nil:
-		if err := s.takeCustom(); err != nil {
+	if _, err := px.Header(proxy.ResponseHeaders, customHeader); !errors.Is(err, proxy.NotFound) {
+		if err == nil {
+			err = s.takeCustom()
+		}
+		if err != nil {
 			return s.fail("taking x-audit-event out of the response", err)
 		}
-	default:
-		return s.fail("the response's headers", err)
 	}
 	if !s.decided {
 		return proxy.Continue

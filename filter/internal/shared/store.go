@@ -2,6 +2,8 @@
 package shared
 
 import (
+	"errors"
+
 	"gatehouse/core/ratelimit"
 	"gatehouse/filter/internal/proxy"
 )
@@ -12,10 +14,10 @@ type Store struct{ Proxy proxy.Proxy }
 // Get implements ratelimit.Store. An error is the proxy's status.
 func (s Store) Get(key string) ([]byte, ratelimit.Version, error) {
 	value, cas, err := s.Proxy.SharedGet(key)
-	switch err { //nolint:errorlint // a proxy.Status is never wrapped
-	case nil:
+	switch {
+	case err == nil:
 		return value, ratelimit.Version(cas) + 1, nil
-	case proxy.NotFound:
+	case errors.Is(err, proxy.NotFound):
 		return nil, ratelimit.Absent, nil
 	}
 	return nil, ratelimit.Absent, err
@@ -28,12 +30,9 @@ func (s Store) CompareAndSet(key string, value []byte, v ratelimit.Version) (boo
 	if v != ratelimit.Absent {
 		cas = uint32(v - 1)
 	}
-	switch err := s.Proxy.SharedSet(key, value, cas); err { //nolint:errorlint // a proxy.Status is never wrapped
-	case nil:
-		return true, nil
-	case proxy.CASMismatch:
+	err := s.Proxy.SharedSet(key, value, cas)
+	if errors.Is(err, proxy.CASMismatch) {
 		return false, nil
-	default:
-		return false, err
 	}
+	return err == nil, err
 }
