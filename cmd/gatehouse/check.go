@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/cmd/gatehouse/internal/lint"
 	"gatehouse/cmd/gatehouse/internal/manifest"
 	"gatehouse/core/config"
 )
@@ -113,18 +114,30 @@ func (c *checker) plugin(file string, p manifest.Plugin) {
 		var problems config.Problems
 		if errors.As(err, &problems) {
 			for _, problem := range problems {
-				c.problem(file, p.Title, located(p, problem.Path, problem.Message))
+				c.problem(file, p.Title, located(p, problem.Path, advised(&p, problem)))
 			}
 		} else {
 			for _, w := range parsed.Warnings {
 				path, message, _ := strings.Cut(w, ": ")
 				warnings = append(warnings, located(p, path, message))
 			}
+			for _, w := range lint.Warnings(p.Config) {
+				warnings = append(warnings, located(p, w.Path, w.Message))
+			}
 		}
 	}
 	for _, w := range append(warnings, p.Warnings...) {
 		c.warning(file, p.Title, w)
 	}
+}
+
+// advised is a problem's message, with what to write instead.
+func advised(p *manifest.Plugin, problem config.Problem) string {
+	text, isString := p.Value(problem.Path)
+	if advice := lint.Advice(problem.Path, problem.Message, lint.Value{Text: text, IsString: isString}); advice != "" {
+		return problem.Message + "; " + advice
+	}
+	return problem.Message
 }
 
 // located is a finding of the configuration's parser at its place in the file. Where that is a

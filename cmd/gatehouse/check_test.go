@@ -82,3 +82,26 @@ func TestSecretsComeFromWhereTheVMWouldSeeThem(t *testing.T) {
 	assertFinding(result{1, "", short}, config)
 	assertFinding(result{1, "", unset}, plugin(``))
 }
+
+func TestCheckSaysWhatToWriteInstead(t *testing.T) {
+	const config = `{
+  "routes": [
+    {"path": "/users/{id}", "auth": "nonne"},
+    {"path": "/api/**", "auth": "none"}
+  ],
+  "rate_limits": [{"name": "a", "max_requests": 5, "window_seconds": "60s"}]
+}`
+	const star = "want * as a whole segment, for any one segment, and ** as the last segment only, for all below"
+	assert.Equal(t, result{1, "", `-:3:14: routes[0].path: ` + star + `, got "/users/{id}"; write /users/*` + "\n" +
+		`-:3:37: routes[0].auth: want "required", "optional" or "none", got "nonne"; did you mean "none"?` + "\n" +
+		`-:6:70: rate_limits[0].window_seconds: want 1..86400, got "60s"; write 60` + "\n"}, gatehouse(t, config, "check", "-"))
+}
+
+func TestCheckWarnsOfWhatCannotBeMeant(t *testing.T) {
+	const config = `routes:
+- {path: /api/**, auth: none}
+- {path: /api/admin/**, auth: none}
+`
+	assert.Equal(t, result{0, "-: ok\n", "-:3:3: routes[1]: warning: never reached: routes[0] takes all of its requests; put the narrower route first\n"},
+		gatehouse(t, config, "check", "-"))
+}

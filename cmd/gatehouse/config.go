@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,10 +68,15 @@ func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value strin
 		}
 		return value, known && ok
 	})
-	if err != nil { // a line for each problem
-		return nil, fmt.Errorf("%s: %s", f.file, strings.ReplaceAll(err.Error(), "\n", "; "))
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		var lines []string
+		for _, problem := range problems {
+			lines = append(lines, where(f.file, "", plugin.Place(problem.Path, problem.Message))+problem.Path+": "+advised(plugin, problem))
+		}
+		return nil, errors.New(strings.Join(lines, "; "))
 	}
-	return cfg, nil
+	return cfg, err
 }
 
 // nameOf is what the flag --plugin takes for a plugin: its name if no other has the same, else its

@@ -119,7 +119,7 @@ func TestWhatCannotBeVerifiedIsAnErrorAndNoAnswer(t *testing.T) {
 	token := idp.sign(t, payload)
 	for config, want := range map[string]string{
 		file(t, "open.json", good):               "the configuration has no providers",
-		file(t, "bad.json", `{"routes": []}`):    "bad.json: routes: want a list of 1..1000, got 0",
+		file(t, "bad.json", `{"routes": []}`):    "bad.json:1:12: routes: want a list of 1..1000, got 0",
 		"../../envoy.yaml":                       "../../envoy.yaml: several plugins: say which by --plugin, one of gate, gate_envoy_jwt",
 		file(t, "none.yaml", "apiVersion: v1\n"): "none.yaml: no configuration of Gatehouse in it",
 		file(t, "claims.json", `{"tokens":{"providers":[{"name":"envoys","issuer":"https://idp.example","claims_from":{"envoy_metadata":{"filter":"f","key":"k"}}}]},"routes":[{"path":"/**"}]}`): "provider envoys takes claims that Envoy has verified: there is nothing to verify here",
@@ -162,7 +162,7 @@ func TestASymmetricKeyComesFromTheEnvironment(t *testing.T) {
 		`"jwks":{"inline":{"keys":[{"kty":"oct","k":{"env":"GATEHOUSE_TEST_KEY"}}]}}}]},"routes":[{"path":"/**"}]}`)
 
 	r := gatehouse(t, string(token), "token", "verify", "--config", config, "--at", "1999")
-	assert.Equal(t, result{2, "", "gatehouse: " + config + ": tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set\n"}, r)
+	assert.Equal(t, result{2, "", "gatehouse: " + config + ":1:167: tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set\n"}, r)
 
 	t.Setenv("GATEHOUSE_TEST_KEY", base64.RawURLEncoding.EncodeToString([]byte(secret)))
 	r = gatehouse(t, string(token), "token", "verify", "--config", config, "--at", "1999")

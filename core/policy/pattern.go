@@ -39,6 +39,9 @@ func ParsePattern(s string) (Pattern, error) {
 	if !safe {
 		return Pattern{}, errPatternUnsafe
 	}
+	if strings.ContainsAny(s, "{}[]<>^|") { // a template or a regular expression, whose normal form would match nothing
+		return Pattern{}, errPatternStar
+	}
 	if normal != s {
 		return Pattern{}, errors.New("want the path's normal form, " + normal)
 	}

@@ -240,32 +240,56 @@ func (p *Plugin) Place(path, message string) Place {
 	if m := position.FindStringSubmatch(path); m != nil {
 		return p.textPlace(m[1], m[2])
 	}
-	if p.tree == nil {
-		return Place{}
+	v, last := p.find(path)
+	switch {
+	case last != nil && strings.HasPrefix(message, "duplicate key"):
+		return v.src.inFile(v.lastMember(last.name).at)
+	case last != nil && strings.HasPrefix(message, "unknown field"):
+		return v.src.inFile(last.at)
+	case last != nil:
+		return last.value.place()
 	}
-	v := p.tree
+	return v.place()
+}
+
+// Value is the scalar at a path of the configuration.
+func (p *Plugin) Value(path string) (text string, isString bool) {
+	v, last := p.find(path)
+	if last != nil {
+		v = last.value
+	}
+	if v == nil || v.scalar == nil {
+		return "", false
+	}
+	return v.text(), v.scalar.Tag == "!!str"
+}
+
+// find follows a path as far as the configuration has it. last is set if it ends in a member; v is
+// then the mapping that has it.
+func (p *Plugin) find(path string) (v *value, last *member) {
+	if p.tree == nil {
+		return nil, nil
+	}
+	v = p.tree
 	steps := split(path)
 	for i, step := range steps {
 		if step.name == "" {
 			if step.index >= len(v.list) {
-				return v.place()
+				return v, nil
 			}
 			v = v.list[step.index]
 			continue
 		}
 		m := v.member(step.name)
-		if m == nil {
-			return v.place() // it is missing
-		}
-		if i == len(steps)-1 && strings.HasPrefix(message, "duplicate key") {
-			return v.src.inFile(v.lastMember(step.name).at)
-		}
-		if i == len(steps)-1 && strings.HasPrefix(message, "unknown field") {
-			return v.src.inFile(m.at)
+		switch {
+		case m == nil:
+			return v, nil // it is missing
+		case i == len(steps)-1:
+			return v, m
 		}
 		v = m.value
 	}
-	return v.place()
+	return v, nil
 }
 
 // textPlace turns the parser's position, whose columns count bytes, into one in the file.
