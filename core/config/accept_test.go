@@ -82,7 +82,7 @@ const everything = `{
 	"mode": "observe", "unsafe_paths": "allow",
 	"tokens": {
 		"providers": [
-			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "EdDSA"],
+			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "Ed25519"],
 			 "types": ["Application/AT+JWT", "", "jwt"], "clock_skew_seconds": 300, "required_claims": ["sub"], "claims": {"token_use": ["access"]}, "profile": "cognito", "groups_claims": [],
 			 "jwks": {"cluster": "c", "uri": "http://127.0.0.1:8080/keys?v=1", "refresh_seconds": 10, "timeout_seconds": 1, "max_stale_seconds": 20, "min_refetch_seconds": 2}},
 			{"name": "b", "claims_from": {"envoy_metadata": {"filter": "f", "key": "k"}, "failed_status_key": "fail"}},

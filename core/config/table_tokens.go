@@ -19,7 +19,8 @@ var tokens = Shape{Type: Object, Fields: []Field{
 		Doc: "Longer tokens are refused as `token_too_large`."},
 }}
 
-var algorithms = jwt.AllAlgs.Names()
+// algorithms are the registered names; RFC 9864 gives EdDSA a second one.
+var algorithms = append(jwt.AllAlgs.Names(), "Ed25519")
 
 var provider = Shape{Type: Object,
 	Choices: []Choice{
@@ -38,7 +39,7 @@ var provider = Shape{Type: Object,
 		{Name: "audience_claims", Default: `["aud"]`, Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &claimName},
 			Doc: "The first of them that the token has decides. Cognito's access tokens have no `aud`: `[\"aud\",\"client_id\"]`."},
 		{Name: "algorithms", Shape: &Shape{Type: List, Min: 1, Max: int64(len(algorithms)), Unique: true, Element: &Shape{Type: Text, Enum: algorithms}},
-			Doc: "The signature algorithms (RFC 7518, RFC 8037) that are accepted. `HS*` cannot be mixed with the others. Required with `jwks`."},
+			Doc: "The signature algorithms (RFC 7518, RFC 8037) that are accepted; `EdDSA` and `Ed25519` (RFC 9864) are one. `HS*` cannot be mixed with the others. Required with `jwks`."},
 		{Name: "types", Shape: &Shape{Type: List, Min: 1, Max: 8, Unique: true, Element: &Shape{Type: Text, Max: 128}},
 			Doc: "Accepted values of the `typ` header, compared without case and without `application/`; `\"\"` is an absent one. By default `typ` may be absent, `JWT` or `at+jwt`."},
 		{Name: "clock_skew_seconds", Default: `0`, Shape: &Shape{Type: Integer, Min: 0, Max: 300},

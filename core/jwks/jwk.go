@@ -22,7 +22,8 @@ const (
 type jwk struct {
 	kty, crv, alg, use, kid string
 	n, e, x, y, k           string
-	hasOps, opsVerify       bool // the JWK has "key_ops"; "key_ops" lists "verify"
+	issuer                  string
+	hasOps, opsVerify       bool // "key_ops" lists something; "key_ops" lists "verify"
 }
 
 // parseKey reads one JWK. why is "" if the key can be used; otherwise it says why not, and only the
@@ -36,7 +37,10 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	if len(j.kid) > MaxKeyID {
 		return key, "kid is too long"
 	}
-	key.ID, key.Alg = j.kid, j.alg
+	if j.alg == "Ed25519" {
+		j.alg = "EdDSA" // RFC 9864 §2.2 gives one algorithm a second name
+	}
+	key.ID, key.Alg, key.Issuer = j.kid, j.alg, j.issuer
 	if why != "" {
 		return key, why
 	}
@@ -64,34 +68,74 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	return key, why
 }
 
+// keyMembers are the members with key material for each "kty" (RFC 7518 §6, RFC 8037 §2).
+var keyMembers = map[string][]string{
+	"RSA": {"n", "e"},
+	"EC":  {"crv", "x", "y"},
+	"OKP": {"crv", "x"},
+	"oct": {"k"},
+}
+
+// readJWK reads the members that a key of its "kty" needs; it doesn't look at others. Null counts as absent:
+// some issuers write it for each member that they don't use.
 func readJWK(v jsontext.Value) (j jwk, why string) {
-	text := map[string]*string{"kty": &j.kty, "crv": &j.crv, "alg": &j.alg, "use": &j.use, "kid": &j.kid,
-		"n": &j.n, "e": &j.e, "x": &j.x, "y": &j.y, "k": &j.k}
-	err := eachMember(v, func(name string, value jsontext.Value) error {
-		if name == "key_ops" {
-			j.hasOps = true
-			if !j.readOps(value) {
-				why = "key_ops is not a list of strings"
-			}
-			return nil
-		}
+	text := map[string]*string{"kty": &j.kty}
+	read := func(name string, value jsontext.Value) error {
 		dst := text[name]
-		if dst == nil {
+		switch {
+		case dst == nil || value.Kind() == 'n':
 			return nil
-		}
-		if value.Kind() != '"' {
+		case value.Kind() != '"':
 			why = name + " is not a string"
 			return nil
 		}
 		s, err := jsontext.AppendUnquote(nil, value)
 		*dst = string(s)
 		return err
-	})
+	}
+	err := eachMember(v, read)
+	if err == nil && why == "" {
+		material := map[string]*string{"crv": &j.crv, "n": &j.n, "e": &j.e, "x": &j.x, "y": &j.y, "k": &j.k}
+		text = map[string]*string{"alg": &j.alg, "use": &j.use, "kid": &j.kid}
+		for _, name := range keyMembers[j.kty] {
+			text[name] = material[name]
+		}
+		err = eachMember(v, func(name string, value jsontext.Value) error {
+			switch name {
+			case "key_ops":
+				if value.Kind() != 'n' && !j.readOps(value) {
+					why = "key_ops is not a list of strings"
+				}
+				return nil
+			case "issuer":
+				return j.readIssuer(value)
+			}
+			return read(name, value)
+		})
+	}
 	if err != nil {
 		why = "not strict JSON"
 	}
 	return j, why
 }
+
+// readIssuer reads "issuer", which Entra ID adds to the keys of its common sets.
+func (j *jwk) readIssuer(value jsontext.Value) error {
+	switch value.Kind() {
+	case 'n':
+	case '"':
+		s, err := jsontext.AppendUnquote(nil, value)
+		j.issuer = string(s)
+		return err
+	default:
+		j.issuer = notText
+	}
+	return nil
+}
+
+// notText stands for an "issuer" of another type than a string. It fits no token: no segment of a path has a
+// question mark.
+const notText = "?"
 
 func (j *jwk) readOps(list jsontext.Value) bool {
 	d := jsontext.NewDecoder(bytes.NewReader(list))
@@ -103,6 +147,7 @@ func (j *jwk) readOps(list jsontext.Value) bool {
 		if err != nil {
 			return false
 		}
+		j.hasOps = true
 		j.opsVerify = j.opsVerify || t.String() == "verify"
 	}
 	return d.PeekKind() == ']'

@@ -34,7 +34,11 @@ type Key struct {
 	ID    string // "kid", "" when absent; at most MaxKeyID bytes
 	Type  Type
 	Curve Curve
-	Alg   string // "alg", "" when absent; it fits Type and Curve
+	Alg   string // "alg", "" when absent; it fits Type and Curve; "EdDSA" for "Ed25519" (RFC 9864 §2.2)
+
+	// Issuer is the member "issuer" of Entra ID's common sets, "" when absent. "{tenantid}" in it stands for
+	// any tenant.
+	Issuer string
 
 	// N is the RSA modulus of 2048 to 8192 bits, big-endian without leading zeros. E is the odd
 	// exponent. They are not an rsa.PublicKey: stored in an interface, that type would link all
@@ -48,10 +52,10 @@ type Key struct {
 	SPKI []byte // RSA and EC: the DER SubjectPublicKeyInfo (RFC 5280 §4.1), for the host's verifier
 }
 
-// Equal reports whether two keys have the same key material, "kid" and "alg". It compares secrets in
+// Equal reports whether two keys have the same key material, "kid", "alg" and "issuer". It compares secrets in
 // constant time.
 func (k *Key) Equal(o *Key) bool {
-	return k.ID == o.ID && k.Type == o.Type && k.Curve == o.Curve && k.Alg == o.Alg &&
+	return k.ID == o.ID && k.Type == o.Type && k.Curve == o.Curve && k.Alg == o.Alg && k.Issuer == o.Issuer &&
 		bytes.Equal(k.SPKI, o.SPKI) && bytes.Equal(k.X, o.X) && subtle.ConstantTimeCompare(k.Secret, o.Secret) == 1
 }
 

@@ -30,7 +30,7 @@ var (
 // members, of at most MaxBytes bytes and MaxKeys keys; anything else is an error.
 //
 // Parse skips a key that can't verify signatures, and says why in Set.Skipped: an unknown "kty", "crv"
-// or "alg"; a "use" other than "sig"; "key_ops" without "verify"; an RSA modulus outside 2048..8192
+// or "alg"; a "use" other than "sig"; "key_ops" that lists other operations than "verify" only; an RSA modulus outside 2048..8192
 // bits; an RSA exponent that is even or below 3; a point that is not on its curve; an Ed25519 point of
 // small order; a secret shorter than MinSecret; a key that the set already has. Private members are
 // not read.

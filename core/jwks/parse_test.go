@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -145,12 +146,20 @@ func TestKeysThatCannotVerifyAreSkippedAndSaidWhy(t *testing.T) {
 		"kty in the wrong case":       {r.with("kty", "rsa"), "unknown kty"},
 		"kty a number":                {r.with("kty", 1), "kty is not a string"},
 		"kid a number":                {r.with("kid", 1), "kid is not a string"},
-		"kid null":                    {json.RawMessage(`{"kty":"oct","kid":null}`), "kid is not a string"},
 		"kid too long":                {r.with("kid", strings.Repeat("k", 257)), "kid is too long"},
 		"use enc":                     {r.with("use", "enc"), "use is not sig"},
 		"use unknown":                 {r.with("use", "Sig"), "use is not sig"},
 		"key_ops without verify":      {r.with("key_ops", []string{"encrypt", "sign"}), "key_ops lacks verify"},
-		"key_ops empty":               {r.with("key_ops", []string{}), "key_ops lacks verify"},
+		"kty null":                    {json.RawMessage(`{"kty":null}`), "unknown kty"},
+		"n null":                      {r.with("n", json.RawMessage("null")), "n or e is not base64url"},
+		"crv null":                    {e.with("crv", json.RawMessage("null")), "unknown crv"},
+		"crv a number":                {e.with("crv", 1), "crv is not a string"},
+		"x a number":                  {okp.with("x", 1), "x is not a string"},
+		"alg a list":                  {r.with("alg", []string{"RS256"}), "alg is not a string"},
+		"key_ops with null":           {r.with("key_ops", []any{nil}), "key_ops is not a list of strings"},
+		"key_ops of an empty string":  {r.with("key_ops", []string{""}), "key_ops lacks verify"},
+		"alg Ed25519 of another type": {e.with("alg", "Ed25519"), "alg is not one for signatures with this kind of key"},
+		"alg Ed448":                   {okp.with("alg", "Ed448"), "alg is not one for signatures with this kind of key"},
 		"key_ops a string":            {r.with("key_ops", "verify"), "key_ops is not a list of strings"},
 		"key_ops of numbers":          {r.with("key_ops", []any{"verify", 1}), "key_ops is not a list of strings"},
 		"alg for encryption":          {r.with("alg", "RSA-OAEP"), "alg is not one for signatures with this kind of key"},
@@ -234,6 +243,65 @@ func TestUnreadableSetsAreErrors(t *testing.T) {
 	assert.Empty(t, s.Keys)
 }
 
+// TestNullAndUnusedMembersAreNotRead has members that issuers write although the key doesn't need them.
+func TestNullAndUnusedMembersAreNotRead(t *testing.T) {
+	null := json.RawMessage("null")
+	keys := map[string]members{
+		"RSA": jwkOf(t, &testRSA().PublicKey),
+		"EC":  jwkOf(t, &testEC().PublicKey),
+		"OKP": okp(ed25519Of(1)),
+		"oct": {"kty": "oct", "k": b64(make([]byte, 64))},
+	}
+	used := map[string][]string{"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}, "OKP": {"crv", "x"}, "oct": {"k"}}
+	for kty, key := range keys {
+		t.Run(kty, func(t *testing.T) {
+			want, err := jwks.Parse(set(t, key))
+			require.NoError(t, err)
+			require.Len(t, want.Keys, 1)
+			same := func(k members) {
+				got, err := jwks.Parse(set(t, k))
+				require.NoError(t, err)
+				require.Len(t, got.Keys, 1, "%v", got.Skipped)
+				assert.True(t, want.Keys[0].Equal(got.Keys[0]))
+			}
+			for _, name := range []string{"alg", "use", "key_ops", "kid", "issuer", "x5c", "x5t"} {
+				same(key.with(name, null))
+			}
+			same(key.with("key_ops", []string{}))
+			same(key.with("key_ops", []string{"verify"}))
+			for _, name := range []string{"crv", "n", "e", "x", "y", "k"} {
+				if slices.Contains(used[kty], name) {
+					continue
+				}
+				for _, value := range []any{null, 7, "", "+/=", []int{1}, members{"a": 1}, true} {
+					same(key.with(name, value))
+				}
+			}
+		})
+	}
+}
+
+func TestEd25519IsEdDSA(t *testing.T) {
+	a, err := jwks.Parse(set(t, okp(ed25519Of(1)).with("alg", "Ed25519"), okp(ed25519Of(1)).with("alg", "EdDSA")))
+	require.NoError(t, err)
+	require.Len(t, a.Keys, 1)
+	assert.Equal(t, "EdDSA", a.Keys[0].Alg)
+	require.Len(t, a.Skipped, 1)
+	assert.Equal(t, "repeats another key", a.Skipped[0].Why)
+}
+
+func TestTheIssuerOfAKeyIsKept(t *testing.T) {
+	e := jwkOf(t, &testEC().PublicKey)
+	for value, want := range map[any]string{
+		"https://login.example/{tenantid}/v2.0": "https://login.example/{tenantid}/v2.0", "": "", 7: "?", true: "?",
+	} {
+		s, err := jwks.Parse(set(t, e.with("issuer", value)))
+		require.NoError(t, err)
+		require.Len(t, s.Keys, 1)
+		assert.Equal(t, want, s.Keys[0].Issuer, "%v", value)
+	}
+}
+
 func TestUnknownMembersArePassedOver(t *testing.T) {
 	k := jwkOf(t, &testEC().PublicKey).with("x5c", []string{"MIIB"}).with("x5t", 7).with("exp", 1).with("d", 7).with("ext", true)
 	s, err := jwks.Parse(set(t, k))
@@ -248,7 +316,7 @@ func TestEqualComparesEverythingThatCounts(t *testing.T) {
 	e := jwkOf(t, &testEC().PublicKey)
 	oct := members{"kty": "oct", "k": b64(make([]byte, 64))}
 	keys := []any{
-		e, e.with("kid", "a"), e.with("kid", "b"), e.with("alg", "ES256"), jwkOf(t, &other.PublicKey), jwkOf(t, &p384.PublicKey),
+		e, e.with("issuer", "i"), e.with("kid", "a"), e.with("kid", "b"), e.with("alg", "ES256"), jwkOf(t, &other.PublicKey), jwkOf(t, &p384.PublicKey),
 		jwkOf(t, &testRSA().PublicKey), jwkOf(t, &rsa.PublicKey{N: testRSA().N, E: 3}),
 		oct, oct.with("k", b64(make([]byte, 65))), oct.with("alg", "HS256"),
 		okp(ed25519Of(1)), okp(ed25519Of(2)),
@@ -288,6 +356,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"1","alg":"ES256","use":"sig","key_ops":["verify"],"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},{"kty":"EC","crv":"P-521"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"},1,null]}`))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"\u0041"}],"keys":[]}`))
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg","n":1,"crv":null,"alg":null,"use":null,"key_ops":[],"issuer":1}]}`))
+	f.Add([]byte(`{"keys":[{"x":1,"k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg","kty":"oct","issuer":"https:\/\/a\/{t}","key_ops":null}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		s, err := jwks.Parse(doc)
 		if err != nil {

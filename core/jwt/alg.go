@@ -21,7 +21,7 @@ const (
 	ES256
 	ES384
 	ES512
-	EdDSA // with Ed25519
+	EdDSA // with Ed25519; RFC 9864 §2.2 names it "Ed25519"
 	HS256
 	HS384
 	HS512
@@ -65,8 +65,12 @@ var algorithms = [algCount]algorithm{
 	HS512: {"HS512", crypto.SHA512, "", jwks.Oct, 0, hmacSHA},
 }
 
-// ParseAlg reads the registered name of an algorithm. Names are case-sensitive.
+// ParseAlg reads the registered name of an algorithm. Names are case-sensitive. "Ed25519" and "EdDSA" are one
+// algorithm.
 func ParseAlg(name string) (Alg, bool) {
+	if name == "Ed25519" {
+		return EdDSA, true
+	}
 	for a := RS256; a < algCount; a++ {
 		if algorithms[a].name == name {
 			return a, true
@@ -134,18 +138,4 @@ func (s AlgSet) Fits(k *jwks.Key) bool {
 		}
 	}
 	return false
-}
-
-// pick finds the only key of the set that fits. It is nil if no key fits, or more than one.
-func (a Alg) pick(set *jwks.Set, kid string) *jwks.Key {
-	var found *jwks.Key
-	for _, k := range set.Keys {
-		if (kid == "" || k.ID == kid) && a.fits(k) {
-			if found != nil {
-				return nil
-			}
-			found = k
-		}
-	}
-	return found
 }

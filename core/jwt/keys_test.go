@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,8 +13,11 @@ import (
 	"gatehouse/core/jwt"
 	"gatehouse/core/reason"
 
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // oct writes a set with HMAC keys; each is given as kid, secret, further members.
@@ -31,7 +35,7 @@ func octSet(t *testing.T, keys ...[3]string) *jwks.Set {
 	return set
 }
 
-func TestExactlyOneKeyMustFit(t *testing.T) {
+func TestWhichKeysFit(t *testing.T) {
 	secret := string(issuerKeys()["secret"].([]byte))
 	other := strings.Repeat("o", 64)
 	short := strings.Repeat("s", 32) // enough for HS256 alone
@@ -42,9 +46,12 @@ func TestExactlyOneKeyMustFit(t *testing.T) {
 		keys [][3]string
 	}{
 		"one":                             {reason.None, jwt.HS256, "", [][3]string{{"a", secret, ""}}},
-		"two, no kid":                     {reason.UnknownKey, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"two, no kid":                     {reason.None, jwt.HS256, "", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
 		"two, a kid":                      {reason.None, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
-		"two of this kid":                 {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
+		"two of this kid":                 {reason.None, jwt.HS256, "a", [][3]string{{"a", secret, ""}, {"a", other, ""}}},
+		"two of this kid, the second":     {reason.None, jwt.HS256, "a", [][3]string{{"a", other, ""}, {"a", secret, ""}}},
+		"another kid has made it":         {reason.InvalidSignature, jwt.HS256, "b", [][3]string{{"a", secret, ""}, {"b", other, ""}}},
+		"no key has made it":              {reason.InvalidSignature, jwt.HS256, "", [][3]string{{"a", other, ""}, {"b", other + "2", ""}}},
 		"two, alg tells them":             {reason.None, jwt.HS256, "", [][3]string{{"a", secret, `,"alg":"HS256"`}, {"b", other, `,"alg":"HS512"`}}},
 		"two of this kid, alg tells them": {reason.None, jwt.HS256, "a", [][3]string{{"a", other, `,"alg":"HS512"`}, {"a", secret, `,"alg":"HS256"`}}},
 		"alg says otherwise":              {reason.UnknownKey, jwt.HS256, "a", [][3]string{{"a", secret, `,"alg":"HS512"`}}},
@@ -66,6 +73,75 @@ func TestExactlyOneKeyMustFit(t *testing.T) {
 			assert.Equal(t, c.want.String(), v.Verify(mint(c.alg, h, goodPayload), testNow).Reason.String())
 		})
 	}
+}
+
+// TestAtMostFourKeysAreTried draws sets of keys, some of which share a kid or don't fit. jwx says which of them made
+// the signature.
+func TestAtMostFourKeysAreTried(t *testing.T) {
+	ours := string(issuerKeys()["secret"].([]byte))
+	rapid.Check(t, func(rt *rapid.T) {
+		kid := rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "kid")
+		h := `{"alg":"HS256","kid":"` + kid + `"}`
+		token := mint(jwt.HS256, h, goodPayload)
+		want, tries := reason.UnknownKey, 0
+		var keys [][3]string
+		for i := range rapid.IntRange(0, 8).Draw(rt, "keys") {
+			id := rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "id")
+			more := rapid.SampledFrom([]string{"", `,"alg":"HS256"`, `,"alg":"HS512"`}).Draw(rt, "more")
+			secret := strings.Repeat(string(rune('c'+i)), 64)
+			if rapid.IntRange(0, 5).Draw(rt, "ours") == 0 {
+				secret = ours
+			}
+			key := [3]string{id, secret, more}
+			if slices.Contains(keys, key) {
+				continue
+			}
+			keys = append(keys, key)
+			if kid != "" && id != kid || strings.Contains(more, "512") || want == reason.None || tries == 4 {
+				continue
+			}
+			tries++
+			want = reason.InvalidSignature
+			if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.HS256(), []byte(secret))); err == nil {
+				want = reason.None
+			}
+		}
+		v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{octSet(t, keys...)}, nil, 16384)
+		res := v.Verify(token, testNow)
+		require.Equal(rt, want.String(), res.Reason.String(), "%q %q", kid, keys)
+	})
+}
+
+func TestAfterARefetchOnlyNewKeysAreTried(t *testing.T) {
+	ours := string(issuerKeys()["secret"].([]byte))
+	old := strings.Repeat("o", 64)
+	token := mint(jwt.HS256, `{"alg":"HS256","kid":"a"}`, goodPayload)
+	before := octSet(t, [3]string{"a", old, ""})
+	keys := fixedKeys{before}
+	v := jwt.New([]jwt.Rules{testRules()}, keys, nil, 16384)
+	res := v.Verify(token, testNow)
+	require.Equal(t, reason.InvalidSignature, res.Reason)
+	require.Same(t, before, res.Set)
+
+	retry := func(set *jwks.Set, tried *jwks.Set) reason.Reason {
+		keys[0] = set
+		return v.VerifyNewKeys(token, tried, testNow).Reason
+	}
+	assert.Equal(t, reason.InvalidSignature, retry(before, before), "the set is the same")
+	assert.Equal(t, reason.InvalidSignature, retry(octSet(t, [3]string{"a", old, ""}), before), "a copy of it")
+	assert.Equal(t, reason.None, retry(octSet(t, [3]string{"a", old, ""}, [3]string{"a", ours, ""}), before))
+	assert.Equal(t, reason.None, retry(octSet(t, [3]string{"a", ours, ""}), before))
+	assert.Equal(t, reason.UnknownKey, retry(octSet(t, [3]string{"b", ours, ""}), before))
+	assert.Equal(t, reason.KeysUnavailable, retry(nil, before))
+	// A key that was tried isn't tried again, even if it has made the signature.
+	good := octSet(t, [3]string{"a", ours, ""})
+	assert.Equal(t, reason.InvalidSignature, retry(good, good))
+	// Four keys that were tried leave room for four new ones.
+	many := [][3]string{{"a", strings.Repeat("p", 64), ""}, {"a", strings.Repeat("q", 64), ""}, {"a", strings.Repeat("r", 64), ""}, {"a", strings.Repeat("s", 64), ""}}
+	four := octSet(t, many...)
+	assert.Equal(t, reason.InvalidSignature, retry(four, nil))
+	assert.Equal(t, reason.InvalidSignature, retry(octSet(t, append(many, [3]string{"a", ours, ""})...), nil))
+	assert.Equal(t, reason.None, retry(octSet(t, append(many, [3]string{"a", ours, ""})...), four))
 }
 
 func TestFitsAsksForOneAlgorithmOfTheSet(t *testing.T) {

@@ -24,6 +24,16 @@ var selfTests = [...]struct {
 	{ES512, "AMMo-vy9ed13hQNwxGMl2YfLUlVp-2PF07xTlQ5tTF8XTiWh7pAXtdRQYGrdFStTSTHX1OhFXMkfmxW_Bew243f6AGF8znz1BkgGxGf2eNO0CA1vHMUK8myiCUFzCCgbaK8oJiPqpj5bXAcj2LjDf_B3exog-Myx3MxDmX8e4ORNpKZ6"},
 }
 
+// firstFitting is the first key of a set that fits, nil if there is none.
+func (a Alg) firstFitting(set *jwks.Set) *jwks.Key {
+	for _, k := range set.Keys {
+		if a.fits(k) {
+			return k
+		}
+	}
+	return nil
+}
+
 // SelfTest finds out which algorithms a host verifies correctly. For each of them the host must accept a known
 // signature, and refuse it for another message and with one bit flipped. A host may lack the function, not
 // know an algorithm, or give the same answer to everything. For a nil host the set is empty.
@@ -36,7 +46,7 @@ func SelfTest(host HostVerify) (working AlgSet) {
 		return 0
 	}
 	for _, t := range selfTests {
-		key := t.alg.pick(set, "")
+		key := t.alg.firstFitting(set)
 		sig, err := jwks.AppendBase64URL(nil, t.signature)
 		if err != nil || key == nil {
 			continue

@@ -140,12 +140,16 @@ func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, w
 	if len(c.kid) <= jwks.MaxKeyID {
 		kid = c.kid
 	}
-	_, why = checker{}.verify(&c, set, allowed)
+	_, why = checker{}.verify(&c, set, nil, allowed)
 	return kid, why
 }
 
-// verify checks algorithm, key and signature, and returns the key.
-func (c checker) verify(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, reason.Reason) {
+// maxTries bounds how many keys one token is tried with.
+const maxTries = 4
+
+// verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys of the set that
+// fit, in the set's order, without those that the set tried has too.
+func (c checker) verify(t *compact, set, tried *jwks.Set, allowed AlgSet) (*jwks.Key, reason.Reason) {
 	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {
 		return nil, reason.UnsupportedAlgorithm
@@ -153,12 +157,21 @@ func (c checker) verify(t *compact, set *jwks.Set, allowed AlgSet) (*jwks.Key, r
 	if set == nil {
 		return nil, reason.KeysUnavailable
 	}
-	key := alg.pick(set, t.kid)
-	if key == nil {
-		return nil, reason.UnknownKey
+	why, tries := reason.UnknownKey, 0
+	for _, k := range set.Keys {
+		if t.kid != "" && k.ID != t.kid || !alg.fits(k) {
+			continue
+		}
+		why = reason.InvalidSignature
+		if findEqual(tried, k) != nil {
+			continue
+		}
+		if c.check(alg, k, t.signed, t.signature) {
+			return k, reason.None
+		}
+		if tries++; tries == maxTries {
+			break
+		}
 	}
-	if !c.check(alg, key, t.signed, t.signature) {
-		return nil, reason.InvalidSignature
-	}
-	return key, reason.None
+	return nil, why
 }

@@ -85,7 +85,7 @@ type Result struct {
 	Reason   reason.Reason
 	Provider int // index in the rules; -1 while unknown
 	Key      *jwks.Key
-	Set      *jwks.Set  // the set that Key is from
+	Set      *jwks.Set  // the set that Key is from, or none of whose keys made the signature
 	Claims   claims.Set // empty unless the signature holds
 	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if absent.
 	NotBefore, Expires int64
@@ -93,7 +93,11 @@ type Result struct {
 }
 
 // Verify verifies a token at now, in Unix nanoseconds. The result doesn't refer to the token's memory.
-func (v *Verifier) Verify(token string, now int64) Result {
+func (v *Verifier) Verify(token string, now int64) Result { return v.VerifyNewKeys(token, nil, now) }
+
+// VerifyNewKeys verifies a token again after its provider's JWK Set was fetched again, because no key of the set
+// tried made its signature. It tries only keys that tried lacks, so that a forged token costs little.
+func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now int64) Result {
 	res := Result{Provider: -1}
 	if len(token) > v.maxBytes {
 		res.Reason = reason.TokenTooLarge
@@ -118,11 +122,14 @@ func (v *Verifier) Verify(token string, now int64) Result {
 	rules := &v.rules[provider]
 	res.Provider, res.Issuer = provider, rules.Issuer
 	keys := v.keys.Keys(provider)
-	res.Key, res.Reason = v.checker.verify(&c, keys, rules.Algorithms)
+	res.Key, res.Reason = v.checker.verify(&c, keys, tried, rules.Algorithms)
+	if res.Reason == reason.None || res.Reason == reason.InvalidSignature {
+		res.Set = keys
+	}
 	if res.Reason != reason.None {
 		return res
 	}
-	res.Set, res.Claims = keys, set
+	res.Claims = set
 	typ := mediaType(c.typ)
 	switch {
 	case !wellTyped(set):

@@ -73,7 +73,10 @@ func TestEachRuleHasItsReason(t *testing.T) {
 		"alg empty":             {reason.UnsupportedAlgorithm, head(`{"alg":""}`), nil},
 		"alg hs256":             {reason.UnsupportedAlgorithm, head(`{"alg":"hs256"}`), nil},
 		"alg with a space":      {reason.UnsupportedAlgorithm, head(`{"alg":"HS256 "}`), nil},
-		"alg Ed25519":           {reason.UnsupportedAlgorithm, head(`{"alg":"Ed25519"}`), nil},
+		"alg Ed25519":           {reason.None, mint(jwt.EdDSA, `{"alg":"Ed25519","kid":"ed"}`, goodPayload), nil},
+		"alg Ed25519, no key":   {reason.UnknownKey, head(`{"alg":"Ed25519","kid":"secret"}`), nil},
+		"alg ed25519":           {reason.UnsupportedAlgorithm, mint(jwt.EdDSA, `{"alg":"ed25519"}`, goodPayload), nil},
+		"alg Ed448":             {reason.UnsupportedAlgorithm, mint(jwt.EdDSA, `{"alg":"Ed448"}`, goodPayload), nil},
 		"alg ES256K":            {reason.UnsupportedAlgorithm, head(`{"alg":"ES256K"}`), nil},
 		"alg not allowed":       {reason.UnsupportedAlgorithm, hs(goodPayload), func(r *jwt.Rules) { r.Algorithms = jwt.NewAlgSet(jwt.RS256, jwt.HS384) }},
 		"no algorithm allowed":  {reason.UnsupportedAlgorithm, hs(goodPayload), func(r *jwt.Rules) { r.Algorithms = 0 }},
@@ -226,7 +229,7 @@ func TestARefusedTokenBringsNoClaims(t *testing.T) {
 	token := mint(jwt.HS256, header(jwt.HS256, ""), goodPayload)
 	res := v.Verify(token[:len(token)-4]+"AAAA", testNow)
 	require.Equal(t, reason.InvalidSignature, res.Reason)
-	assert.Equal(t, jwt.Result{Reason: reason.InvalidSignature, Provider: 0, Issuer: "https://idp.example"}, res)
+	assert.Equal(t, jwt.Result{Reason: reason.InvalidSignature, Provider: 0, Set: ourSet(), Issuer: "https://idp.example"}, res)
 }
 
 func TestCheckClaimsAppliesAllButTheSignature(t *testing.T) {
@@ -317,9 +320,12 @@ func TestAlgorithmsHaveTheNamesOfTheRFCs(t *testing.T) {
 		assert.Equal(t, name, a.String())
 		assert.Equal(t, strings.HasPrefix(name, "HS"), a.Symmetric())
 	}
+	ed, ok := jwt.ParseAlg("Ed25519")
+	assert.True(t, ok)
+	assert.Equal(t, jwt.EdDSA, ed)
 	assert.Len(t, allAlgs(), len(names))
 	assert.Equal(t, names, jwt.AllAlgs.Names())
-	for _, name := range []string{"", "none", "rs256", "ES256K", "HS1", "Ed25519", "RSA-OAEP"} {
+	for _, name := range []string{"", "none", "rs256", "ES256K", "HS1", "ed25519", "Ed448", "RSA-OAEP"} {
 		_, ok := jwt.ParseAlg(name)
 		assert.False(t, ok, name)
 	}
