@@ -53,14 +53,15 @@ func read(in io.Reader, progress *Progress, each func(Line)) error {
 	var long []byte // a line that the buffer is too small for
 	for number := 1; ; number++ {
 		text, complete, err := next(buffered, &long)
-		if err != nil && !errors.Is(err, io.EOF) {
+		end := errors.Is(err, io.EOF)
+		if err != nil && !end {
 			return err
 		}
 		if complete || len(text) > 0 {
 			each(Line{number, text, !complete})
 			progress.line()
 		}
-		if err != nil {
+		if end {
 			return nil
 		}
 	}
