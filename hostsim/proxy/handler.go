@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -22,11 +24,16 @@ var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 // ServeHTTP implements http.Handler: it plays the downstream and the upstream of
 // one stream.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status, reason := p.refusal(r); status != 0 {
+		refuse(w, r, status, reason)
+		return
+	}
 	at, ok := r.Context().Value(connKey{}).(place)
 	if !ok {
 		at = p.newPlace()
 	}
 	e := newExchange()
+	e.trailers = slices.Collect(maps.Keys(r.Trailer))
 	req := p.request(r, at)
 	req.Sink = e
 	s := p.host.Stream(at.worker, req)
@@ -34,7 +41,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	// Only HTTP/1 knows the question; the answer for others is an error.
 	_ = control.EnableFullDuplex()
-	hasBody := r.Body != http.NoBody && r.ContentLength != 0
+	hasBody := r.Body != http.NoBody && (r.ContentLength != 0 || len(r.Trailer) > 0)
 	read := make(chan struct{}) // closed when the request has been read
 	idle := time.AfterFunc(p.opts.IdleTimeout, func() { endIdle(s, e, control, read) })
 	e.moved = func() { idle.Reset(p.opts.IdleTimeout) }
@@ -141,6 +148,9 @@ func writeResponse(w http.ResponseWriter, control *http.ResponseController, r *h
 		switch {
 		case part.headers != nil:
 			copyFields(w.Header(), part.headers)
+			if len(w.Header()["Content-Type"]) == 0 {
+				w.Header()["Content-Type"] = nil // or net/http would guess one
+			}
 			if r.ProtoMajor == 1 && !isClosed(read) {
 				// What is left of the request would be taken for the next one.
 				w.Header().Set("Connection", "close")

@@ -16,13 +16,29 @@ var hopByHop = map[string]bool{
 	"connection": true, "keep-alive": true, "proxy-connection": true, "transfer-encoding": true, "upgrade": true,
 }
 
-// fields lists h by name, in lower case and without what belongs to a
-// connection. net/http keeps no order between names, so they are sorted.
+// nominated are the fields that the Connection field of h names, in lower case. They too belong to
+// one connection (RFC 9110, 7.6.1).
+func nominated(h http.Header) map[string]bool {
+	var names map[string]bool
+	for _, value := range h["Connection"] {
+		for token := range strings.SplitSeq(value, ",") {
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[strings.ToLower(strings.Trim(token, " \t"))] = true
+		}
+	}
+	return names
+}
+
+// fields lists h by name, in lower case and without what belongs to a connection. net/http keeps no
+// order between names, so they are sorted.
 func fields(h http.Header) []hostsim.Header {
 	var list []hostsim.Header
+	ofConnection := nominated(h)
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		lower := strings.ToLower(name)
-		if hopByHop[lower] {
+		if hopByHop[lower] || ofConnection[lower] && lower != "te" {
 			continue
 		}
 		for _, v := range h[name] {
@@ -61,11 +77,15 @@ func copyFields(dst http.Header, h *hostsim.Headers) {
 
 // request describes r to the host.
 func (p *Proxy) request(r *http.Request, at place) hostsim.Request {
+	path, ok := target(r)
+	if !ok { // of CONNECT
+		path = r.RequestURI
+	}
 	req := hostsim.Request{
 		Method:             r.Method,
 		Scheme:             "http",
 		Authority:          r.Host,
-		Path:               target(r),
+		Path:               path,
 		Plugin:             p.opts.Plugin,
 		Protocol:           protocol(r),
 		SourceAddress:      r.RemoteAddr,
@@ -81,8 +101,15 @@ func (p *Proxy) request(r *http.Request, at place) hostsim.Request {
 		req.UpstreamAddress = p.opts.Upstream.Host
 	}
 	h := r.Header.Clone()
+	for name := range nominated(r.Header) {
+		if name != "te" {
+			h.Del(name) // what the proxy itself adds below stays
+		}
+	}
+	h.Del("Connection")
+	h.Del("Host")   // HTTP/2 may have it beside :authority, which counts
 	h.Del("Expect") // 100-continue, which net/http meets as Envoy does
-	if r.ContentLength > 0 && h.Get("Content-Length") == "" {
+	if r.ContentLength > 0 {
 		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	if p.opts.UseRemoteAddress {
@@ -93,15 +120,6 @@ func (p *Proxy) request(r *http.Request, at place) hostsim.Request {
 	}
 	req.Headers = fields(h)
 	return req
-}
-
-// target returns the path and query as the client sent them.
-func target(r *http.Request) string {
-	t := r.RequestURI
-	if !strings.HasPrefix(t, "/") && t != "*" { // absolute form
-		return r.URL.RequestURI()
-	}
-	return t
 }
 
 // wantsTunnel reports whether the client asks for anything but a response. An

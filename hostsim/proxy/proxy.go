@@ -3,12 +3,19 @@
 // with one route. It speaks HTTP/1.1 and HTTP/2 without TLS (h2c), streams
 // bodies both ways, and spreads connections over the host's workers.
 //
-// It is made for local runs, demos and tests. What it lacks is what net/http
-// decides before a handler runs: a request that net/http refuses (a malformed
-// target, a second Host, an unknown expectation) never reaches the filter. Bytes of
-// a path that RFC 3986 doesn't allow there reach the upstream percent-encoded.
-// Upgrades and CONNECT are refused, as Envoy refuses them where they are not
-// configured.
+// It refuses what Envoy's codec refuses before any filter sees it: header fields of more than 60 KiB
+// or 100 fields (431), HTTP/1.0 (426), and with 400 targets that are no path, a missing host, folded
+// lines, and bodies whose length is told twice. Upgrades and CONNECT are refused too (403), as Envoy
+// refuses them where they are not configured. Fields that belong to a connection, and those that
+// Connection nominates, go no further. The path reaches the upstream byte for byte as the filter
+// judged it.
+//
+// It is made for local runs, demos and tests. What it lacks is what net/http decides:
+//   - a request that net/http refuses (a second Host, an unknown expectation, bytes that no field may
+//     have) gets net/http's answer;
+//   - trailers of an HTTP/2 request are dropped unless its trailer field announces them;
+//   - what the Connection field of a response nominates goes on if it has the option close as well;
+//   - interim responses of the upstream are dropped.
 package proxy
 
 import (
@@ -50,6 +57,11 @@ type Options struct {
 	// peer's address is appended to x-forwarded-for, and x-forwarded-proto is
 	// set whatever the client sent.
 	UseRemoteAddress bool
+	// MaxHeaderBytes and MaxHeaderFields bound a request's header fields: the bytes of their names
+	// and values, with the target, and their number. A request that goes over one is answered with
+	// 431 and never reaches the filter. 0 means 60 KiB and 100, Envoy's max_request_headers_kb and
+	// max_headers_count.
+	MaxHeaderBytes, MaxHeaderFields int
 	// RouteName, ClusterName and VirtualHost are what the filter reads as xds
 	// properties.
 	RouteName, ClusterName, VirtualHost string
@@ -85,6 +97,12 @@ func New(host *hostsim.Host, opts Options) *Proxy {
 	}
 	if opts.DrainTimeout == 0 {
 		opts.DrainTimeout = 10 * time.Second
+	}
+	if opts.MaxHeaderBytes == 0 {
+		opts.MaxHeaderBytes = 60 << 10
+	}
+	if opts.MaxHeaderFields == 0 {
+		opts.MaxHeaderFields = 100
 	}
 	return &Proxy{host: host, opts: opts, transports: newTransports(opts.ConnectTimeout)}
 }
@@ -122,12 +140,13 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		// net/http would answer OPTIONS * itself.
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            time.Minute,
+		MaxHeaderBytes:               p.opts.MaxHeaderBytes,
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, p.newPlace())
 		},
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(strictListener{l}) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("proxy: serve: %w", err)

@@ -37,6 +37,8 @@ type exchange struct {
 	response flow
 	over     bool
 	reset    bool
+	// trailers are the names of the trailers that the client has announced.
+	trailers []string
 	// moved is called whenever a part comes or goes.
 	moved func()
 }

@@ -21,11 +21,13 @@ func newTransports(connectTimeout time.Duration) *transports {
 
 func newTransport(connectTimeout time.Duration, protocols *http.Protocols) *http.Transport {
 	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: 256,
-		IdleConnTimeout:     time.Minute,
-		Protocols:           protocols,
+		DialContext:        (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		DisableCompression: true,
+		// Envoy's bound for the headers of a response.
+		MaxResponseHeaderBytes: 60 << 10,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        time.Minute,
+		Protocols:              protocols,
 	}
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -52,19 +53,25 @@ func (p *Proxy) forward(ctx context.Context, s *hostsim.Stream, e *exchange) {
 		return
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < http.StatusOK { // a change of protocol that nobody asked for
+		s.LocalReply(failure(ctx, errProtocol))
+		return
+	}
 	relayResponse(ctx, s, e, resp)
 }
 
-var errTimeout = errors.New("upstream request timeout")
+var (
+	errTimeout  = errors.New("upstream request timeout")
+	errProtocol = errors.New("malformed HTTP response")
+)
 
 // upstreamRequest builds the request to the upstream; its body follows as it
 // comes through the filter.
 func upstreamRequest(ctx context.Context, base *url.URL, first part, e *exchange, ended func()) (*http.Request, error) {
-	u, err := url.ParseRequestURI(first.headers.Get(":path"))
+	u, err := upstreamURL(base, first.headers.Get(":path"))
 	if err != nil {
 		return nil, err
 	}
-	u.Scheme, u.Host = base.Scheme, base.Host
 	req := (&http.Request{
 		Method: first.headers.Get(":method"),
 		URL:    u,
@@ -83,8 +90,14 @@ func upstreamRequest(ctx context.Context, base *url.URL, first part, e *exchange
 	if n, err := strconv.ParseInt(first.headers.Get("content-length"), 10, 64); err == nil {
 		req.ContentLength = n
 	}
-	if req.ContentLength < 0 {
+	if len(e.trailers) > 0 && base.Scheme != "h2c" {
+		req.ContentLength = -1 // HTTP/1 has trailers after chunks only
+	}
+	if req.ContentLength < 0 || len(e.trailers) > 0 {
 		req.Trailer = http.Header{}
+		for _, name := range e.trailers {
+			req.Trailer[name] = nil // announces it
+		}
 	}
 	req.Body = &requestBody{exchange: e, onEnd: ended, onTrailers: func(h *hostsim.Headers) {
 		if req.Trailer != nil {
@@ -92,6 +105,26 @@ func upstreamRequest(ctx context.Context, base *url.URL, first part, e *exchange
 		}
 	}}
 	return req, nil
+}
+
+// upstreamURL returns the URL whose request target is path, byte for byte: the filter has judged these
+// bytes.
+func upstreamURL(base *url.URL, path string) (*url.URL, error) {
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return nil, err
+	}
+	u.Scheme, u.Host = base.Scheme, base.Host
+	if u.RequestURI() == path {
+		return u, nil
+	}
+	// net/http would escape some bytes. It does not touch what is opaque, but reads two slashes in
+	// front as an authority.
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		return nil, fmt.Errorf("the path %q can't be sent as it is", path)
+	}
+	opaque, query, hasQuery := strings.Cut(path, "?")
+	return &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: opaque, RawQuery: query, ForceQuery: hasQuery}, nil
 }
 
 // relayResponse lets the upstream's response arrive.
@@ -141,6 +174,14 @@ func errnoText(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
+// isProtocolError reports whether the upstream's response was refused. net/http has no error values for
+// that.
+func isProtocolError(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "malformed HTTP") || strings.Contains(text, "response headers exceeded") ||
+		strings.Contains(text, "response header list larger")
+}
+
 // failure is the answer to a request whose upstream gave none, with the words
 // that Envoy uses.
 func failure(ctx context.Context, err error) hostsim.LocalReply {
@@ -159,7 +200,7 @@ func failure(ctx context.Context, err error) hostsim.LocalReply {
 		reason = "remote connection failure"
 		reply.Details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_" +
 			strings.ReplaceAll(errnoText(err), " ", "_") + "}"
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case isProtocolError(err):
 		reply.Status = 502
 		reason = "protocol error"
 	}
