@@ -58,7 +58,7 @@ func fieldLines(n int) string {
 	return b.String()
 }
 
-func TestRequestsThatEnvoyRefusesBeforeAnyFilterAreRefused(t *testing.T) {
+func TestRequestsAreRefusedBeforeAnyFilterSeesThem(t *testing.T) {
 	p := start(t, unreached(t), nil)
 	for name, c := range map[string]struct {
 		request string

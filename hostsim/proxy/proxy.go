@@ -4,8 +4,9 @@
 // bodies both ways, and spreads connections over the host's workers.
 //
 // It refuses what Envoy's codec refuses before any filter sees it: header fields of more than 60 KiB
-// or 100 fields (431), HTTP/1.0 (426), and with 400 targets that are no path, a missing host, folded
-// lines, and bodies whose length is told twice. Upgrades and CONNECT are refused too (403), as Envoy
+// or 100 fields (431), HTTP/1.0 (426), and with 400 targets that are no path, a missing host, and
+// bodies whose length is told twice. It is stricter than Envoy with folded lines, an empty host, and
+// a user in a target: they get 400 too. Upgrades and CONNECT are refused too (403), as Envoy
 // refuses them where they are not configured. Fields that belong to a connection, and those that
 // Connection nominates, go no further. The path reaches the upstream byte for byte as the filter
 // judged it.

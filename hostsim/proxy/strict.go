@@ -8,9 +8,9 @@ import (
 )
 
 // strictListener accepts connections whose HTTP/1 requests must be framed without doubt. net/http
-// repairs some requests that servers read in different ways and that Envoy refuses: folded lines
-// (RFC 9112, 5.2), Content-Length beside Transfer-Encoding (6.3), and a repeated Content-Length. A
-// handler can't see that any more, so the connection looks for it.
+// repairs some requests that servers read in different ways: folded lines (RFC 9112, 5.2),
+// Content-Length beside Transfer-Encoding (6.3), and a repeated Content-Length. A handler can't see
+// that any more, so the connection looks for it.
 type strictListener struct{ net.Listener }
 
 // Accept implements net.Listener.
