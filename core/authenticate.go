@@ -2,6 +2,7 @@ package core
 
 import (
 	"gatehouse/core/jwks"
+	"gatehouse/core/jwt"
 	"gatehouse/core/policy"
 	"gatehouse/core/reason"
 )
@@ -118,7 +119,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 		d.Principal = p
 		return true, reason.None
 	}
-	res := g.verifier.Verify(token, r.Wall)
+	res := g.verifier.VerifyNewKeys(token, d.tried, r.Wall)
 	switch res.Reason {
 	case reason.None:
 		g.Count(g.metrics.CacheMiss(), 1)
@@ -126,9 +127,12 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 		d.Principal = p
 		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
 		return true, reason.None
-	case reason.KeysUnavailable, reason.UnknownKey:
-		if g.fetching(res.Provider, r.Mono) && mayWait {
-			d.WaitFor = res.Provider
+	case reason.KeysUnavailable, reason.UnknownKey, reason.InvalidSignature:
+		if g.fetching(&res, r.Mono) && mayWait {
+			d.WaitFor, d.WaitWhy = res.Provider, res.Reason
+			if res.Reason == reason.InvalidSignature {
+				d.tried = res.Set
+			}
 			return false, waiting
 		}
 	}
@@ -147,10 +151,10 @@ func (g *Gate) verifies() bool {
 	return false
 }
 
-// fetching asks for a remote provider's keys, and reports whether they may be on their way.
-func (g *Gate) fetching(provider int, mono int64) bool {
-	return provider >= 0 && g.cfg.Tokens.Providers[provider].Remote != nil && g.host.Remote != nil &&
-		g.host.Remote.Want(provider, mono)
+// fetching asks for other keys of a remote provider, and reports whether a fetch is starting or under way.
+func (g *Gate) fetching(res *jwt.Result, mono int64) bool {
+	return res.Provider >= 0 && g.cfg.Tokens.Providers[res.Provider].Remote != nil && g.host.Remote != nil &&
+		g.host.Remote.Want(res.Provider, res.Reason, mono)
 }
 
 // cacheCost estimates what a cached principal occupies beside its token: the claims twice (raw and indexed), and the strings

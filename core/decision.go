@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/reason"
 )
@@ -28,7 +29,8 @@ type Decision struct {
 	Route     int           // index in the configuration's routes, -1 for none
 	Rule      int           // index of the limit that refused, -1 for none
 	Principal *Principal    // nil unless a token was verified
-	WaitFor   int           // the provider, when Verdict is Wait
+	WaitFor   int           // when Verdict is Wait: the provider
+	WaitWhy   reason.Reason // when Verdict is Wait: as in RemoteKeys.Want
 
 	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
 	// of that name. Only an admitted request has them.
@@ -37,10 +39,11 @@ type Decision struct {
 	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
 	Response []Header
 
-	mono       int64 // arrival
-	failed     int   // the provider of a token that failed, -1 if none was chosen
-	identified bool  // a token was looked for and the principal, if any, is known
-	excluded   bool  // the path is one of audit.exclude_paths
+	mono       int64     // arrival
+	failed     int       // the provider of a token that failed, -1 if none was chosen
+	tried      *jwks.Set // the keys that didn't make the token's signature, before a refetch
+	identified bool      // a token was looked for and the principal, if any, is known
+	excluded   bool      // the path is one of audit.exclude_paths
 	event      audit.Event
 	extra      []audit.Field
 	charges    []charge

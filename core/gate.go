@@ -18,9 +18,10 @@ import (
 type RemoteKeys interface {
 	// Keys is the current JWK Set, nil while there is none.
 	Keys(provider int) *jwks.Set
-	// Want is told that a request needs the set (there is none) or a key that it lacks. It reports whether a fetch that may
-	// bring it is starting or under way, so that waiting for it makes sense.
-	Want(provider int, mono int64) bool
+	// Want is told that a request needs another set: there is none (why is KeysUnavailable), it lacks the token's key
+	// (UnknownKey), or none of its keys made the signature (InvalidSignature). It reports whether a fetch is starting
+	// or under way, so that waiting for it makes sense.
+	Want(provider int, why reason.Reason, mono int64) bool
 }
 
 // Host is what a Gate needs of the place where it runs.

@@ -208,6 +208,38 @@ func TestARequestWaitsForKeysThatAreOnTheirWay(t *testing.T) {
 	assert.Equal(t, core.Wait, g.decide("GET /", stranger).Verdict)
 }
 
+func TestASignatureOfNoKeyAsksForAnotherSet(t *testing.T) {
+	parse := func(i *issuer) *jwks.Set {
+		set, err := jwks.Parse([]byte(i.set))
+		require.NoError(t, err)
+		return set
+	}
+	rotated := newIssuer(t, "k1") // another key under the same kid
+	token := rotated.mint(t, nil)
+	g := open(t, `"tokens":{"providers":[{"name":"main","issuer":"https://idp.example","audiences":["orders"],"algorithms":["RS256"],
+		"jwks":{"cluster":"idp","uri":"https://idp.example/jwks"}}]},`+anyone)
+	g.remote.set, g.remote.comes = parse(main(t)), true
+	require.Equal(t, core.Wait, g.decide("GET /", token).Verdict)
+	assert.Equal(t, reason.InvalidSignature, g.decision.WaitWhy)
+	assert.Equal(t, []reason.Reason{reason.InvalidSignature}, g.remote.wanted)
+	g.remote.set = parse(rotated)
+	g.Resume(g.request("GET /", token), &g.decision)
+	assert.Equal(t, core.Admit, g.decision.Verdict, "%s", g.decision.Reason)
+	assert.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
+
+	// A set that has no new key doesn't help, and nobody waits twice.
+	forged := newIssuer(t, "k1").mint(t, nil)
+	require.Equal(t, core.Wait, g.decide("GET /", forged).Verdict)
+	g.remote.set = parse(rotated)
+	g.Resume(g.request("GET /", forged), &g.decision)
+	assert.Equal(t, reason.InvalidSignature, g.decision.Reason)
+
+	// The next request is tried with all keys again.
+	require.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
+	g.remote.comes = false
+	assert.Equal(t, reason.InvalidSignature, g.decide("GET /", forged).Reason)
+}
+
 func TestACachedTokenStillExpiresAndFollowsItsKey(t *testing.T) {
 	g := open(t, anyone)
 	token := main(t).mint(t, claims{"exp": wall.Add(time.Minute).Unix()})

@@ -17,6 +17,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 // wall is the tests' present.
@@ -85,12 +86,17 @@ type gate struct {
 
 type remoteKeys struct {
 	set    *jwks.Set
-	wanted int
-	comes  bool
+	wanted []reason.Reason // what Want was told
+	comes  bool            // what it answers
 }
 
-func (r *remoteKeys) Keys(int) *jwks.Set        { return r.set }
-func (r *remoteKeys) Want(int, int64) bool      { r.wanted++; return r.comes }
+func (r *remoteKeys) Keys(int) *jwks.Set { return r.set }
+
+func (r *remoteKeys) Want(_ int, why reason.Reason, _ int64) bool {
+	r.wanted = append(r.wanted, why)
+	return r.comes
+}
+
 func provider(t testing.TB, more string) string { return providerOf(main(t), more) }
 
 func providerOf(i *issuer, more string) string {

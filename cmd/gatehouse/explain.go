@@ -16,6 +16,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 )
 
 // question has the flags of `explain`.
@@ -112,7 +113,7 @@ type remoteKeys struct{ providerKeys }
 func (k *remoteKeys) Keys(i int) *jwks.Set { return k.providerKeys.Keys(i) }
 
 // Want implements core.RemoteKeys: a second fetch would bring nothing new.
-func (k *remoteKeys) Want(int, int64) bool { return false }
+func (k *remoteKeys) Want(int, reason.Reason, int64) bool { return false }
 
 func (q *question) request(cfg *config.Config, token string, now int64) (*core.Request, error) {
 	ip, err := netip.ParseAddr(q.ip)

@@ -106,8 +106,8 @@ func (panicking) Get(string) ([]byte, ratelimit.Version, error) { panic("a fault
 // remote has fetched the issuer's keys, or has failed to.
 type remote struct{ set *jwks.Set }
 
-func (r remote) Keys(int) *jwks.Set   { return r.set }
-func (r remote) Want(int, int64) bool { return false }
+func (r remote) Keys(int) *jwks.Set                  { return r.set }
+func (r remote) Want(int, reason.Reason, int64) bool { return false }
 
 // exchange takes a request through the gate and back.
 func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {

@@ -7,6 +7,7 @@ import (
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
 )
@@ -81,7 +82,7 @@ func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 
 // Want implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
 // in vain.
-func (k *Keys) Want(i int, now int64) bool {
+func (k *Keys) Want(i int, _ reason.Reason, now int64) bool {
 	p := k.providers[i]
 	switch {
 	case p.set == nil, p.rec.underWay(now):
