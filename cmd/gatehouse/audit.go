@@ -13,6 +13,6 @@ func auditCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(auditcmd.Verify(errNo))
+	c.AddCommand(auditcmd.Verify(errNo), auditcmd.Report())
 	return c
 }

@@ -99,3 +99,26 @@ func must(b []byte, err error) []byte {
 	}
 	return b
 }
+
+func TestAuditReportPrintsTablesOrJSON(t *testing.T) {
+	dir, lines := auditLog(t)
+	name := filepath.Join(dir, "audit.log")
+	for _, c := range []struct {
+		args     []string
+		code     int
+		out, err string
+	}{
+		{[]string{name}, 0, "6 requests, 0 refused; 1970-01-01T00:00:00.000000Z to 1970", ""},
+		{[]string{"-"}, 0, "6 requests, 0 refused", ""},
+		{[]string{"--json", name}, 0, `"would_be_refused": 0,`, ""},
+		{[]string{name + ".gone"}, 2, "", "no such file"},
+		{[]string{"--top=0", name}, 2, "", "--top: want 1 or more"},
+		{nil, 2, "", "requires at least 1 arg"},
+	} {
+		var out, errOut strings.Builder
+		code := run(t.Context(), append([]string{"audit", "report"}, c.args...), strings.NewReader(strings.Join(lines, "\n")), &out, &errOut)
+		assert.Equal(t, c.code, code, "%v", c.args)
+		assert.Contains(t, out.String(), c.out)
+		assert.Contains(t, errOut.String(), c.err)
+	}
+}
