@@ -71,6 +71,9 @@ func TestATokenIsVerifiedAsTheFilterWould(t *testing.T) {
 	r = gatehouse(t, newIssuer(t).sign(t, payload), "token", "verify", "--config", config, "--at", "1999")
 	assert.Equal(t, result{1, `{"valid":false,"provider":"main","reason":"invalid_signature","claims":null}` + "\n", ""}, r)
 
+	r = gatehouse(t, idp.sign(t, ""), "token", "verify", "--config", config, "--at", "1999")
+	assert.Equal(t, result{1, `{"valid":false,"provider":null,"reason":"malformed_token","claims":null}` + "\n", ""}, r, "no claims")
+
 	r = gatehouse(t, "nonsense", "token", "verify", "--config", config)
 	assert.Equal(t, result{1, `{"valid":false,"provider":null,"reason":"malformed_token","claims":null}` + "\n", ""}, r)
 
@@ -175,6 +178,8 @@ func TestASignatureIsVerifiedAlone(t *testing.T) {
 	token := idp.sign(t, `{"exp":1}`) // long expired, and no issuer
 	assert.Equal(t, result{0, `{"valid":true,"kid":"k1","reason":null}` + "\n", ""},
 		gatehouse(t, token, "token", "signature", "--jwks", keys, "--algorithms", "ES256,RS256"))
+	assert.Equal(t, result{0, `{"valid":true,"kid":"k1","reason":null}` + "\n", ""},
+		gatehouse(t, idp.sign(t, ""), "token", "signature", "--jwks", keys, "--algorithms", "RS256"), "an empty payload")
 	assert.Equal(t, result{1, `{"valid":false,"kid":"k1","reason":"unsupported_algorithm"}` + "\n", ""},
 		gatehouse(t, token, "token", "signature", "--jwks", keys, "--algorithms", "ES256"))
 	assert.Equal(t, result{1, `{"valid":false,"kid":"k1","reason":"invalid_signature"}` + "\n", ""},

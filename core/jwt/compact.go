@@ -18,14 +18,14 @@ type compact struct {
 	typ       string // "" when absent
 }
 
-// parse reads a compact JWS. ok is false for a malformed one. An empty signature is well-formed: it fails
-// later, because no algorithm accepts it.
+// parse reads a compact JWS. ok is false for a malformed one. An empty payload and an empty signature are
+// well-formed: the first fails later because it holds no claims, the second because no algorithm accepts it.
 func parse(token string) (c compact, ok bool) {
 	// Two dots make three parts. If there are more dots, as in the five parts of a JWE, the ones in between
 	// end up in the payload, where base64url refuses them.
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
-	if first <= 0 || last <= first+1 {
+	if first <= 0 || last == first {
 		return c, false
 	}
 	// One buffer takes the signed text and the decoded parts, which are three quarters of the token.

@@ -299,6 +299,8 @@ func TestVerifySignatureSaysWhichHalfIsWrong(t *testing.T) {
 		want    reason.Reason
 	}{
 		"good":             {jws, ourSet(), everyAlg(), "p256", reason.None},
+		"an empty payload": {mint(jwt.ES256, header(jwt.ES256, ""), ""), ourSet(), everyAlg(), "p256", reason.None},
+		"no payload":       {"e30.c2ln", ourSet(), everyAlg(), "", reason.MalformedToken},
 		"alg not allowed":  {jws, ourSet(), jwt.NewAlgSet(jwt.RS256), "p256", reason.UnsupportedAlgorithm},
 		"no keys":          {jws, &jwks.Set{}, everyAlg(), "p256", reason.UnknownKey},
 		"no set":           {jws, nil, everyAlg(), "p256", reason.KeysUnavailable},
