@@ -68,15 +68,34 @@ func (f *configFlags) parse(plugin *manifest.Plugin, used func(name, value strin
 		}
 		return value, known && ok
 	})
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		var lines []string
-		for _, problem := range problems {
-			lines = append(lines, where(f.file, "", plugin.Place(problem.Path, problem.Message))+problem.Path+": "+advised(plugin, problem))
+	return cfg, f.inLine(plugin, err)
+}
+
+// check is parse for a configuration that runs elsewhere: secrets that aren't at hand pass. used is
+// called with the name of each variable.
+func (f *configFlags) check(plugin *manifest.Plugin, used func(name string)) (*config.Config, error) {
+	cfg, err := config.Parse(plugin.Config, func(name string) (string, bool) {
+		used(name)
+		value, known, ok := lookup(plugin.Environment, name)
+		if !known || !ok {
+			return placeholder(name), true
 		}
-		return nil, errors.New(strings.Join(lines, "; "))
+		return value, true
+	})
+	return cfg, f.inLine(plugin, err)
+}
+
+// inLine puts the parser's problems into one line, each with its place.
+func (f *configFlags) inLine(plugin *manifest.Plugin, err error) error {
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		return err
 	}
-	return cfg, err
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, where(f.file, "", plugin.Place(problem.Path, problem.Message))+problem.Path+": "+advised(plugin, problem))
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // nameOf is what the flag --plugin takes for a plugin: its name if no other has the same, else its

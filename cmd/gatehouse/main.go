@@ -44,7 +44,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(demo.Command(), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), auditCommand(), versionCommand())
+	root.AddCommand(demo.Command(), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
+		auditCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -157,22 +157,43 @@ var quoted = regexp.MustCompile(`"([^"\\]+)"`)
 // closest finds the word of a closed list, which the message gives, that is meant.
 func closest(message, text string) string {
 	allowed, _, found := strings.Cut(message, ", got ")
-	if !found || text == "" || len(text) > 64 {
+	if !found {
+		return ""
+	}
+	var words []string
+	for _, m := range quoted.FindAllStringSubmatch(allowed, -1) {
+		words = append(words, m[1])
+	}
+	return didYouMean(words, text)
+}
+
+func didYouMean(words []string, text string) string {
+	if text == "" || len(text) > 64 {
 		return ""
 	}
 	best, distance := "", 3
 	if len(text) <= 4 {
 		distance = 2
 	}
-	for _, m := range quoted.FindAllStringSubmatch(allowed, -1) {
-		if d := Distance(strings.ToLower(text), strings.ToLower(m[1])); d < distance {
-			best, distance = m[1], d
+	for _, word := range words {
+		if d := Distance(strings.ToLower(text), strings.ToLower(word)); d < distance {
+			best, distance = word, d
 		}
 	}
 	if best == "" {
 		return ""
 	}
 	return "did you mean " + strconv.Quote(best) + "?"
+}
+
+// Want is an error about a word that isn't in a closed list.
+func Want(words []string, got string) string {
+	last := len(words) - 1
+	message := "want " + strings.Join(words[:last], ", ") + " or " + words[last] + ", got " + strconv.Quote(got)
+	if hint := didYouMean(words, got); hint != "" {
+		message += "; " + hint
+	}
+	return message
 }
 
 // Distance is how many insertions, deletions and substitutions of a byte, and swaps of two

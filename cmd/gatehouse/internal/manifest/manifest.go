@@ -157,6 +157,9 @@ func pluginsOf(doc *value, strict bool) []Plugin {
 	if doc.get("apiVersion") != nil {
 		return resourcePlugins(doc)
 	}
+	if doc.isList { // HTTP filters, as they are pasted
+		doc = &value{src: doc.src, at: doc.at, members: []member{{"http_filters", doc.at, doc}}}
+	}
 	for _, name := range manifestMembers {
 		if doc.get(name) != nil {
 			return envoyPlugins(doc, "")
