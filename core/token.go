@@ -8,15 +8,22 @@ import (
 )
 
 // findToken finds the request's token in the configured places. Without a token it returns "" and None. It
-// refuses two tokens, because the server behind could read the other one.
+// refuses two tokens, and two cookies that carry one, because the server behind could read the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad reason.Reason) {
 	found := false
 	for i := range sources {
 		source := &sources[i]
+		cookies := 0
 		for j := range r.Headers {
 			text, ok, several := tokenIn(&r.Headers[j], source)
+			if ok && source.Cookie != "" {
+				cookies++
+			}
 			switch {
-			case several, ok && (found || text == ""):
+			case several, cookies > 1:
+				return "", reason.MalformedToken
+			case ok && text == "" && cookies == 1: // a logout leaves an empty cookie
+			case ok && (found || text == ""):
 				return "", reason.MalformedToken
 			case ok:
 				token, found = text, true
@@ -30,8 +37,7 @@ func findToken(r *Request, sources []config.Source) (token string, bad reason.Re
 func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	switch {
 	case s.Cookie != "" && h.Name == "cookie":
-		token, found, several = cookie(h.Value, s.Cookie)
-		return token, found && token != "", several // a logout leaves an empty cookie
+		return cookie(h.Value, s.Cookie)
 	case s.Cookie == "" && h.Name == s.Header:
 		token, found = cutScheme(h.Value, s.Scheme)
 		return token, found, listsTokens(h.Value, s.Scheme)
@@ -65,15 +71,34 @@ func listsCredentials(value string) bool {
 			quoted = !quoted
 		case c == '\\' && quoted:
 			i++
-		case c == ',' && !quoted:
-			word, rest, spaced := strings.Cut(strings.TrimLeft(value[i+1:], " \t"), " ")
-			rest = strings.TrimLeft(rest, " \t")
-			if spaced && word != "" && !strings.ContainsAny(word, "=\",\t") && rest != "" && rest[0] != '=' && rest[0] != ',' {
-				return true
-			}
+		case c == ',' && !quoted && startsCredentials(value[i+1:]):
+			return true
 		}
 	}
 	return false
+}
+
+// startsCredentials reports whether s begins with a scheme and its credentials. It reads no further than to the
+// next comma, so that a list of them costs linear work.
+func startsCredentials(s string) bool {
+	i := skipBlanks(s, 0)
+	word := i
+	for i < len(s) && strings.IndexByte(" =\",\t", s[i]) < 0 {
+		i++
+	}
+	if i == word || i == len(s) || s[i] != ' ' {
+		return false
+	}
+	i = skipBlanks(s, i)
+	return i < len(s) && s[i] != '=' && s[i] != ','
+}
+
+// skipBlanks is the index of the next byte that is neither space nor tab.
+func skipBlanks(s string, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
+		i++
+	}
+	return i
 }
 
 // listsTokens reports whether a value is a comma-separated list with a token in it. Envoy joins several
@@ -105,37 +130,4 @@ func cutScheme(value, scheme string) (token string, ok bool) {
 		return "", false
 	}
 	return strings.TrimLeft(rest, " \t"), true
-}
-
-// cookie finds a cookie in a Cookie header (RFC 6265 §4.2.1).
-func cookie(header, name string) (value string, found, twice bool) {
-	for header != "" {
-		pair := header
-		if i := strings.IndexByte(header, ';'); i >= 0 {
-			pair, header = header[:i], header[i+1:]
-		} else {
-			header = ""
-		}
-		pair = strings.Trim(pair, " \t")
-		if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
-			continue
-		}
-		if found {
-			return "", true, true
-		}
-		value, found = strings.Trim(pair[len(name)+1:], `"`), true
-	}
-	return value, found, false
-}
-
-// withoutCookie is a Cookie header without one of its cookies; "" if no cookie is left.
-func withoutCookie(header, name string) string {
-	var kept []string
-	for _, pair := range strings.Split(header, ";") {
-		pair = strings.Trim(pair, " \t")
-		if own, _, ok := strings.Cut(pair, "="); pair != "" && (!ok || own != name) {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "; ")
 }

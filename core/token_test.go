@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,4 +57,74 @@ func TestOneValueMayBeSeveralAuthorizationHeaders(t *testing.T) {
 	token, bad := findToken(&Request{Headers: []Header{{"x-token", "a.b.c,a.b.c"}}}, []config.Source{{Header: "x-token"}})
 	assert.Empty(t, token)
 	assert.Equal(t, reason.MalformedToken, bad)
+}
+
+func TestATokenCookieOccursOnce(t *testing.T) {
+	session := []config.Source{{Cookie: "session"}}
+	for _, c := range []struct {
+		cookies []string
+		token   string
+		bad     reason.Reason
+	}{
+		{[]string{"session=a.b.c"}, "a.b.c", reason.None},
+		{[]string{"theme=dark; session=a.b.c; lang=de"}, "a.b.c", reason.None},
+		{[]string{"theme=dark", "session=a.b.c", "lang=de"}, "a.b.c", reason.None},
+		{[]string{`session="a.b.c"`}, "a.b.c", reason.None},
+		{[]string{"session =a.b.c"}, "a.b.c", reason.None},
+		{[]string{"\tsession\t= a.b.c "}, "a.b.c", reason.None},
+		{[]string{"theme=dark"}, "", reason.None},
+		{[]string{"session=", "theme=dark"}, "", reason.None},
+		{[]string{"session"}, "", reason.None},
+		{[]string{"Session=a.b.c"}, "", reason.None},
+		{[]string{"my-session=a.b.c; sessions=a.b.c"}, "", reason.None},
+		{[]string{"theme=session=a.b.c"}, "", reason.None},
+		{[]string{""}, "", reason.None},
+
+		{[]string{"session=a.b.c; session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; session =d.e.f"}, "", reason.MalformedToken},
+		{[]string{"session =d.e.f;session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c;\tsession=d.e.f"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; \x0bsession=d.e.f"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; \u00a0session\u2003=d.e.f"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; session="}, "", reason.MalformedToken},
+		{[]string{"session=; session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c", "session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c", "x=y; session =d.e.f"}, "", reason.MalformedToken},
+		{[]string{"session=", "session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c", "session="}, "", reason.MalformedToken},
+		{[]string{"session=", "session="}, "", reason.MalformedToken},
+		{[]string{"x=y,session=d.e.f; session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; x=y, session =d.e.f"}, "", reason.MalformedToken},
+		{[]string{`x="y;session=d.e.f;"; session=a.b.c`}, "", reason.MalformedToken},
+	} {
+		r := &Request{}
+		for _, value := range c.cookies {
+			r.Headers = append(r.Headers, Header{"cookie", value})
+		}
+		token, bad := findToken(r, session)
+		assert.Equal(t, c.token, token, "%q", c.cookies)
+		assert.Equal(t, c.bad, bad, "%q", c.cookies)
+	}
+}
+
+// TestWithoutCookieLeavesNoSpelling holds that what is taken out is all that counts as the cookie.
+func TestWithoutCookieLeavesNoSpelling(t *testing.T) {
+	for _, header := range []string{"session=a", "session =a", "\tsession\x0b=a", "session=a; session =b"} {
+		assert.Empty(t, withoutCookie(header, "session"), "%q", header)
+		assert.Equal(t, "x=y; z", withoutCookie("x=y;"+header+"; z", "session"), "%q", header)
+	}
+}
+
+// TestManySeparatorsCostLinearWork would take hours if each separator cost work in the rest of the value.
+func TestManySeparatorsCostLinearWork(t *testing.T) {
+	const n = 4 << 20
+	for _, unit := range []string{",", ", ", ",a", ",\"", ",a ", ";", "=", "; ", ";=", " ", "\"", "\\", ",a=b", "session=", "session,", "session =;"} {
+		value := "Basic " + strings.Repeat(unit, n/len(unit))
+		r := &Request{Headers: []Header{{"authorization", value}, {"cookie", value}, {"x-token", value}}}
+		severalCredentials(r)
+		for _, source := range []config.Source{{Header: "authorization", Scheme: "Bearer"}, {Header: "x-token"}, {Cookie: "session"}} {
+			_, _ = findToken(r, []config.Source{source})
+		}
+		withoutCookie(value, "session")
+	}
 }
