@@ -37,7 +37,8 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 
 FUZZTIME ?= 10s
 FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
-            core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket
+            core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket \
+            filter/internal/metadata:FuzzRead filter/internal/proxy:FuzzAppendHeaders
 
 # Up to Go 1.26 it may count as a failure that the time is up (golang/go#75804); a real one leaves its input.
 fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each

@@ -3,6 +3,7 @@ package proxytest
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"gatehouse/filter/internal/proxy"
 )
@@ -66,7 +67,7 @@ func (p *Proxy) SetHeader(m proxy.Map, name, value string) error {
 	if err != nil {
 		return err
 	}
-	s.Headers[m] = append(without(headers, name), Header{name, value})
+	s.Headers[m] = append(without(headers, name), Header{strings.Clone(name), strings.Clone(value)})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package proxytest
 
 import (
 	"slices"
+	"strings"
 
 	"gatehouse/filter/internal/proxy"
 )
@@ -110,7 +111,7 @@ func (c *PendingCall) End(a *Answer) {
 
 // call records a call and asks for a fault.
 func (p *Proxy) call(name, subject string) error {
-	c := Invocation{name, subject, len(p.Calls)}
+	c := Invocation{name, strings.Clone(subject), len(p.Calls)} // callers reuse the memory of strings
 	p.Calls = append(p.Calls, c)
 	if p.Fault == nil {
 		return nil
@@ -182,7 +183,7 @@ func (p *Proxy) Reply(r *proxy.Reply) error {
 	s, err := p.stream()
 	if err == nil {
 		kept := *r
-		kept.Headers = slices.Clone(r.Headers)
+		kept.Details, kept.Headers, kept.Body = strings.Clone(r.Details), slices.Clone(r.Headers), strings.Clone(r.Body)
 		s.Replies = append(s.Replies, kept)
 	}
 	return err
@@ -240,7 +241,7 @@ func (p *Proxy) SharedSet(key string, value []byte, cas uint32) error {
 	if ok && cas != 0 && cas != e.CAS {
 		return proxy.CASMismatch
 	}
-	p.Shared[key] = Entry{slices.Clone(value), e.CAS + 1}
+	p.Shared[strings.Clone(key)] = Entry{slices.Clone(value), e.CAS + 1}
 	return nil
 }
 
