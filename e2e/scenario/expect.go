@@ -63,6 +63,9 @@ func (s *Scenario) Check(runner string, o *Observation) (problems []string) {
 		}
 	}
 	problems = append(problems, s.checkChain(o)...)
+	for _, leak := range o.Leaks {
+		problems = append(problems, "leak: "+leak)
+	}
 	if o.Metrics != nil {
 		want := map[string]uint64{}
 		for name, n := range s.Metrics {

@@ -19,6 +19,9 @@ type Observation struct {
 	// Log is how many audit lines went to the proxy's log at which level; nil from core, which has
 	// no log, and like Metrics.
 	Log map[string]int
+	// Leaks are the places that have a token, a part of one, a cookie or a key, as [Secrets] finds
+	// them. Runners look at all that Gatehouse writes.
+	Leaks []string
 }
 
 // Exchange is one request and what became of it.

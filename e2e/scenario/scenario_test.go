@@ -268,3 +268,38 @@ not in hostsim: one: it hasn't got one
 not in envoy: one, step 2: no time
 `, text)
 }
+
+func TestSecretsAreFoundWhereverTheyAre(t *testing.T) {
+	issuer, err := toy.StartIssuer("", scenario.IssuerName)
+	require.NoError(t, err)
+	t.Cleanup(issuer.Stop)
+	s := loadOne(t)
+	s.Env = map[string]string{"KEY": "a key of the environment"}
+	s.Steps[0].Request.Headers = append(s.Steps[0].Request.Headers, "Cookie: a=1; session=0123456789")
+	s.Config["audit"] = map[string]any{"chain": map[string]any{"hmac_key": "bGl0ZXJhbGx5IGluIHRoZSBjb25maWd1cmF0aW9u"}}
+	m, err := s.Mint(issuer, time.Unix(1_700_000_000, 0))
+	require.NoError(t, err)
+	secrets := s.Secrets(m)
+	token := m.Tokens["alice"]
+	parts := strings.Split(token, ".")
+	for name, text := range map[string]string{
+		"a token":                 "x " + token + " y",
+		"a part of the signature": "x" + parts[2][7:19] + "y",
+		"a part of the claims":    parts[1][3:40],
+		"a header":                parts[0],
+		"a cookie":                "session=0123456789;",
+		"a variable":              "got a key of the environment",
+		"a part of a variable":    "got y of the environment",
+		"a configured key":        "hmac_key bGl0ZXJhbGx5IGluIH",
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.NotEmpty(t, secrets.Find("here", text))
+			o := good()
+			o.Leaks = secrets.FindExchange(&scenario.Exchange{Audit: []string{text}})
+			assert.NotEmpty(t, s.Check(scenario.Core, o))
+		})
+	}
+	assert.Empty(t, secrets.Find("here", `{"user_id":"alice","path":"/x","user_agent":"u","metadata":{"issuer":"https://idp.example"}}`))
+	assert.Empty(t, secrets.FindExchange(&scenario.Exchange{Body: token, Upstream: &scenario.Seen{}}), "an upstream may say what it likes")
+	assert.NotEmpty(t, secrets.FindExchange(&scenario.Exchange{Body: token}))
+}

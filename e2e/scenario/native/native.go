@@ -50,6 +50,10 @@ func Run(s *scenario.Scenario, issuer *toy.Issuer) (*scenario.Observation, error
 		return nil, err
 	}
 	o := &scenario.Observation{Exchanges: make([][]scenario.Exchange, len(s.Steps))}
+	secrets := s.Secrets(r.minted)
+	for _, warning := range r.cfg.Warnings {
+		o.Leaks = append(o.Leaks, secrets.Find("a warning", warning)...)
+	}
 	whole := true
 	for i := range s.Steps {
 		step := &s.Steps[i]
@@ -60,12 +64,16 @@ func Run(s *scenario.Scenario, issuer *toy.Issuer) (*scenario.Observation, error
 		}
 		for range step.Times {
 			e := r.exchange(step)
+			o.Leaks = append(o.Leaks, secrets.FindExchange(e)...)
 			e.Conceal(r.minted)
 			o.Exchanges[i] = append(o.Exchanges[i], *e)
 		}
 	}
 	if whole {
 		o.Metrics = r.metrics()
+		for name := range o.Metrics {
+			o.Leaks = append(o.Leaks, secrets.Find("a metric", name)...)
+		}
 	}
 	return o, nil
 }

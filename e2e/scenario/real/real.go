@@ -72,6 +72,8 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		return nil, err
 	}
 	o := &scenario.Observation{Exchanges: make([][]scenario.Exchange, len(s.Steps))}
+	secrets := s.Secrets(minted)
+	stdout, stderr := p.stdout, p.stderr
 	whole := true
 	var sent []request
 	for i := range s.Steps {
@@ -90,6 +92,7 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 			if err := p.exchange(ctx, s, step, minted, e); err != nil {
 				return nil, fmt.Errorf("step %d: %w", i+1, err)
 			}
+			o.Leaks = append(o.Leaks, secrets.FindExchange(e)...)
 			e.Conceal(minted)
 			sent = append(sent, request{e, planned})
 		}
@@ -106,10 +109,26 @@ func (p *Proxy) Run(ctx context.Context, s *scenario.Scenario, want map[string]u
 		return nil, err
 	}
 	p.log(s, o, ids)
+	o.Leaks = append(o.Leaks, p.leaks(secrets, stdout, stderr)...)
 	if o.Metrics = moved; !whole {
 		o.Metrics, o.Log = nil, nil
 	}
 	return o, nil
+}
+
+// leaks looks for secrets in the lines of Envoy's log and of its access log since the scenario's
+// beginning, and in the names of all metrics.
+func (p *Proxy) leaks(secrets *scenario.Secrets, stdout, stderr int) (found []string) {
+	for _, line := range p.process.Stdout.Lines()[stdout:] {
+		found = append(found, secrets.Find("the access log", line)...)
+	}
+	for _, line := range p.process.Log.Lines()[stderr:] {
+		found = append(found, secrets.Find("Envoy's log", line)...)
+	}
+	for name := range p.counters {
+		found = append(found, secrets.Find("a metric", name)...)
+	}
+	return found
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

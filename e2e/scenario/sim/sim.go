@@ -33,6 +33,7 @@ type runner struct {
 	host   *hostsim.Host
 	clock  *hostsim.ManualClock
 	logged []hostsim.LogEntry
+	called []string // what the filter sent to clusters
 }
 
 // Run executes a scenario.
@@ -52,6 +53,8 @@ func Run(ctx context.Context, module *hostsim.Module, s *scenario.Scenario, issu
 	r.clock.SetWall(start)
 	before := r.counters()
 	o := &scenario.Observation{Exchanges: make([][]scenario.Exchange, len(s.Steps)), Log: map[string]int{}}
+	secrets := s.Secrets(r.minted)
+	defer func() { r.findLeaks(secrets, o) }()
 	whole, at := true, time.Duration(0)
 	for i := range s.Steps {
 		step := &s.Steps[i]
@@ -64,6 +67,7 @@ func Run(ctx context.Context, module *hostsim.Module, s *scenario.Scenario, issu
 		}
 		for range step.Times {
 			e := r.exchange(step, o)
+			o.Leaks = append(o.Leaks, secrets.FindExchange(e)...)
 			e.Conceal(r.minted)
 			o.Exchanges[i] = append(o.Exchanges[i], *e)
 		}
@@ -100,6 +104,9 @@ func (r *runner) open(ctx context.Context, module *hostsim.Module, issuer *toy.I
 			}},
 		},
 	}
+	for name, cluster := range options.Clusters {
+		options.Clusters[name] = r.recorded(cluster)
+	}
 	started := false
 	if r.s.Fault == scenario.FaultContention {
 		options.Faults.HostCall = func(c hostsim.HostCall) hostsim.Fault {
@@ -117,6 +124,27 @@ func (r *runner) open(ctx context.Context, module *hostsim.Module, issuer *toy.I
 		}
 	}
 	return err
+}
+
+// recorded keeps what the filter sends to a cluster.
+func (r *runner) recorded(cluster hostsim.Cluster) hostsim.Cluster {
+	return hostsim.Cluster{HTTP: func(ctx context.Context, call *hostsim.HTTPCall) (*hostsim.HTTPReply, error) {
+		r.called = append(r.called, fmt.Sprint(call.Headers), string(call.Body))
+		return cluster.HTTP(ctx, call)
+	}}
+}
+
+// findLeaks looks for secrets in all that the filter logged, sent to clusters and counted.
+func (r *runner) findLeaks(secrets *scenario.Secrets, o *scenario.Observation) {
+	for _, entry := range r.logged {
+		o.Leaks = append(o.Leaks, secrets.Find("the log", entry.Message)...)
+	}
+	for _, text := range r.called {
+		o.Leaks = append(o.Leaks, secrets.Find("a call to a cluster", text)...)
+	}
+	for name := range r.counters() {
+		o.Leaks = append(o.Leaks, secrets.Find("a metric", name)...)
+	}
 }
 
 // exchange takes a request through the filter and back.
