@@ -7,7 +7,6 @@ import (
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
-	"gatehouse/core/policy"
 )
 
 // Outcome is how a stream ended.
@@ -19,8 +18,8 @@ type Outcome struct {
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
-// may be open for hours, and how much its headers hold is up to the client. path is the one that routes are matched on.
-func (g *Gate) remember(r *Request, d *Decision, path string) {
+// may be open for hours, and how much its headers hold is up to the client.
+func (g *Gate) remember(r *Request, d *Decision, t *target) {
 	if !logs(&g.cfg.Audit) {
 		return
 	}
@@ -29,7 +28,7 @@ func (g *Gate) remember(r *Request, d *Decision, path string) {
 	field := func(s string) string { return d.keep(s[:min(len(s), g.cfg.Audit.MaxFieldBytes+utf8.UTFMax)]) }
 	e.Path, e.Method = field(audit.WithoutQuery(r.Path)), field(r.Method)
 	e.IP = field(sourceHost(r.Source))
-	d.excluded = g.excluded(path)
+	d.excluded = g.excluded(t)
 	for i := range r.Headers {
 		switch h := &r.Headers[i]; h.Name {
 		case "user-agent":
@@ -54,11 +53,9 @@ func (g *Gate) remember(r *Request, d *Decision, path string) {
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	path, safe := g.path(r)
-	g.remember(r, d, path)
-	if host, safeHost := policy.NormalizeHost(r.Host); safe && safeHost && policy.SafeMethod(r.Method) {
-		d.Route = g.route(r, host, path)
-	}
+	t := g.target(r)
+	g.remember(r, d, &t)
+	d.Route, _ = g.findRoute(r, &t)
 }
 
 // Finish records the request's audit event, and the upstream's own one if it sent any. write gets each line, without newline;
@@ -97,16 +94,6 @@ func (g *Gate) recorded(d *Decision) bool {
 		return false
 	}
 	return audit.Recorded(g.cfg.Audit.Enabled, d.excluded, &d.event)
-}
-
-// excluded applies exclude_paths. An unsafe path's "" matches none of them.
-func (g *Gate) excluded(path string) bool {
-	for i := range g.cfg.Audit.Exclude {
-		if g.cfg.Audit.Exclude[i].Match(path) {
-			return true
-		}
-	}
-	return false
 }
 
 // identifyEvent fills in who called.

@@ -93,9 +93,9 @@ const Namespace = "gatehouse/"
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
-	path, safe := g.path(r)
-	g.remember(r, d, path)
-	why := g.begin(r, d, path, safe)
+	t := g.target(r)
+	g.remember(r, d, &t)
+	why := g.begin(r, d, &t)
 	if why == reason.None {
 		why = g.judge(r, d, true)
 	}
@@ -128,43 +128,12 @@ func (g *Gate) judge(r *Request, d *Decision, mayWait bool) reason.Reason {
 	return g.limit(r, d, false)
 }
 
-// path is what routes and audit.exclude_paths are matched on; "" where it isn't safe and the configuration wants it to be.
-func (g *Gate) path(r *Request) (path string, safe bool) {
-	if path, safe = policy.NormalizePath(r.Path); !safe && g.cfg.AllowUnsafePaths {
-		return policy.LenientPath(r.Path), true
-	}
-	return path, safe
-}
-
 // begin does what comes before the token: method, host, path, route, limits.
-func (g *Gate) begin(r *Request, d *Decision, path string, safe bool) reason.Reason {
-	if !policy.SafeMethod(r.Method) {
-		return reason.UnsafeMethod
-	}
-	host, safeHost := policy.NormalizeHost(r.Host)
-	if !safeHost {
-		return reason.UnsafeHost
-	}
-	if !safe {
-		return reason.UnsafePath
-	}
-	if d.Route = g.route(r, host, path); d.Route < 0 {
-		return reason.NoRoute
+func (g *Gate) begin(r *Request, d *Decision, t *target) (why reason.Reason) {
+	if d.Route, why = g.findRoute(r, t); why != reason.None {
+		return why
 	}
 	return g.limit(r, d, true)
-}
-
-// route finds the first route that matches. A preflight speaks for the request that will follow, so the first of that one's
-// lets it pass too, if that is its wish.
-func (g *Gate) route(r *Request, host, path string) int {
-	own := g.table.Match(host, r.Method, path)
-	if method := r.preflight(); method != "" {
-		next := g.table.Match(host, method, path)
-		if next >= 0 && (own < 0 || next < own) && g.table.Route(next).CORSPass {
-			return next
-		}
-	}
-	return own
 }
 
 // authorize applies the route's requirements to the caller.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"gatehouse/core/config"
 )
 
 const openConfig = `{"routes": [{"path": "/**", "auth": "none"}]}`
@@ -48,7 +50,7 @@ func TestServeRefusesWhatItCannotServe(t *testing.T) {
 		{"no upstream", []string{"--config", open, "--listen", any}, `required flag(s) "upstream" not set`},
 		{"a missing file", []string{"--config", open + "x", "--listen", any, "--upstream", "http://u"}, open + `x: no such file or directory`},
 		{"a bad configuration, in the parser's words", []string{"--config", bad, "--listen", any, "--upstream", "http://u"},
-			bad + `:1:37: routes[0].auth: want "required", "optional" or "none", got "nobody"; ` + bad + `:1:49: rate_limit: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics; did you mean rate_limits?`},
+			bad + `:1:37: routes[0].auth: want "required", "optional" or "none", got "nobody"; ` + bad + `:1:49: rate_limit: unknown field, want one of ` + topLevelFields() + `; did you mean rate_limits?`},
 		{"an unset secret", []string{"--config", hmac, "--listen", any, "--upstream", "http://u"},
 			hmac + `:4:60: tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable GATEHOUSE_TEST_KEY is not set`},
 		{"a missing cluster", []string{"--config", remote, "--listen", any, "--upstream", "http://u", "--cluster", "other=http://u"},
@@ -114,4 +116,13 @@ func TestServeLogsEventsThatTheAccessLogDoesNotGet(t *testing.T) {
 // quote makes a JSON string.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
+}
+
+// topLevelFields lists the fields of a configuration, as an error about an unknown field does.
+func topLevelFields() string {
+	var names []string
+	for _, f := range config.Fields().Fields {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
 }

@@ -79,7 +79,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 
 // everything is a configuration with every field, most with another value than the default.
 const everything = `{
-	"mode": "observe", "unsafe_paths": "allow",
+	"mode": "observe", "unsafe_paths": ["encoded_slash", "semicolon"], "path_case": "ignore",
 	"tokens": {
 		"providers": [
 			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "Ed25519"],
@@ -116,7 +116,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	c, err := config.Parse([]byte(everything), func(name string) (string, bool) { return strings.ToUpper(k32), name == "HMAC" })
 	require.NoError(t, err)
 	assert.True(t, c.Observe)
-	assert.True(t, c.AllowUnsafePaths)
+	assert.Equal(t, policy.PathRules{Allow: policy.EncodedSlash | policy.Semicolon, IgnoreCase: true}, c.Paths)
 
 	a, b := c.Tokens.Providers[0], c.Tokens.Providers[1]
 	assert.Equal(t, config.Provider{
@@ -197,8 +197,27 @@ func TestWarningsNameTheirPathInDocumentOrder(t *testing.T) {
 		"rate_limits[2].identifier[1]: over HTTP/2 a caller can make methods up, and so its own key and limit, on routes without methods such as routes[1]",
 		"routes[0].methods[1]: no request has it: CONNECT is refused on every route (400 unsafe_method)",
 		"routes[2]: never reached: routes[1] takes every request",
-		"unsafe_paths: safe only if Envoy normalises paths itself",
+		"unsafe_paths: lets every kind through: list the kinds that the upstream's paths need",
 	}, c.Warnings)
+}
+
+func TestUnsafePathsAreAllowedByKind(t *testing.T) {
+	for value, want := range map[string]policy.PathKinds{
+		`"refuse"`: 0, `"allow"`: policy.AllPathKinds, `[]`: 0,
+		`["encoded_slash"]`: policy.EncodedSlash, `["encoded_delimiter"]`: policy.EncodedDelimiter, `["semicolon"]`: policy.Semicolon,
+		`["double_slash"]`: policy.DoubleSlash, `["encoded_percent"]`: policy.EncodedPercent,
+		`["encoded_percent", "encoded_slash", "double_slash", "semicolon", "encoded_delimiter"]`: policy.AllPathKinds,
+	} {
+		assert.Equal(t, want, parse(t, withTop("unsafe_paths", value)).Paths.Allow, value)
+	}
+}
+
+func TestPathsThatIgnoreCaseAreFoldedEverywhere(t *testing.T) {
+	c := parse(t, `{`+toks+`,"path_case":"ignore","routes":[{"path":"/Admin/**"}],"audit":{"exclude_paths":["/Health"]}}`)
+	assert.True(t, c.Routes[0].Pattern.Match("/admin/x"))
+	assert.False(t, c.Routes[0].Pattern.Match("/Admin/x"), "requests are folded too")
+	assert.True(t, c.Audit.Exclude[0].Match("/health"))
+	assert.Equal(t, "/Admin/**", c.Routes[0].Name)
 }
 
 func TestIdentityHeadersCanBeSwitchedOff(t *testing.T) {

@@ -15,15 +15,15 @@ import (
 // Config is a validated configuration: defaults are filled in, and names are resolved to indexes.
 // It doesn't change after Parse.
 type Config struct {
-	Observe          bool // "mode": "observe": decide every request, refuse none
-	AllowUnsafePaths bool
-	Tokens           Tokens
-	Routes           []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
-	Limits           []Limit
-	Audit            Audit
-	Identity         Identity
-	Metrics          Metrics
-	Warnings         []string // "path: message", in document order: valid, but probably a mistake
+	Observe  bool             // "mode": "observe": decide every request, refuse none
+	Paths    policy.PathRules // of routes, audit.exclude_paths and requests
+	Tokens   Tokens
+	Routes   []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
+	Limits   []Limit
+	Audit    Audit
+	Identity Identity
+	Metrics  Metrics
+	Warnings []string // "path: message", in document order: valid, but probably a mistake
 }
 
 // Tokens says where a request carries its token, and which issuers are trusted. Without providers

@@ -34,9 +34,9 @@ type parser struct {
 func (p *parser) resolve(root *node) {
 	c := p.config
 	c.Observe = root.str("mode") == "observe"
-	c.AllowUnsafePaths = root.str("unsafe_paths") == "allow"
-	if c.AllowUnsafePaths {
-		p.warn(root.get("unsafe_paths"), "safe only if Envoy normalises paths itself")
+	c.Paths = pathRules(root)
+	if n := root.get("unsafe_paths"); n.usable() && n.text == "allow" {
+		p.warn(n, "lets every kind through: list the kinds that the upstream's paths need")
 	}
 	c.Metrics = Metrics{PerRoute: root.get("metrics").yes("per_route")}
 	if root.get("metrics").str("naming") == "istio" {

@@ -19,6 +19,26 @@ const (
 	k32      = `MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY`
 )
 
+// fieldsOf lists the fields of the object at a path, as an error about an unknown field does.
+func fieldsOf(path string) string {
+	shape := config.Fields()
+	for name := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '.' }) {
+		for _, f := range shape.Fields {
+			if f.Name == strings.TrimSuffix(name, "[]") {
+				shape = f.Shape
+			}
+		}
+		if strings.HasSuffix(name, "[]") {
+			shape = shape.Element
+		}
+	}
+	var names []string
+	for _, f := range shape.Fields {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func withProvider(fields string) string {
 	return `{"tokens":{"providers":[{` + fields + `}]},"routes":[{"path":"/**"}]}`
 }
@@ -55,11 +75,21 @@ var refused = []struct {
 	{`{"routes":{}}`, []string{`routes: want a list of 1..1000, got an object`}},
 	{`{"routes":null}`, []string{`routes: want a list of 1..1000, got null`}},
 	{`{"routes":[{"path":"/**"}]}`, []string{`tokens: required, unless every route is "auth": "none"`}},
-	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics; did you mean mode?`}},
-	{`{` + open + `,"nope":1}`, []string{`nope: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`}},
-	{`{` + open + `,"admin":{"token":"s3cret"}}`, []string{`admin: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`}},
+	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, want one of ` + fieldsOf("") + `; did you mean mode?`}},
+	{`{` + open + `,"nope":1}`, []string{`nope: unknown field, want one of ` + fieldsOf("")}},
+	{`{` + open + `,"admin":{"token":"s3cret"}}`, []string{`admin: unknown field, want one of ` + fieldsOf("")}},
 	{`{` + open + `,"mode":"watch"}`, []string{`mode: want "enforce" or "observe", got "watch"`}},
-	{`{` + open + `,"unsafe_paths":true}`, []string{`unsafe_paths: want "refuse" or "allow", got true`}},
+	{`{` + open + `,"unsafe_paths":true}`, []string{`unsafe_paths: want "refuse" or "allow", or a list of 0..5, got true`}},
+	{`{` + open + `,"unsafe_paths":"some"}`, []string{`unsafe_paths: want "refuse" or "allow", got "some"`}},
+	{`{` + open + `,"unsafe_paths":["backslash","semicolon","semicolon"]}`, []string{
+		`unsafe_paths[0]: want "encoded_slash", "encoded_delimiter", "semicolon", "double_slash" or "encoded_percent", got "backslash"`,
+		`unsafe_paths[2]: "semicolon" is already in the list`,
+	}},
+	{`{` + open + `,"path_case":"fold"}`, []string{`path_case: want "match" or "ignore", got "fold"`}},
+	{`{"path_case":"ignore","routes":[{"path":"/caf%C3%A9","auth":"none"}],"audit":{"exclude_paths":["/%C3%9Cber/**"]}}`, []string{
+		`routes[0].path: want no letter beyond ASCII with "path_case": "ignore": servers fold such letters differently, got "/caf%C3%A9"`,
+		`audit.exclude_paths[0]: want no letter beyond ASCII with "path_case": "ignore": servers fold such letters differently, got "/%C3%9Cber/**"`,
+	}},
 
 	// tokens
 	{`{"tokens":{},"routes":[{"path":"/**"}]}`, []string{`tokens.providers: required: want a list of 1..64`}},
@@ -80,7 +110,7 @@ var refused = []struct {
 	{withTokens(`"token_from":[{"header":"X-Token"},{"header":"x-token","scheme":"Bearer"}]`), []string{`tokens.token_from[1]: the same place as tokens.token_from[0]`}},
 	{withTokens(`"token_from":[{"header":"authorisation"},{"query":"token"}]`), []string{
 		`tokens.token_from[1]: want either header, or cookie`,
-		`tokens.token_from[1].query: unknown field, want one of header, scheme, cookie`,
+		`tokens.token_from[1].query: unknown field, want one of ` + fieldsOf("tokens.token_from[]"),
 	}},
 
 	// tokens.providers
@@ -172,14 +202,14 @@ var refused = []struct {
 	{withRoutes(`{"path":"a"},{"path":"/a/"},{"path":"/a/../b"},{"path":"/a*"},{"path":"/**/b"}`), []string{
 		`routes[0].path: want a path that begins with '/', got "a"`,
 		`routes[1].path: want no / at the end: /exact also matches /exact/, and /tree/** the tree below, got "/a/"`,
-		`routes[2].path: want a path without query, fragment, //, dot segments, \, ; or escapes of / . \ % ;, other bytes than visible ASCII as escapes in UTF-8, got "/a/../b"`,
+		`routes[2].path: want a path without query, fragment, //, dot segments, \, ; or escapes of / . \ % ; ? #, other bytes than visible ASCII as escapes in UTF-8, got "/a/../b"`,
 		`routes[3].path: want * as a whole segment, for any one segment, and ** as the last segment only, for all below, got "/a*"`,
 		`routes[4].path: want * as a whole segment, for any one segment, and ** as the last segment only, for all below, got "/**/b"`,
 	}},
 	{withRoute(`"scope_all":["a"],"scopes":["a"],"zzz":1`), []string{
-		`routes[0].scope_all: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight; did you mean scopes_all?`,
-		`routes[0].scopes: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight; did you mean scopes_all?`,
-		`routes[0].zzz: unknown field, want one of path, methods, hosts, name, auth, caller, scopes_all, scopes_any, groups_any, claims, rate_limits, cost, audit, cors_preflight`,
+		`routes[0].scope_all: unknown field, want one of ` + fieldsOf("routes[]") + `; did you mean scopes_all?`,
+		`routes[0].scopes: unknown field, want one of ` + fieldsOf("routes[]") + `; did you mean scopes_all?`,
+		`routes[0].zzz: unknown field, want one of ` + fieldsOf("routes[]"),
 	}},
 	{withRoute(`"methods":["get"],"hosts":["a.example:80","*.b.example.","ok.example"]`), []string{
 		`routes[0].methods[0]: want a method in upper case, got "get"`,
@@ -275,14 +305,14 @@ var refused = []struct {
 
 	// audit, identity_headers, metrics
 	{withTop("audit", `{"http":{},"chain":{}}`), []string{
-		`audit.http: unknown field, want one of enabled, exclude_paths, log, access_log, chain, claims, headers, max_field_bytes`,
+		`audit.http: unknown field, want one of ` + fieldsOf("audit"),
 		`audit.chain.key_id: required: want a string of 1..64 characters`,
 		`audit.chain.hmac_key: required: want a string of 1..4096 characters, or an object`,
 	}},
 	{withTop("audit", `{"chain":{"key_id":"a b","hmac_key":["s3cret"],"key":"s3cret"}}`), []string{
 		`audit.chain.key_id: want letters, digits, '.', '_' and '-', got "a b"`,
 		`audit.chain.hmac_key: want a string of 1..4096 characters, or an object, got a list`,
-		`audit.chain.key: unknown field, want one of key_id, hmac_key`,
+		`audit.chain.key: unknown field, want one of ` + fieldsOf("audit.chain"),
 	}},
 	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":"s3cret"}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got text of 6 characters that isn't base64`}},
 	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":"s3cretAA"}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got 6 bytes`}},
@@ -325,7 +355,7 @@ var refused = []struct {
 		`tokens: required, unless every route is "auth": "none"`,
 		`rate_limits[0].window_seconds: want 1..86400, got 0`,
 		`routes[0].path: want a path that begins with '/', got "a"`,
-		`bogus: unknown field, want one of mode, unsafe_paths, tokens, routes, rate_limits, audit, identity_headers, metrics`,
+		`bogus: unknown field, want one of ` + fieldsOf(""),
 		`mode: want "enforce" or "observe", got 2`,
 	}},
 }

@@ -112,10 +112,49 @@ func (p *parser) pattern(n *node) policy.Pattern {
 		return policy.Pattern{}
 	}
 	pattern, err := policy.ParsePattern(n.text)
+	if err == nil && p.config.Paths.IgnoreCase {
+		pattern, err = pattern.FoldCase()
+	}
 	if err != nil {
 		p.problem(n, err.Error()+", got "+quote(n.text))
 	}
 	return pattern
+}
+
+// pathKinds are the words of unsafe_paths.
+var pathKinds = []struct {
+	word string
+	kind policy.PathKinds
+}{
+	{"encoded_slash", policy.EncodedSlash},
+	{"encoded_delimiter", policy.EncodedDelimiter},
+	{"semicolon", policy.Semicolon},
+	{"double_slash", policy.DoubleSlash},
+	{"encoded_percent", policy.EncodedPercent},
+}
+
+// pathKindWords are the words of pathKinds.
+func pathKindWords() (words []string) {
+	for _, k := range pathKinds {
+		words = append(words, k.word)
+	}
+	return words
+}
+
+// pathRules reads unsafe_paths and path_case.
+func pathRules(root *node) policy.PathRules {
+	rules := policy.PathRules{IgnoreCase: root.str("path_case") == "ignore"}
+	if root.str("unsafe_paths") == "allow" {
+		rules.Allow = policy.AllPathKinds
+	}
+	for _, word := range root.strs("unsafe_paths") {
+		for _, k := range pathKinds {
+			if k.word == word {
+				rules.Allow |= k.kind
+			}
+		}
+	}
+	return rules
 }
 
 // noRequirements refuses requirements on a route that ignores tokens: they would only look like

@@ -6,8 +6,12 @@ package config
 var configuration = Shape{Type: Object, Fields: []Field{
 	{Name: "mode", Default: `"enforce"`, Shape: &Shape{Type: Text, Enum: []string{"enforce", "observe"}},
 		Doc: "`observe` decides, counts and audits everything and refuses nothing; what would have been refused charges no limit."},
-	{Name: "unsafe_paths", Default: `"refuse"`, Shape: &Shape{Type: Text, Enum: []string{"refuse", "allow"}},
-		Doc: "`refuse`: a path that the router behind could read differently gets 400 `unsafe_path`. `allow` is for those whose Envoy already normalises paths."},
+	{Name: "unsafe_paths", Default: `"refuse"`, Shape: &Shape{Type: Either, Either: []*Shape{
+		{Type: Text, Enum: []string{"refuse", "allow"}},
+		{Type: List, Max: int64(len(pathKinds)), Unique: true, Element: &Shape{Type: Text, Enum: pathKindWords()}},
+	}}, Doc: "The kinds of paths that are let through although the server behind could read them differently; the others get 400 `unsafe_path`. `refuse` is none of these kinds, `allow` all. A path with an allowed kind is matched in every reading of it; if they lead to different routes, it gets 400 too."},
+	{Name: "path_case", Default: `"match"`, Shape: &Shape{Type: Text, Enum: []string{"match", "ignore"}},
+		Doc: "How paths are compared. By default their case counts: `/Admin` is another path than `/admin`. Set `ignore` if the upstream ignores case, as Express (by default) and IIS do; else `/ADMIN/x` gets around a route for `/admin/**`. It folds ASCII letters in routes, `exclude_paths` and requests."},
 	{Name: "tokens", Shape: &tokens,
 		Doc: "Where tokens come from and who may issue them. Required unless every route is `\"auth\": \"none\"`."},
 	{Name: "routes", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 1000, Element: &route},

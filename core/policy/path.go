@@ -1,24 +1,29 @@
 package policy
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"gatehouse/core/ascii"
 )
 
-// NormalizePath turns a request's target into the path that routes are matched on: without its query, escapes decoded
-// where the escape and the plain character mean the same to an application, all other escapes in upper case (RFC 3986
-// §6.2.2). Each path has one normal form, so that a route can't be passed by on another spelling of the same path:
-//   - escapes of unreserved characters are decoded, and those of ! $ & ' ( ) * + , = : @, which a path may carry
-//     plainly and which applications don't tell apart (a route /orders:purge must also catch /orders%3Apurge);
-//   - plain " < > [ ] ^ ` { | }, which a path can't carry but clients send, become escapes.
+// NormalizePath turns a request's target into the path that routes are matched on: without its query, with
+// escapes decoded where the escape and the plain character mean the same to an application, all other escapes
+// in upper case (RFC 3986 §6.2.2). Each path has one normal form, so that another spelling of the same path
+// can't get around a route:
+//   - escapes of unreserved characters are decoded, and those of ! $ & ' ( ) * + , = : @, which a path may have
+//     plain and which applications don't tell apart (a route /orders:purge must also match /orders%3Apurge);
+//   - plain " < > [ ] ^ ` { | }, which a path can't have but clients send, become escapes.
 //
-// It is not safe if a router behind could read it differently, and then the path is "":
+// A path isn't safe if a router behind could read it differently. Then the path is "":
 //   - dot segments, an empty segment (//), a backslash, a semicolon, a fragment;
-//   - escapes of / . \ % ; and of control characters, broken escapes, escapes that aren't UTF-8 (overlong forms too);
-//   - control characters, spaces and bytes from 0x80 up, which no URI may hold (RFC 3986 §2);
-//   - whatever doesn't begin with a slash: an empty target, "*" (OPTIONS), the absolute form (which Envoy splits before
-//     a filter sees it) and CONNECT's authority form.
+//   - escapes of / . \ % ; ? # and of control characters, broken escapes, escapes that aren't UTF-8 (overlong
+//     forms too);
+//   - control characters, spaces and bytes from 0x80 up, which no URI may have (RFC 3986 §2);
+//   - anything that doesn't begin with a slash: an empty target, "*" (OPTIONS), the absolute form (which Envoy
+//     splits before a filter sees it) and CONNECT's authority form.
+//
+// [PathRules] can allow some of these.
 //
 // It allocates only for a path that isn't in normal form. Normalizing twice changes nothing.
 func NormalizePath(raw string) (path string, safe bool) {
@@ -69,89 +74,34 @@ func NormalizePath(raw string) (path string, safe bool) {
 	return string(append(out, raw[done:i]...)), true
 }
 
-// LenientPath is for configurations that allow unsafe paths: the best guess at what a router makes of any target, for
-// NormalizePath's safe ones the same. It reads as Envoy does with normalize_path and merge_slashes (dot segments
-// resolved, backslashes as slashes, empty segments dropped, a fragment cut off; an encoded slash stays encoded), and
-// drops ";parameters" of each segment as servlet containers do, before it resolves dot segments. Bytes that no path
-// may hold become escapes. Without a leading slash it is "", which no route matches.
-func LenientPath(raw string) string {
-	if path, safe := NormalizePath(raw); safe {
-		return path
-	}
-	if raw == "" || raw[0] != '/' {
-		return ""
-	}
-	out := make([]byte, 1, len(raw)+8)
-	out[0] = '/' // out always ends with the slash before the current segment, or within that segment
-	segment := 1 // where it starts in out
-	inParameter := false
-	for i := 1; i < len(raw) && raw[i] != '?' && raw[i] != '#'; i++ {
-		switch c := raw[i]; {
-		case c == '/' || c == '\\':
-			if out, segment = closeSegment(out, segment); segment < len(out) {
-				out = append(out, '/')
-				segment = len(out)
-			}
-			inParameter = false
-		case inParameter:
-		case c == ';':
-			inParameter = true
-		case isEscape(raw[i:]):
-			if b := unescape(raw[i:]); isPlain(b) {
-				out = append(out, b)
-			} else {
-				out = appendEscape(out, b)
-			}
-			i += 2
-		case isPlain(c):
-			out = append(out, c)
-		default:
-			out = appendEscape(out, c)
-		}
-	}
-	out, _ = closeSegment(out, segment)
-	return string(out)
-}
-
-// closeSegment resolves the segment that starts at segment if it consists of dots. It returns where the segment, or for
-// resolved ones the next, starts.
-func closeSegment(out []byte, segment int) (resolved []byte, start int) {
-	switch string(out[segment:]) {
-	case ".":
-		return out[:segment], segment
-	case "..":
-		end := max(segment-1, 1) // the slash before the dots; the root's stays
-		for end > 1 && out[end-1] != '/' {
-			end--
-		}
-		return out[:end], end
-	}
-	return out, segment
-}
-
-// escapeLen is the length of the escapes at s[0] that stand for one character: 3 for ASCII, a multiple for what UTF-8
-// writes in several bytes. It is 0 where they are broken, not UTF-8 or unsafe.
+// escapeLen is the length of the escapes at the start of s that are one character: 3 for ASCII, a multiple of
+// 3 for a character of several bytes. It is 0 if they are broken, not UTF-8 or unsafe.
 func escapeLen(s string) int {
-	var encoded [utf8.UTFMax]byte
-	n := 0
-	for n < len(encoded) && isEscape(s[3*n:]) {
-		encoded[n] = unescape(s[3*n:])
-		n++
-	}
-	if n == 0 {
-		return 0
-	}
-	switch c := encoded[0]; {
-	case c < ' ' || c == 0x7f, c == '/', c == '.', c == '\\', c == '%', c == ';':
-		return 0
-	case c < utf8.RuneSelf:
-		return 3
-	}
-	r, size := utf8.DecodeRune(encoded[:n])
-	if r == utf8.RuneError && size == 1 {
+	encoded, size := unescapeRune(s, "%")
+	if size == 0 || isControl(encoded[0]) || strings.IndexByte(`/.\%;?#`, encoded[0]) >= 0 {
 		return 0
 	}
 	return 3 * size
+}
+
+// unescapeRune decodes the character at the start of s, whose escapes begin with prefix. size is its number of
+// bytes in UTF-8, 0 if the escapes are broken or not UTF-8.
+func unescapeRune(s, prefix string) (encoded [utf8.UTFMax]byte, size int) {
+	n := 0
+	for n < len(encoded) && strings.HasPrefix(s, prefix) && isHexPair(s[len(prefix):]) {
+		s = s[len(prefix):]
+		encoded[n] = ascii.Unhex(s[0])<<4 | ascii.Unhex(s[1])
+		s = s[2:]
+		n++
+	}
+	if n == 0 {
+		return encoded, 0
+	}
+	r, size := utf8.DecodeRune(encoded[:n])
+	if r == utf8.RuneError && size == 1 {
+		return encoded, 0
+	}
+	return encoded, size
 }
 
 // The characters that need no escape in a path (RFC 3986 §3.3 pchar), without the semicolon, and the slash: one bit
@@ -169,7 +119,8 @@ func isPlain(c byte) bool {
 	return c < 128 && uint64(plainHigh)>>(c-64)&1 != 0
 }
 
-// isUnwise reports the visible ASCII characters that RFC 3986 leaves out of its grammar, but the backslash.
+// isUnwise reports whether c is one of the visible ASCII characters that RFC 3986 leaves out of its grammar,
+// other than the backslash.
 func isUnwise(c byte) bool {
 	switch c {
 	case '"', '<', '>', '[', ']', '^', '`', '{', '|', '}':
@@ -178,14 +129,14 @@ func isUnwise(c byte) bool {
 	return false
 }
 
+func isControl(c byte) bool { return c < ' ' || c == 0x7f }
+
 func isDots(segment string) bool { return segment == "." || segment == ".." }
 
-// isEscape reports a percent sign and two hexadecimal digits at the beginning of s.
-func isEscape(s string) bool {
-	return len(s) >= 3 && s[0] == '%' && ascii.IsHex(s[1]) && ascii.IsHex(s[2])
-}
+// isHexPair reports whether s starts with two hexadecimal digits.
+func isHexPair(s string) bool { return len(s) >= 2 && ascii.IsHex(s[0]) && ascii.IsHex(s[1]) }
 
-// unescape is the byte that the escape at the beginning of s stands for.
+// unescape returns the byte of the escape at the start of s.
 func unescape(s string) byte { return ascii.Unhex(s[1])<<4 | ascii.Unhex(s[2]) }
 
 func isUpper(s string) bool {

@@ -18,7 +18,7 @@ type Pattern struct {
 var (
 	errPatternStart  = errors.New("want a path that begins with /")
 	errPatternLength = errors.New("want at most 1024 bytes")
-	errPatternUnsafe = errors.New("want a path without query, fragment, //, dot segments, \\, ; or escapes of / . \\ % ;, " +
+	errPatternUnsafe = errors.New("want a path without query, fragment, //, dot segments, \\, ; or escapes of / . \\ % ; ? #, " +
 		"other bytes than visible ASCII as escapes in UTF-8")
 	errPatternSlash = errors.New("want no / at the end: /exact also matches /exact/, and /tree/** the tree below")
 	errPatternStar  = errors.New("want * as a whole segment, for any one segment, and ** as the last segment only, for all below")
@@ -67,7 +67,7 @@ func ParsePattern(s string) (Pattern, error) {
 // String is the pattern as it was written; ParsePattern reads it again.
 func (p Pattern) String() string { return p.text }
 
-// Match reports whether the pattern matches a path from NormalizePath or LenientPath.
+// Match reports whether the pattern matches a path from NormalizePath or PathRules.Read.
 func (p Pattern) Match(path string) bool {
 	rest, ok := segmentsOf(path)
 	if !ok || p.text == "" {
@@ -79,7 +79,7 @@ func (p Pattern) Match(path string) bool {
 		}
 		var segment string
 		segment, rest, _ = strings.Cut(rest, "/")
-		if segment != want && want != "*" {
+		if segment != want && (want != "*" || segment == "") {
 			return false
 		}
 	}

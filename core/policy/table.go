@@ -67,7 +67,7 @@ func (n *node) child(segment string) *node {
 }
 
 // Match returns the index of the first route that matches host (from NormalizeHost), method and
-// path (from NormalizePath or LenientPath), or -1. It doesn't allocate.
+// path (from NormalizePath or PathRules.Read), or -1. It doesn't allocate.
 func (t *Table) Match(host, method, path string) int {
 	segments, ok := segmentsOf(path)
 	if !ok {
@@ -102,7 +102,7 @@ func (s *search) descend(n *node, segments string) {
 	if literal != nil && literal.first < s.best {
 		s.descend(literal, rest)
 	}
-	if n.star != nil && n.star.first < s.best {
+	if n.star != nil && first != "" && n.star.first < s.best {
 		s.descend(n.star, rest)
 	}
 }

@@ -1,0 +1,59 @@
+package policy
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// asciiLookalikes replaces the characters beyond ASCII that Unicode folds to an ASCII letter: a server that
+// ignores case reads /%C5%BFecret (a long s) as /secret.
+var asciiLookalikes = strings.NewReplacer(
+	"%E2%84%AA", "k", // Kelvin sign
+	"%C5%BF", "s", // long s
+	"%C4%B0", "i", // I with a dot above
+	"%C4%B1", "i", // i without a dot
+)
+
+// foldAll folds the ASCII letters of a path and its other readings. A path with a character that Unicode folds to an
+// ASCII letter has one more reading.
+func foldAll(path string, others []string) (string, []string) {
+	for _, p := range append([]string{path}, others...) {
+		if strings.IndexByte(p, '%') >= 0 {
+			if folded := asciiLookalikes.Replace(p); folded != p {
+				others = append(others, folded)
+			}
+		}
+	}
+	for i := range others {
+		others[i] = lower(others[i])
+	}
+	return lower(path), others
+}
+
+var errPatternLetter = errors.New(`want no letter beyond ASCII with "path_case": "ignore": servers fold such letters differently`)
+
+// FoldCase returns the pattern for paths that are compared without case. It fails for a pattern with a letter
+// beyond ASCII.
+func (p Pattern) FoldCase() (Pattern, error) {
+	folded := Pattern{text: p.text, tree: p.tree}
+	for _, segment := range p.segments {
+		if hasForeignLetter(segment) {
+			return Pattern{}, errPatternLetter
+		}
+		folded.segments = append(folded.segments, lower(segment))
+	}
+	return folded, nil
+}
+
+// hasForeignLetter reports whether a segment in normal form has a letter beyond ASCII.
+func hasForeignLetter(segment string) bool {
+	for i := range len(segment) {
+		encoded, size := unescapeRune(segment[i:], "%")
+		if r, _ := utf8.DecodeRune(encoded[:size]); size > 1 && unicode.IsLetter(r) {
+			return true
+		}
+	}
+	return false
+}

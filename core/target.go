@@ -1,0 +1,82 @@
+package core
+
+import (
+	"gatehouse/core/policy"
+	"gatehouse/core/reason"
+)
+
+// target is where a request goes, in the form in which routes are matched. It is safe if every server reads
+// the request's method, host and path in this form.
+type target struct {
+	method, host, path string
+	otherPaths         []string      // what other servers read in a path that unsafe_paths allows
+	unsafe             reason.Reason // None if the target is safe
+}
+
+// target reads a request's method, host and path.
+func (g *Gate) target(r *Request) target {
+	t := target{method: r.Method}
+	var safeHost, safePath bool
+	t.host, safeHost = policy.NormalizeHost(r.Host)
+	t.path, t.otherPaths, safePath = g.cfg.Paths.Read(r.Path)
+	switch {
+	case !policy.SafeMethod(r.Method):
+		t.unsafe = reason.UnsafeMethod
+	case !safeHost:
+		t.unsafe = reason.UnsafeHost
+	case !safePath:
+		t.unsafe = reason.UnsafePath
+	}
+	return t
+}
+
+// findRoute returns the route of a request. If the path has several readings, they must lead to the same route.
+func (g *Gate) findRoute(r *Request, t *target) (route int, why reason.Reason) {
+	if t.unsafe != reason.None {
+		return -1, t.unsafe
+	}
+	preflight := r.preflight()
+	route = g.match(t, t.path, preflight)
+	for _, other := range t.otherPaths {
+		if g.match(t, other, preflight) != route {
+			return -1, reason.UnsafePath
+		}
+	}
+	if route < 0 {
+		return -1, reason.NoRoute
+	}
+	return route, reason.None
+}
+
+// match returns the first route that matches a path, -1 for none. A CORS preflight is about the request that will
+// follow it. So the first route of that request, if it comes before the preflight's own and passes preflights, is
+// the preflight's route too.
+func (g *Gate) match(t *target, path, preflight string) int {
+	own := g.table.Match(t.host, t.method, path)
+	if preflight != "" {
+		next := g.table.Match(t.host, preflight, path)
+		if next >= 0 && (own < 0 || next < own) && g.table.Route(next).CORSPass {
+			return next
+		}
+	}
+	return own
+}
+
+// excluded reports whether audit.exclude_paths has a path, in all its readings. An unsafe path is never excluded.
+func (g *Gate) excluded(t *target) bool {
+	for _, other := range t.otherPaths {
+		if !g.excludes(other) {
+			return false
+		}
+	}
+	return g.excludes(t.path)
+}
+
+func (g *Gate) excludes(path string) bool {
+	for i := range g.cfg.Audit.Exclude {
+		if g.cfg.Audit.Exclude[i].Match(path) {
+			return true
+		}
+	}
+	return false
+}
