@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,9 @@ func (k *Keys) fetch(p *provider, now int64) {
 	won := k.update(p, now, func(r *record) bool {
 		if !p.ripe(r, now) {
 			return false // another worker was faster
+		}
+		if r.leaseUntil != 0 {
+			r.failures = min(r.failures+1, maxFailures) // the last one fetching never told
 		}
 		r.lastAttempt, r.leaseUntil = now, until
 		return true
@@ -55,7 +59,7 @@ func (k *Keys) fetched(p *provider, lease int64, a proxy.Answer) {
 	if len(set.Skipped) > 0 {
 		how = Partial
 	}
-	k.warn(p, set.Skipped)
+	k.warn(p, set)
 	now, err := k.proxy.Monotonic()
 	if err != nil {
 		k.failed(p, lease, "the clock: "+err.Error())
@@ -83,10 +87,13 @@ func (k *Keys) failed(p *provider, lease int64, why string) {
 	}
 	k.update(p, now, func(r *record) bool {
 		r.release(lease)
-		r.failures = min(r.failures+1, 1000)
+		r.failures = min(r.failures+1, maxFailures)
 		return true
 	})
 }
+
+// maxFailures bounds the count; the back-off is at its longest long before.
+const maxFailures = 1000
 
 // release ends a lease, unless another worker has taken over since.
 func (r *record) release(lease int64) {
@@ -95,16 +102,34 @@ func (r *record) release(lease int64) {
 	}
 }
 
-// warn names the keys that are left out, once as long as they stay the same.
-func (k *Keys) warn(p *provider, skipped []jwks.Skipped) {
+// warn names the keys that are left out and a kid that several keys have, once as long as they stay the same.
+func (k *Keys) warn(p *provider, set *jwks.Set) {
 	text := ""
-	for _, s := range skipped {
+	for _, s := range set.Skipped {
 		text += "; key " + strconv.Itoa(s.Index) + ": " + s.Why
 	}
+	if text != "" {
+		text = "keys of the JWK Set are left out" + text
+	}
+	if kid := sharedKeyID(set); kid != "" && text == "" {
+		text = "several keys of the JWK Set have the kid " + strconv.Quote(kid) + "; each that fits a token is tried"
+	} else if kid != "" {
+		text += "; several keys have the kid " + strconv.Quote(kid)
+	}
 	if text != "" && text != p.warned {
-		k.log(proxy.Warn, p, "keys of the JWK Set are left out"+text)
+		k.log(proxy.Warn, p, text)
 	}
 	p.warned = text
+}
+
+// sharedKeyID finds a kid that more than one key has.
+func sharedKeyID(set *jwks.Set) string {
+	for i, key := range set.Keys {
+		if key.ID != "" && slices.ContainsFunc(set.Keys[:i], func(other *jwks.Key) bool { return other.ID == key.ID }) {
+			return key.ID
+		}
+	}
+	return ""
 }
 
 func statusText(status int) string {

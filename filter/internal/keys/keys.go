@@ -33,6 +33,7 @@ type Owner interface {
 // Keys are the remote JWK Sets of one plugin instance. It implements core.RemoteKeys.
 type Keys struct {
 	proxy     proxy.Proxy
+	plugin    string // its name, for the log
 	owner     Owner
 	store     ratelimit.Store
 	providers []*provider // by index in the configuration; nil for those that aren't remote
@@ -52,9 +53,9 @@ type provider struct {
 
 var vmID = proxy.NewPath("plugin_vm_id")
 
-// New prepares a configuration's remote providers and takes what sets there already are. An error is the proxy's status.
-func New(px proxy.Proxy, cfg *config.Config, owner Owner) (*Keys, error) {
-	k := &Keys{proxy: px, owner: owner, store: shared.Store{Proxy: px}, providers: make([]*provider, len(cfg.Tokens.Providers))}
+// New prepares the remote providers of the configuration of a plugin (its name) and takes what sets there already are. An error is the proxy's status.
+func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys, error) {
+	k := &Keys{proxy: px, plugin: plugin, owner: owner, store: shared.Store{Proxy: px}, providers: make([]*provider, len(cfg.Tokens.Providers))}
 	if id, err := px.Property(vmID); err != nil || len(id) == 0 {
 		k.store = ratelimit.NewMemoryStore()
 	}
@@ -81,36 +82,37 @@ func New(px proxy.Proxy, cfg *config.Config, owner Owner) (*Keys, error) {
 func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 
 // Want implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
-// in vain.
+// in vain. After a failed fetch nobody waits until one has succeeded: each request would wait as long as the fetch takes to
+// fail, again and again.
 func (k *Keys) Want(i int, _ reason.Reason, now int64) bool {
 	p := k.providers[i]
-	switch {
-	case p.set == nil, p.rec.underWay(now):
-		return true
-	case p.refetchable(&p.rec, now):
+	if p.set != nil && !p.rec.underWay(now) {
+		if !p.refetchable(&p.rec, now) {
+			return false
+		}
 		p.wanted = true
-		return true
 	}
-	return false
+	return p.rec.failures == 0
 }
 
 // Pending reports whether waiting for a provider's keys may still help.
 func (k *Keys) Pending(i int, now int64) bool {
 	p := k.providers[i]
-	return p.set == nil || p.wanted || p.rec.underWay(now)
+	return p.rec.failures == 0 && (p.set == nil || p.wanted || p.rec.underWay(now))
 }
 
 // Deadline is how long a request that arrived at now waits for a provider's keys at most.
 func (k *Keys) Deadline(i int, now int64) int64 { return now + k.providers[i].timeout() }
 
-// Tick takes what other workers fetched, and fetches what is due.
-func (k *Keys) Tick(now int64) {
+// Tick takes what other workers fetched, and fetches what is due unless the configuration is drained: then no request has
+// come since an update took its place.
+func (k *Keys) Tick(now int64, drained bool) {
 	for _, p := range k.providers {
 		if p == nil {
 			continue
 		}
 		k.look(p, now)
-		if p.ripe(&p.rec, now) {
+		if !drained && p.ripe(&p.rec, now) {
 			k.fetch(p, now)
 		}
 		p.wanted = false
@@ -180,7 +182,13 @@ func (k *Keys) dropStale(p *provider, now int64) {
 	}
 }
 
-// log writes a line about a provider to the proxy's log.
+// log writes a line about a provider to the proxy's log. It names the plugin too: after an update the old configuration
+// may still be at work.
 func (k *Keys) log(level proxy.Level, p *provider, line string) {
-	proxy.Log(k.proxy, level, "provider "+p.name+": "+line)
+	if k.plugin != "" {
+		line = "plugin " + k.plugin + ": provider " + p.name + ": " + line
+	} else {
+		line = "provider " + p.name + ": " + line
+	}
+	proxy.Log(k.proxy, level, line)
 }

@@ -51,12 +51,11 @@ var scenes = []scene{
 		return request{path: "/orders", metadata: claims(t, map[string]any{"payload": aliceClaims(px)})}
 	}, false},
 	{"waits for keys that come", remote, 0, func(t *testing.T, px *proxytest.Proxy) request {
-		token, keys := rsaToken(t, px)
-		return request{path: "/orders", token: token, keys: keys}
+		i := newIssuer(t, 0, "a")
+		return request{path: "/orders", token: i.token(t, px), keys: jwks(t, i)}
 	}, true},
 	{"waits for keys that don't come", remote, 0, func(t *testing.T, px *proxytest.Proxy) request {
-		token, _ := rsaToken(t, px)
-		return request{path: "/orders", token: token}
+		return request{path: "/orders", token: newIssuer(t, 0, "a").token(t, px)}
 	}, false},
 }
 

@@ -55,7 +55,7 @@ const (
 func start(t *testing.T, config string) (*proxytest.Proxy, proxy.Plugin) {
 	t.Helper()
 	px := proxytest.New()
-	p := plugin.New(px, pluginID)
+	p := plugin.NewVM().New(px, pluginID)
 	require.True(t, p.Start([]byte(config)), px.Logs)
 	return px, p
 }
@@ -71,31 +71,51 @@ func token(t *testing.T, px *proxytest.Proxy, audience string) string {
 	return string(signed)
 }
 
-// rsaToken mints a token for alice with a key that has to be fetched, and the JWK Set to fetch.
-func rsaToken(t *testing.T, px *proxytest.Proxy) (token string, keys []byte) {
+// issuer signs tokens with a key that has to be fetched.
+type issuer struct{ private jwk.Key }
+
+// newIssuer makes an issuer whose key has this kid. Issuers of different numbers have different keys.
+func newIssuer(t *testing.T, number int, kid string) issuer {
 	t.Helper()
-	private, err := jwk.Import(rsaKey())
+	private, err := jwk.Import(rsaKeys()[number])
 	require.NoError(t, err)
-	public, err := private.PublicKey()
-	require.NoError(t, err)
-	set := jwk.NewSet()
-	require.NoError(t, set.AddKey(public))
-	keys, err = json.Marshal(set)
-	require.NoError(t, err)
+	require.NoError(t, private.Set(jwk.KeyIDKey, kid))
+	return issuer{private}
+}
+
+// token mints a token for alice.
+func (i issuer) token(t *testing.T, px *proxytest.Proxy) string {
+	t.Helper()
 	tok, err := jwt.NewBuilder().Issuer("https://idp.example").Subject("alice").Audience([]string{"orders"}).
 		Expiration(time.Unix(0, px.Wall).Add(time.Hour)).Build()
 	require.NoError(t, err)
-	signed, err := jwt.Sign(tok, jwt.WithKey(jwa.RS256(), private))
+	signed, err := jwt.Sign(tok, jwt.WithKey(jwa.RS256(), i.private))
 	require.NoError(t, err)
-	return string(signed), keys
+	return string(signed)
 }
 
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
+// jwks is a JWK Set with the keys of some issuers.
+func jwks(t *testing.T, issuers ...issuer) *proxytest.Answer {
+	t.Helper()
+	var keys []jwk.Key
+	for _, i := range issuers {
+		public, err := i.private.PublicKey()
+		require.NoError(t, err)
+		keys = append(keys, public)
 	}
-	return key
+	body, err := json.Marshal(map[string]any{"keys": keys})
+	require.NoError(t, err)
+	return &proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "200"}}, Body: body}
+}
+
+var rsaKeys = sync.OnceValue(func() (keys [2]*rsa.PrivateKey) {
+	for i := range keys {
+		var err error
+		if keys[i], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			panic(err)
+		}
+	}
+	return keys
 })
 
 // claims are the dynamic metadata in which jwt_authn leaves what it verified, or why it didn't.
@@ -121,7 +141,7 @@ type exchange struct {
 type request struct {
 	path, token string
 	metadata    []byte
-	keys        []byte // the JWK Set that the issuer answers with; nil for no answer
+	keys        *proxytest.Answer // the issuer's; nil for none
 	trailers    bool
 	response    []proxytest.Header
 }
@@ -146,11 +166,7 @@ func play(px *proxytest.Proxy, p proxy.Plugin, r request) exchange {
 		px.Context, px.Mono = pluginID, px.Mono+2e9
 		p.Tick()
 		for _, c := range slices.Clone(px.Pending) {
-			var answer *proxytest.Answer
-			if r.keys != nil {
-				answer = &proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "200"}}, Body: r.keys}
-			}
-			c.End(answer)
+			c.End(r.keys)
 		}
 		px.Context = streamID
 		x.admitted = x.Resumed > 0
@@ -195,5 +211,5 @@ func values(headers []proxytest.Header, name string) (out []string) {
 
 // startWith starts a plugin over a proxy of the test's own.
 func startWith(px *proxytest.Proxy, config string) bool {
-	return plugin.New(px, pluginID).Start([]byte(config))
+	return plugin.NewVM().New(px, pluginID).Start([]byte(config))
 }

@@ -13,8 +13,20 @@ import (
 	"gatehouse/filter/internal/shared"
 )
 
+// VM is what the plugin instances of one VM share.
+type VM struct {
+	starts uint64            // how many instances have started
+	newest map[string]uint64 // by name, the last start
+}
+
+// NewVM makes a VM's state.
+func NewVM() *VM { return &VM{newest: map[string]uint64{}} }
+
 // plugin is one plugin instance in one VM.
 type plugin struct {
+	vm      *VM
+	name    string
+	seen    uint64 // vm.starts when the last stream came, or this instance started
 	proxy   proxy.Proxy
 	id      uint32
 	cfg     *config.Config
@@ -25,6 +37,7 @@ type plugin struct {
 	log     proxy.Level // of audit events; below Trace for none
 
 	waiting []*stream
+	forged  int       // of waiting: no key made their signature
 	tick    uint32    // milliseconds
 	free    []*stream // streams that have ended, to be used again
 
@@ -39,7 +52,13 @@ type plugin struct {
 }
 
 // New makes the context of a plugin instance.
-func New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{proxy: p, id: id} }
+func (vm *VM) New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{vm: vm, proxy: p, id: id} }
+
+// drained reports whether an update has taken this instance's place: another one of its name has started, and no stream has
+// come since. Its listener drains, for ten minutes by default.
+func (p *plugin) drained() bool { return p.vm.newest[p.name] > p.seen }
+
+var pluginName = proxy.NewPath("plugin_name")
 
 // Start implements proxy.Plugin.
 func (p *plugin) Start(doc []byte) (ok bool) {
@@ -87,7 +106,10 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 		return "the shared data", err
 	}
 	p.cfg = cfg
-	if p.keys, err = keys.New(p.proxy, cfg, p); err != nil {
+	if name, err := p.proxy.Property(pluginName); err == nil {
+		p.name = string(name)
+	}
+	if p.keys, err = keys.New(p.proxy, p.name, cfg, p); err != nil {
 		return "the monotonic clock", err
 	}
 	p.gate, err = core.New(cfg, core.Host{
@@ -100,7 +122,12 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	p.metrics.open(p.proxy, p.gate.Metrics())
 	p.sources = claimsSources(cfg)
 	p.log = proxy.Level(cfg.Audit.Log) - 1
-	return "no ticks", p.setTick(hurryMilliseconds) // the first fetch is due
+	if err := p.setTick(hurryMilliseconds); err != nil { // the first fetch is due
+		return "no ticks", err
+	}
+	p.vm.starts++
+	p.seen, p.vm.newest[p.name] = p.vm.starts, p.vm.starts
+	return "", nil
 }
 
 func (p *plugin) verify(hash string, spki, sig, signed []byte) (ok, handled bool) {
@@ -130,7 +157,7 @@ func (p *plugin) Tick() {
 		return
 	}
 	defer p.resume(now)
-	p.keys.Tick(now)
+	p.keys.Tick(now, p.drained())
 }
 
 // Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance.
@@ -161,6 +188,7 @@ func (p *plugin) Aged(provider int, seconds int64) {
 
 // NewStream implements proxy.Plugin.
 func (p *plugin) NewStream(id uint32) proxy.Stream {
+	p.seen = p.vm.starts
 	if n := len(p.free); n > 0 {
 		s := p.free[n-1]
 		p.free = p.free[:n-1]

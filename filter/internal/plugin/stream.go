@@ -18,6 +18,7 @@ type stream struct {
 	decided  bool     // the gate has seen the request
 	replied  bool     // by us, in the upstream's place
 	deadline int64    // while waiting for keys, monotonic
+	forged   bool     // while waiting: no key made its signature
 }
 
 const customHeader = "x-audit-event"

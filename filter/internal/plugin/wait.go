@@ -1,9 +1,16 @@
 package plugin
 
-import "gatehouse/filter/internal/proxy"
+import (
+	"gatehouse/core/reason"
+	"gatehouse/filter/internal/proxy"
+)
 
-// maxWaiting bounds the requests that one worker holds while keys are fetched.
-const maxWaiting = 1024
+// maxWaiting bounds the requests that one worker holds while keys are fetched. Those whose signature no key made may take
+// maxForged of these places: anybody can send them.
+const (
+	maxWaiting = 1024
+	maxForged  = 256
+)
 
 // maxResumed bounds the requests that one tick resumes. The proxy goes on with them when the tick's callback has returned,
 // but with each of them inside the one before: a thousand are too deep for Envoy's stack, and the VM dies.
@@ -38,8 +45,12 @@ func (p *plugin) pace(milliseconds uint32) {
 
 // wait makes a request wait for its provider's keys; false if too many wait already.
 func (p *plugin) wait(s *stream, now int64) bool {
-	if len(p.waiting) >= maxWaiting {
+	forged := s.decision.WaitWhy == reason.InvalidSignature
+	if len(p.waiting) >= maxWaiting || forged && p.forged >= maxForged {
 		return false
+	}
+	if s.forged = forged; forged {
+		p.forged++
 	}
 	s.deadline = p.keys.Deadline(s.decision.WaitFor, now)
 	p.waiting = append(p.waiting, s)
@@ -52,12 +63,21 @@ func (p *plugin) forget(s *stream) {
 	if s.deadline == 0 {
 		return
 	}
-	s.deadline = 0
+	s.stopWaiting()
 	for i, w := range p.waiting {
 		if w == s {
 			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
 			return
 		}
+	}
+}
+
+// stopWaiting gives the request's place to another one.
+func (s *stream) stopWaiting() {
+	s.deadline = 0
+	if s.forged {
+		s.forged = false
+		s.plugin.forged--
 	}
 }
 
@@ -81,7 +101,7 @@ func (p *plugin) resume(now int64) {
 			p.waiting = append(p.waiting, s)
 			continue
 		}
-		s.deadline = 0
+		s.stopWaiting()
 		s.resume()
 	}
 	if err := p.proxy.SetContext(p.id); err != nil {

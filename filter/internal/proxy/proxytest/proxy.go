@@ -16,6 +16,7 @@ type Proxy struct {
 	Context uint32 // which stream, or the plugin, calls act on
 	Shared  map[string]Entry
 	VMID    string // the property plugin_vm_id
+	Name    string // the property plugin_name
 	Metrics map[string]int64
 	Foreign map[string]func(arg []byte) ([]byte, error)
 	Logs    []Line
@@ -77,7 +78,7 @@ type Answer struct {
 // New makes a proxy without faults, whose context is the plugin, 1.
 func New() *Proxy {
 	return &Proxy{
-		Wall: 1_800_000_000e9, Mono: 1000e9, Context: 1, VMID: "test",
+		Wall: 1_800_000_000e9, Mono: 1000e9, Context: 1, VMID: "test", Name: "gate",
 		Streams: map[uint32]*Stream{}, Shared: map[string]Entry{}, Metrics: map[string]int64{},
 		Foreign: map[string]func([]byte) ([]byte, error){},
 	}
@@ -194,8 +195,11 @@ func (p *Proxy) Property(path proxy.Path) ([]byte, error) {
 	if err := p.call("Property", string(path)); err != nil {
 		return nil, err
 	}
-	if path == "plugin_vm_id" {
+	switch path {
+	case "plugin_vm_id":
 		return []byte(p.VMID), nil
+	case "plugin_name":
+		return []byte(p.Name), nil
 	}
 	s, err := p.stream()
 	if err != nil {
