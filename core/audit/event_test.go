@@ -201,6 +201,23 @@ func TestAJSONFieldStaysOnTheLine(t *testing.T) {
 	assert.Contains(t, string(e.AppendJSON(nil, 0)), `"f":["\u2028","\u2029\u0085\u007f"]`)
 }
 
+func TestNumbersThatReadersRoundDifferentlyAreStrings(t *testing.T) {
+	for in, want := range map[string]string{
+		`[0,-1,1.5,1e5,-0.25E-3]`:               `[0,-1,1.5,1e5,-0.25E-3]`,
+		`[9007199254740991,-9007199254740991]`:  `[9007199254740991,-9007199254740991]`,
+		`[9007199254740992,-9007199254740993]`:  `["9007199254740992","-9007199254740993"]`,
+		`{"id":12345678901234567890}`:           `{"id":"12345678901234567890"}`,
+		`[1e400,-1e400,1e-400]`:                 `["1e400","-1e400",1e-400]`,
+		`["1e400","\"9007199254740993","\\",9]`: `["1e400","\"9007199254740993","\\",9]`,
+		`9007199254740993`:                      `"9007199254740993"`,
+	} {
+		t.Run(in, func(t *testing.T) {
+			e := audit.Event{Meta: audit.Metadata{Extra: []audit.Field{{Name: "f", JSON: []byte(in)}}}}
+			assert.Contains(t, string(e.AppendJSON(nil, 0)), `"f":`+want+`}`)
+		})
+	}
+}
+
 func TestAppendTimeAgreesWithTheTimePackage(t *testing.T) {
 	check := func(t require.TestingT, ns int64) {
 		want := time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000Z")

@@ -1,6 +1,12 @@
 package audit
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+
+	"gatehouse/core/ascii"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -76,18 +82,59 @@ func appendRune(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// appendJSON appends valid, compact JSON. It escapes the unsafe characters in its strings.
+// appendJSON appends valid, compact JSON as every reader understands it alike (RFC 7493, I-JSON). It
+// escapes the unsafe characters in strings, and puts numbers in quotes that a float64 can't hold.
 func appendJSON(dst, compact []byte) []byte {
-	for len(compact) > 0 {
-		r, size := utf8.DecodeRune(compact)
-		if isUnsafe(r) {
-			dst = appendEscape(dst, r)
-		} else {
-			dst = append(dst, compact[:size]...)
+	for inString := false; len(compact) > 0; {
+		if n := numberLen(compact); n > 0 && !inString {
+			dst = appendNumber(dst, compact[:n])
+			compact = compact[n:]
+			continue
 		}
+		r, size := utf8.DecodeRune(compact)
+		switch {
+		case r == '\\': // the escaped byte neither ends the string nor begins an escape
+			size = 2
+		case r == '"':
+			inString = !inString
+		case isUnsafe(r):
+			dst = appendEscape(dst, r)
+			compact = compact[size:]
+			continue
+		}
+		dst = append(dst, compact[:size]...)
 		compact = compact[size:]
 	}
 	return dst
+}
+
+// numberLen returns the length of the number that s begins with, outside of strings; 0 if s begins with
+// something else.
+func numberLen(s []byte) int {
+	if s[0] != '-' && !ascii.IsDigit(s[0]) {
+		return 0
+	}
+	n := 1
+	for n < len(s) && s[n] != ',' && s[n] != ']' && s[n] != '}' {
+		n++
+	}
+	return n
+}
+
+// maxExact is the integer up to which a float64 holds every integer.
+const maxExact = 1 << 53
+
+// appendNumber appends a JSON number as it is, or as a string if readers would make different numbers
+// of it.
+func appendNumber(dst, number []byte) []byte {
+	f, err := strconv.ParseFloat(string(number), 64)
+	exact := f > -maxExact && f < maxExact || bytes.ContainsAny(number, ".eE")
+	if err == nil && exact {
+		return append(dst, number...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, number...)
+	return append(dst, '"')
 }
 
 // isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor, or
