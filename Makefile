@@ -8,7 +8,7 @@ WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') g
 WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
 MAX_WASM      := 5000000
 
-.PHONY: help build run test fuzz soak check tools bench bench-core fmt generate clean
+.PHONY: help build run test fuzz fuzz-abi soak check tools bench bench-core fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -38,7 +38,7 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 FUZZTIME ?= 10s
 FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
             core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket \
-            filter/internal/metadata:FuzzRead filter/internal/proxy:FuzzAppendHeaders
+            filter/internal/metadata:FuzzRead filter/internal/proxy:FuzzAppendHeaders e2e/abifuzz:FuzzSequences
 
 # Up to Go 1.26 it may count as a failure that the time is up (golang/go#75804); a real one leaves its input.
 fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each
@@ -49,6 +49,12 @@ fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each
 		grep -q '^    context deadline exceeded$$' $$log && ! grep -q 'Failing input' $$log || { cat $$log; exit 1; }; \
 		echo "the time is up, and no input failed"; \
 	done
+
+ABI_SEQUENCES ?= 1000000
+ABI_SEED      ?= 1
+
+fuzz-abi: ## the .wasm in hostsim: ABI_SEQUENCES (1000000) random sequences of what a proxy does, held against core
+	ABI_SEQUENCES=$(ABI_SEQUENCES) ABI_SEED=$(ABI_SEED) $(GO) test -count=1 -timeout 3h -run '^TestManySequences$$' -v ./e2e/abifuzz
 
 soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/

@@ -74,6 +74,7 @@ var arrows = []struct {
 	{"cmd/gatehouse/**", []string{"cmd/**", "core", "core/**", "hostsim", "hostsim/**"}},
 	{"cmd/gatehouse", []string{"cmd/**", "core", "core/**"}},
 	{"e2e", []string{"e2e/**", "cmd/testbed/**"}},
+	{"e2e/abifuzz", []string{"cmd/testbed/**", "core", "core/**", "hostsim", "hostsim/**"}},
 	{"e2e/scenario/native", []string{"e2e/**", "cmd/testbed/**", "core", "core/**"}},
 	{"e2e/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
 	{"examples/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
