@@ -138,14 +138,17 @@ func TestWhomALimitCounts(t *testing.T) {
 }
 
 func TestCostsAndNamedLimits(t *testing.T) {
-	g := open(t, `"routes":[{"path":"/dear","cost":3},{"path":"/named","rate_limits":["special"]},{"path":"/**"}],"rate_limits":[
+	g := open(t, `"routes":[{"path":"/dear","cost":3},{"path":"/named","rate_limits":["special"]},
+		{"path":"/only","rate_limits":["special"],"skip_rate_limits":["all"]},{"path":"/free","skip_rate_limits":["*"]},{"path":"/**"}],"rate_limits":[
 		{"name":"all","max_requests":5,"window_seconds":60},{"name":"special","max_requests":1,"window_seconds":60,"apply":"by_name"}]`)
 	token := main(t).mint(t, nil)
 	assert.Equal(t, "2", header(g.decide("GET /dear", token).Response, "x-ratelimit-remaining"))
 	assert.Equal(t, reason.RateLimited, g.decide("GET /dear", token).Reason)
 	assert.Equal(t, "1", header(g.decide("GET /", token).Response, "x-ratelimit-remaining"))
-	assert.Equal(t, `"special";q=1;w=60`, header(g.decide("GET /named", token).Response, "ratelimit-policy"))
+	assert.Equal(t, `"all";q=5;w=60, "special";q=1;w=60`, header(g.decide("GET /named", token).Response, "ratelimit-policy"))
 	assert.Equal(t, reason.RateLimited, g.decide("GET /named", token).Reason)
+	assert.Equal(t, `"special";q=1;w=60`, header(g.decide("GET /only", token).Response, "ratelimit-policy"))
+	assert.Empty(t, header(g.decide("GET /free", token).Response, "ratelimit-policy"))
 }
 
 func TestNewcomersFreeNobodyWhoseRestIsWorthNoRequest(t *testing.T) {

@@ -65,7 +65,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 				Name: "l", Windows: []ratelimit.Window{{Max: 5, Length: 60 * second}},
 				KeyedBy: c.Limits[0].KeyedBy, MaxIdentifiers: 65536,
 			},
-			Identifier: [][]config.Element{{{Kind: config.UserID}, {Kind: config.ClientID}, {Kind: config.IP}}},
+			Identifier: [][]config.Element{{{Kind: config.UserID}, {Kind: config.IP}}},
 			PrefixV4:   32, PrefixV6: 64, Caller: caller.Any,
 		}},
 		Audit: config.Audit{
@@ -94,10 +94,10 @@ const everything = `{
 	"routes": [
 		{"path": "/a/*/b", "methods": ["GET", "POST"], "hosts": ["*.Example.com"], "name": "ab", "auth": "optional", "caller": "machine",
 		 "scopes_all": ["r", "w"], "scopes_any": ["x"], "groups_any": ["g"], "claims": {"tenant": ["a", "b"], "realm.x": ["c"]},
-		 "rate_limits": ["named", "flood"], "cost": 3, "audit": false, "cors_preflight": "pass"},
+		 "rate_limits": ["named", "flood"], "skip_rate_limits": ["everywhere"], "cost": 3, "audit": false, "cors_preflight": "pass"},
 		{"path": "/open", "auth": "none"},
 		{"path": "/open/limited", "auth": "none", "rate_limits": ["everywhere"]},
-		{"path": "/h", "caller": "human", "rate_limits": []},
+		{"path": "/h", "caller": "human", "rate_limits": [], "skip_rate_limits": ["*"]},
 		{"path": "/**"}
 	],
 	"rate_limits": [
@@ -150,7 +150,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Empty(t, c.Routes[1].RateLimits, "auth none: no limit unless named")
 	assert.Equal(t, []int{1}, c.Routes[2].RateLimits)
 	assert.Equal(t, caller.Human, c.Routes[3].Caller)
-	assert.Empty(t, c.Routes[3].RateLimits, "an empty list is none, not the default")
+	assert.Empty(t, c.Routes[3].RateLimits, "it skips all that apply everywhere")
 	assert.Equal(t, []int{0, 1}, c.Routes[4].RateLimits, "by_name limits only where named")
 
 	flood, everywhere, named := c.Limits[0], c.Limits[1], c.Limits[2]

@@ -13,6 +13,7 @@ func TestFormatsAndTheirPatternsAgree(t *testing.T) {
 		alphabet string
 	}{
 		"name":   {&nameFormat, "aZ9._-/ é"},
+		"all":    {&nameOrAllFormat, "aZ9._-/*"},
 		"token":  {&tokenFormat, "aZ9!#$%&'*+-.^_`|~ \":;,é\n"},
 		"scope":  {&scopeFormat, "aZ9!#[]\\\"~ é\n\x7f"},
 		"method": {&methodFormat, "AZ9_-a "},

@@ -294,9 +294,17 @@ var refused = []struct {
 		`rate_limits[0].apply: want "everywhere" or "by_name", got "always"`,
 		`rate_limits[0].caller: want "any", "human", "machine" or "anonymous", got "unknown"`,
 	}},
-	{`{` + toks + `,"routes":[{"path":"/a","cost":20},{"path":"/b","cost":20,"rate_limits":["b"]},{"path":"/c","cost":20,"auth":"none"}],"rate_limits":[{"name":"a","max_requests":10,"window_seconds":1},{"name":"b","windows":[{"max_requests":30,"window_seconds":1},{"max_requests":19,"window_seconds":2}],"apply":"by_name"}]}`, []string{
+	{`{` + toks + `,"routes":[{"path":"/a","cost":20},{"path":"/b","cost":20,"rate_limits":["b"],"skip_rate_limits":["a"]},{"path":"/c","cost":20,"auth":"none"}],"rate_limits":[{"name":"a","max_requests":10,"window_seconds":1},{"name":"b","windows":[{"max_requests":30,"window_seconds":1},{"max_requests":19,"window_seconds":2}],"apply":"by_name"}]}`, []string{
 		`routes[0].cost: want at most 10, the max_requests of rate_limits[0], got 20`,
 		`routes[1].cost: want at most 19, the max_requests of rate_limits[1], got 20`,
+	}},
+	{`{` + toks + `,"routes":[{"path":"/a","rate_limits":["a"],"skip_rate_limits":["a","b","c","x y"]},{"path":"/b","skip_rate_limits":["a","*"]}],
+		"rate_limits":[{"name":"a","max_requests":10,"window_seconds":1},{"name":"b","max_requests":10,"window_seconds":1,"apply":"by_name"}]}`, []string{
+		`routes[0].skip_rate_limits[0]: not together with routes[0].rate_limits[0]`,
+		`routes[0].skip_rate_limits[1]: "b" applies by name only: there is nothing to skip`,
+		`routes[0].skip_rate_limits[2]: no limit is named "c"`,
+		`routes[0].skip_rate_limits[3]: want letters, digits, '.', '_' and '-', or "*", got "x y"`,
+		`routes[1].skip_rate_limits[1]: want "*" alone: it is all limits that apply everywhere`,
 	}},
 
 	{withProvider(`"name":"None","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://i/"}`), []string{

@@ -170,31 +170,74 @@ func (p *parser) noRequirements(n *node, c caller.Kind) {
 	}
 }
 
-// limitsOf returns the indexes of the limits that apply to a route, in the order of rate_limits.
+// limitsOf returns the indexes of the limits that apply to a route, in the order of rate_limits: those that the
+// route names, and unless its auth is none, those that apply everywhere and that it doesn't skip.
 func (p *parser) limitsOf(n, root *node, auth policy.Auth) []int {
+	named := p.namedLimits(n, root)
+	skipped := p.skippedLimits(n, root, named)
 	var out []int
-	if !n.has("rate_limits") {
-		for i := range p.config.Limits {
-			if !p.config.Limits[i].ByName && auth != policy.None {
-				out = append(out, i)
+	for i := range p.config.Limits {
+		everywhere := !p.config.Limits[i].ByName && auth != policy.None
+		if named[i] != nil || everywhere && !skipped[i] {
+			out = append(out, i)
+		}
+	}
+	if skip := n.get("skip_rate_limits"); skip.usable() && auth == policy.None {
+		p.warn(skip, `skips nothing: with "auth": "none" only the limits in rate_limits apply`)
+	}
+	return out
+}
+
+// namedLimits returns, for each limit that a route names, where.
+func (p *parser) namedLimits(n, root *node) map[int]*node {
+	named := map[int]*node{}
+	for _, kid := range n.list("rate_limits") {
+		if i := p.limitNamed(kid, root); i >= 0 {
+			named[i] = kid
+		}
+	}
+	return named
+}
+
+// skippedLimits returns the limits that a route skips.
+func (p *parser) skippedLimits(n, root *node, named map[int]*node) map[int]bool {
+	skipped := map[int]bool{}
+	kids := n.list("skip_rate_limits")
+	for _, kid := range kids {
+		switch {
+		case !kid.usable():
+		case kid.text == "*" && len(kids) > 1:
+			p.problem(kid, `want "*" alone: it is all limits that apply everywhere`)
+		case kid.text == "*":
+			for i := range p.config.Limits {
+				skipped[i] = true
+			}
+		default:
+			i := p.limitNamed(kid, root)
+			switch {
+			case i < 0:
+			case p.config.Limits[i].ByName:
+				p.problem(kid, quote(kid.text)+" applies by name only: there is nothing to skip")
+			case named[i] != nil:
+				p.problem(kid, "not together with "+named[i].path())
+			default:
+				skipped[i] = true
 			}
 		}
-		return out
 	}
-	for _, kid := range n.list("rate_limits") {
-		if !kid.usable() {
-			continue
-		}
-		i := slices.IndexFunc(p.config.Limits, func(l Limit) bool { return l.Name == kid.text })
-		switch {
-		case i >= 0:
-			out = append(out, i)
-		case root.get("rate_limits").usable():
-			p.problem(kid, "no limit is named "+quote(kid.text))
-		}
+	return skipped
+}
+
+// limitNamed finds a limit by the name at a node. It returns -1 after it has reported that there is none.
+func (p *parser) limitNamed(kid, root *node) int {
+	if !kid.usable() {
+		return -1
 	}
-	slices.Sort(out)
-	return out
+	i := slices.IndexFunc(p.config.Limits, func(l Limit) bool { return l.Name == kid.text })
+	if i < 0 && root.get("rate_limits").usable() {
+		p.problem(kid, "no limit is named "+quote(kid.text))
+	}
+	return i
 }
 
 func (p *parser) checkCost(n, root *node, r *policy.Route) {

@@ -64,6 +64,15 @@ var claimName = Shape{Type: Text, Min: 1, Max: 256}
 
 var label = Shape{Type: Text, Min: 1, Max: 64, Format: &nameFormat}
 
+// labelOrAll is the name of one, or "*" for all.
+var labelOrAll = Shape{Type: Text, Min: 1, Max: 64, Format: &nameOrAllFormat}
+
+var nameOrAllFormat = Format{
+	Want:    "letters, digits, '.', '_' and '-', or \"*\"",
+	Pattern: `^([A-Za-z0-9._-]+|\*)$`,
+	ok:      func(s string) bool { return s == "*" || nameFormat.ok(s) },
+}
+
 var nameFormat = Format{
 	Want:    "letters, digits, '.', '_' and '-'",
 	Pattern: `^[A-Za-z0-9._-]+$`,

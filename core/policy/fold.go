@@ -7,21 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// asciiLookalikes replaces the characters beyond ASCII that Unicode folds to an ASCII letter: a server that
+// asciiLookalikes are the characters beyond ASCII that Unicode folds to an ASCII letter: a server that
 // ignores case reads /%C5%BFecret (a long s) as /secret.
-var asciiLookalikes = strings.NewReplacer(
-	"%E2%84%AA", "k", // Kelvin sign
-	"%C5%BF", "s", // long s
-	"%C4%B0", "i", // I with a dot above
-	"%C4%B1", "i", // i without a dot
-)
+var asciiLookalikes = [...]struct{ escapes, letter string }{
+	{"%E2%84%AA", "k"}, // Kelvin sign
+	{"%C5%BF", "s"},    // long s
+	{"%C4%B0", "i"},    // I with a dot above
+	{"%C4%B1", "i"},    // i without a dot
+}
+
+func foldLookalikes(path string) string {
+	for _, l := range asciiLookalikes {
+		path = strings.ReplaceAll(path, l.escapes, l.letter)
+	}
+	return path
+}
 
 // foldAll folds the ASCII letters of a path and its other readings. A path with a character that Unicode folds to an
 // ASCII letter has one more reading.
 func foldAll(path string, others []string) (string, []string) {
 	for _, p := range append([]string{path}, others...) {
 		if strings.IndexByte(p, '%') >= 0 {
-			if folded := asciiLookalikes.Replace(p); folded != p {
+			if folded := foldLookalikes(p); folded != p {
 				others = append(others, folded)
 			}
 		}

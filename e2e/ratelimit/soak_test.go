@@ -67,8 +67,10 @@ func soak(t *testing.T, workers, heavyCallers int, duration time.Duration) {
 			object{"name": "heavy", "path": "/heavy", "rate_limits": []any{"heavy"}},
 			object{"name": "light", "path": "/light", "rate_limits": []any{"light"}},
 		},
-		"rate_limits": []any{object{"name": "light", "windows": lightWindows}, object{"name": "heavy", "windows": heavyWindows}},
-		"audit":       object{"enabled": false},
+		"rate_limits": []any{
+			object{"name": "light", "windows": lightWindows, "apply": "by_name"}, object{"name": "heavy", "windows": heavyWindows, "apply": "by_name"},
+		},
+		"audit": object{"enabled": false},
 	}, endpoint, bracketed(logPath))
 
 	var light, heavy [][]byte
