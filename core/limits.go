@@ -147,9 +147,9 @@ func (g *Gate) identify(r *Request, d *Decision, rule int) ratelimit.ID {
 // appendElement appends an element, or nothing where the request hasn't got it.
 func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *Request, d *Decision) []byte {
 	p := d.Principal
-	provider := ""
+	namespace := ""
 	if p != nil {
-		provider = g.cfg.Tokens.Providers[p.Provider].Name
+		namespace = p.namespace
 	}
 	switch e.Kind {
 	case config.UserID:
@@ -158,15 +158,15 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 			if p.userIsClient { // a subject of the same text is another caller
 				kind = keyClient
 			}
-			return ratelimit.AppendElement(key, kind, "", provider, p.UserID)
+			return ratelimit.AppendElement(key, kind, "", namespace, p.UserID)
 		}
 	case config.ClientID:
 		if p != nil && p.ClientID != "" {
-			return ratelimit.AppendElement(key, keyClient, "", provider, p.ClientID)
+			return ratelimit.AppendElement(key, keyClient, "", namespace, p.ClientID)
 		}
 	case config.Claim:
 		if p != nil && p.Claims.Has(e.Name) {
-			return ratelimit.AppendElement(key, keyClaim, e.Name, provider, p.Claims.Get(e.Name).Raw())
+			return ratelimit.AppendElement(key, keyClaim, e.Name, namespace, p.Claims.Get(e.Name).Raw())
 		}
 	case config.IP:
 		host := sourceHost(r.Source)

@@ -26,6 +26,7 @@ type Principal struct {
 	NotBefore int64 // Unix nanoseconds, 0 for none
 	Expires   int64 // Unix nanoseconds
 
+	namespace    string   // of user ids, client ids and claims: the provider, and the tenant where it has many
 	userIsClient bool     // UserID is the client's id, as the token has no subject
 	headers      []Header // identity headers for the upstream
 }
@@ -37,8 +38,13 @@ func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
 		Provider: res.Provider, Issuer: res.Issuer,
 		ClientID: caller.ClientID(res.Claims),
 		Kind:     verdict.Kind, Evidence: verdict.Evidence,
-		Scopes: caller.Scopes(res.Claims), Groups: caller.Groups(res.Claims, provider.GroupsClaims),
+		Scopes: caller.Scopes(res.Claims, provider.ScopesClaims),
+		Groups: caller.Groups(res.Claims, provider.GroupsClaims, provider.GroupObjects),
 		Claims: res.Claims, NotBefore: res.NotBefore, Expires: res.Expires,
+		namespace: provider.Name,
+	}
+	if res.Segment != "" {
+		p.namespace += "/" + res.Segment // a provider's name has no slash, nor has a segment
 	}
 	p.UserID, p.userIsClient = caller.UserID(res.Claims, p.Kind)
 	p.headers = identityHeaders(&g.cfg.Identity, p)

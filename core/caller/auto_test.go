@@ -192,7 +192,7 @@ func FuzzClassify(f *testing.F) {
 				require.Equal(t, caller.Unknown, v.Kind)
 			}
 		}
-		for _, group := range caller.Groups(c, []string{"groups", "scope"}) {
+		for _, group := range caller.Groups(c, []string{"groups", "scope"}, true) {
 			require.NotEmpty(t, group)
 		}
 	})

@@ -77,22 +77,32 @@ func UserID(c claims.Set, kind Kind) (id string, fromClient bool) {
 	return id, id != ""
 }
 
-// Scopes are the scopes granted: scope (RFC 8693 §4.2; Istio hands it on as a list), or scp (Entra ID a string, Okta a
-// list) where there is no scope.
-func Scopes(c claims.Set) []string {
-	if c.Has("scope") {
-		return c.Words("scope")
+// defaultScopes are the claims of RFC 8693 §4.2 (Istio hands it on as a list), and of Entra ID (a string) and Okta
+// (a list).
+var defaultScopes = []string{"scope", "scp"}
+
+// Scopes are the scopes granted: those of the first of the named claims that is there.
+func Scopes(c claims.Set, names []string) []string {
+	for _, name := range names {
+		if c.Has(name) {
+			return c.Words(name)
+		}
 	}
-	return c.Words("scp")
+	return nil
 }
 
-// Groups is the union of the strings in the named claims, in order. A claim is a string or a list of
-// strings.
-func Groups(c claims.Set, names []string) []string {
+// Groups is the union of the groups in the named claims, in order. A claim is a string, a list of strings or, if objects
+// is true, an object: its members whose value is an object with members are groups. Zitadel writes roles so, with the
+// organisations that grant the role as value.
+func Groups(c claims.Set, names []string, objects bool) []string {
 	var out []string
 	seen := map[string]struct{}{}
 	for _, name := range names {
-		for _, group := range c.Strings(name) {
+		groups := c.Strings(name)
+		if objects {
+			groups = append(groups, grantedIn(c.Get(name))...)
+		}
+		for _, group := range groups {
 			if _, dup := seen[group]; !dup && group != "" {
 				seen[group] = struct{}{}
 				out = append(out, group)
@@ -100,4 +110,14 @@ func Groups(c claims.Set, names []string) []string {
 		}
 	}
 	return out
+}
+
+// grantedIn are the names of an object's members whose value is an object with members.
+func grantedIn(v claims.Value) (names []string) {
+	v.EachMember(func(name string, value claims.Value) {
+		if value.HasMembers() {
+			names = append(names, name)
+		}
+	})
+	return names
 }

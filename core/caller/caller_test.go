@@ -89,16 +89,38 @@ func TestScopesComeFromAStringOrAList(t *testing.T) {
 		`{"scope":{"a":"b"},"scp":"b"}`: {},
 		`{}`:                            {},
 	} {
-		assert.Equal(t, want, append([]string{}, caller.Scopes(parse(t, doc))...), doc)
+		assert.Equal(t, want, append([]string{}, caller.Scopes(parse(t, doc), []string{"scope", "scp"})...), doc)
 	}
 }
 
 func TestGroupsAreAUnionInOrderWithoutDuplicates(t *testing.T) {
 	c := parse(t, `{"groups":["b","a",3,""],"cognito:groups":["a","c"],"roles":"d e","realm_access":{"roles":["e","b"]}}`)
 	assert.Equal(t, []string{"b", "a", "c", "d e", "e"},
-		caller.Groups(c, []string{"groups", "cognito:groups", "roles", "realm_access.roles"}))
-	assert.Equal(t, []string{"e", "b"}, caller.Groups(c, []string{"realm_access.roles", "absent"}))
-	assert.Nil(t, caller.Groups(c, nil))
+		caller.Groups(c, []string{"groups", "cognito:groups", "roles", "realm_access.roles"}, false))
+	assert.Equal(t, []string{"e", "b"}, caller.Groups(c, []string{"realm_access.roles", "absent"}, true))
+	assert.Nil(t, caller.Groups(c, nil, true))
+}
+
+func TestGroupsAreTheMembersOfAnObjectThatHaveMembers(t *testing.T) {
+	const roles = "urn:zitadel:iam:org:project:roles"
+	c := parse(t, `{"`+roles+`":{"admin":{"1":"a.example"},"none":{ },"list":["x"],"text":"x","null":null,"true":true,
+		"\u0065ditor": {"2":{}}, "":{"1":"a"},"admin2":{"1":null}},"groups":["editor","x"],"empty":{}}`)
+	assert.Equal(t, []string{"admin", "editor", "admin2", "x"}, caller.Groups(c, []string{roles, "empty", "groups"}, true))
+	assert.Equal(t, []string{"editor", "x"}, caller.Groups(c, []string{roles, "empty", "groups"}, false))
+	assert.Equal(t, []string{"2"}, caller.Groups(parse(t, `{"a":{"b":{"2":{"x":1}}}}`), []string{"a.b"}, true))
+}
+
+func TestScopesAreThoseOfTheFirstClaimThatIsThere(t *testing.T) {
+	c := parse(t, `{"scope":null,"scp":"a b","permissions":["c","d e"],"app":{"perm":"f"}}`)
+	for _, row := range []struct{ names, want []string }{
+		{[]string{"scope", "scp"}, []string{"a", "b"}},
+		{[]string{"permissions", "scp"}, []string{"c", "d e"}},
+		{[]string{"app.perm"}, []string{"f"}},
+		{[]string{"scope", "absent"}, nil},
+		{nil, nil},
+	} {
+		assert.Equal(t, row.want, caller.Scopes(c, row.names), row.names)
+	}
 }
 
 // seedRow is a row of the pairs recorded from the Python library.

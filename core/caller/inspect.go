@@ -24,7 +24,7 @@ func Inspect(p Profile, c claims.Set) Metadata {
 	m := Metadata{
 		IsM2M:    verdict.Kind == Machine,
 		Caller:   verdict.Kind,
-		Scopes:   Scopes(c),
+		Scopes:   Scopes(c, defaultScopes),
 		Evidence: verdict.Evidence,
 	}
 	m.RequiresUserContext = !m.IsM2M

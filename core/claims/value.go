@@ -59,6 +59,21 @@ func (v Value) Elements() []Value {
 	return elementsOf(v.raw)
 }
 
+// EachMember calls f for each member of an object, in order; not at all for other kinds.
+func (v Value) EachMember(f func(name string, value Value)) {
+	if v.Kind() != Object {
+		return
+	}
+	for _, m := range membersOf(v.raw) {
+		f(string(m.name), m.value)
+	}
+}
+
+// HasMembers reports whether the value is an object that is not empty.
+func (v Value) HasMembers() bool {
+	return v.Kind() == Object && v.raw[skipSpace(v.raw, 1)] != '}'
+}
+
 // Member finds a member of an object, as Set.Get does: by its literal name, then by a dotted path.
 func (v Value) Member(name string) Value {
 	if v.Kind() != Object {

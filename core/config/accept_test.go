@@ -49,7 +49,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 					Algorithms: jwt.NewAlgSet(jwt.RS256),
 				},
 				Profile:      caller.Auto,
-				GroupsClaims: []string{"groups", "cognito:groups", "roles", "realm_access.roles"},
+				ScopesClaims: []string{"scope", "scp"}, GroupsClaims: []string{"groups", "cognito:groups", "roles", "realm_access.roles"},
 				Remote: &config.Remote{
 					Cluster: "idp", URI: "https://idp.example/jwks.json", Authority: "idp.example", Path: "/jwks.json",
 					RefreshSeconds: 600, TimeoutSeconds: 5, MaxStaleSeconds: 86400, MinRefetchSeconds: 10,
@@ -83,7 +83,7 @@ const everything = `{
 	"tokens": {
 		"providers": [
 			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "Ed25519"],
-			 "types": ["Application/AT+JWT", "", "jwt"], "clock_skew_seconds": 300, "required_claims": ["sub"], "claims": {"token_use": ["access"]}, "profile": "cognito", "groups_claims": [],
+			 "types": ["Application/AT+JWT", "", "jwt"], "clock_skew_seconds": 300, "required_claims": ["sub"], "claims": {"token_use": ["access"]}, "profile": "cognito", "scopes_claims": ["permissions"], "groups_claims": [],
 			 "jwks": {"cluster": "c", "uri": "http://127.0.0.1:8080/keys?v=1", "refresh_seconds": 10, "timeout_seconds": 1, "max_stale_seconds": 20, "min_refetch_seconds": 2}},
 			{"name": "b", "claims_from": {"envoy_metadata": {"filter": "f", "key": "k"}, "failed_status_key": "fail"}},
 			{"name": "c", "issuer": "c", "audiences": ["a", "b"], "algorithms": ["HS256"],
@@ -123,7 +123,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 		Rules: jwt.Rules{Name: "a", Issuer: "i", AnyAudience: true, AudienceClaims: []string{"aud", "client_id"},
 			Algorithms: jwt.NewAlgSet(jwt.ES256, jwt.EdDSA), Types: []string{"at+jwt", "", "jwt"}, SkewSeconds: 300, RequiredClaims: []string{"sub"},
 			Claims: []jwt.ClaimRule{{Name: "token_use", Values: []string{"access"}}}},
-		Profile: caller.Cognito,
+		Profile: caller.Cognito, ScopesClaims: []string{"permissions"}, GroupObjects: true,
 		Remote: &config.Remote{Cluster: "c", URI: "http://127.0.0.1:8080/keys?v=1", Authority: "127.0.0.1:8080", Path: "/keys?v=1",
 			RefreshSeconds: 10, TimeoutSeconds: 1, MaxStaleSeconds: 20, MinRefetchSeconds: 2},
 	}, a)
@@ -300,4 +300,14 @@ func TestTheExampleInEnvoyYAMLIsUnderstood(t *testing.T) {
 		found++
 	}
 	assert.Equal(t, 2, found)
+}
+
+func TestAnIssuerWithTenants(t *testing.T) {
+	c := parse(t, `{"tokens":{"providers":[
+		{"name":"a","issuer":"https://idp.example/{tid}/v2.0","claims":{"tid":["*"],"ver":["2.0"]},"audiences":["o"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://idp.example/k"}},
+		{"name":"b","issuer":"https://idp.example/{tid}/v1.0","claims":{"tid":["x","y"]},"audiences":["o"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://idp.example/k"}},
+		{"name":"c","issuer":"https://idp.example/x/v1.0","audiences":["o"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://idp.example/k"}}
+		]},"routes":[{"path":"/**"}]}`)
+	assert.Equal(t, []jwt.ClaimRule{{Name: "tid", Any: true}, {Name: "ver", Values: []string{"2.0"}}}, c.Tokens.Providers[0].Claims)
+	assert.Equal(t, []jwt.ClaimRule{{Name: "tid", Values: []string{"x", "y"}}}, c.Tokens.Providers[1].Claims)
 }

@@ -40,7 +40,9 @@ type Tokens struct {
 type Provider struct {
 	jwt.Rules
 	Profile      caller.Profile
+	ScopesClaims []string // the first that a token has decides
 	GroupsClaims []string
+	GroupObjects bool // the names in an object of GroupsClaims are groups, too
 	Inline       *jwks.Set
 	Remote       *Remote
 	ClaimsFrom   *ClaimsFrom

@@ -42,6 +42,17 @@ func fieldsOf(path string) string {
 func withProvider(fields string) string {
 	return `{"tokens":{"providers":[{` + fields + `}]},"routes":[{"path":"/**"}]}`
 }
+
+// issuedBy is the provider with another issuer.
+func issuedBy(issuer string) string {
+	return strings.Replace(provider, "https://idp.example", issuer, 1)
+}
+
+// wantSegment is the error for braces that aren't one whole segment of an issuer's path.
+func wantSegment(issuer string) string {
+	return `tokens.providers[0].issuer: want one {claim} in place of one whole segment of the path of a URL, as https://idp.example/{tid}/v2.0, got "` + issuer + `"`
+}
+
 func withInline(keys, algorithms string) string {
 	return withProvider(`"name":"main","issuer":"i","audiences":["a"],"algorithms":[` + algorithms + `],"jwks":{"inline":{"keys":[` + keys + `]}}`)
 }
@@ -137,6 +148,24 @@ var refused = []struct {
 		`tokens.providers[0].algorithms[1]: HS* cannot be mixed with other algorithms in one provider`,
 		`tokens.providers[0].algorithms[2]: "RS256" is already in the list`,
 	}},
+	{withProvider(provider + `,"claims":{"tid":["*"],"b":["a","*"]}`), []string{
+		`tokens.providers[0].claims.tid[0]: want a value: "*" is for the claim in braces in a provider's issuer; required_claims asks for any value`,
+		`tokens.providers[0].claims.b[1]: want a value: "*" is for the claim in braces in a provider's issuer; required_claims asks for any value`,
+	}},
+	{withRoute(`"claims":{"tid":["*"]}`), []string{`routes[0].claims.tid[0]: want a value: "*" is for the claim in braces in a provider's issuer; required_claims asks for any value`}},
+	{withProvider(issuedBy("https://idp.example/{tid}/v2.0")), []string{
+		`tokens.providers[0].claims: want the values of tid, which is in the issuer: {"tid": [...]}, or ["*"] for any`}},
+	{withProvider(issuedBy("https://idp.example/{tid}/v2.0") + `,"claims":{"other":["a"]}`), []string{
+		`tokens.providers[0].claims: want the values of tid, which is in the issuer: {"tid": [...]}, or ["*"] for any`}},
+	{withProvider(issuedBy("https://idp.example/{tid}/v2.0") + `,"claims":{"tid":["a","*"]}`), []string{
+		`tokens.providers[0].claims.tid[1]: want "*" alone, or the values`}},
+	{withProvider(issuedBy("https://idp.example/{tid}/{aid}") + `,"claims":{"tid":["a"]}`), []string{wantSegment("https://idp.example/{tid}/{aid}")}},
+	{withProvider(issuedBy("https://{tid}.example/")), []string{wantSegment("https://{tid}.example/")}},
+	{withProvider(issuedBy("https://idp.example/t-{tid}")), []string{wantSegment("https://idp.example/t-{tid}")}},
+	{withProvider(issuedBy("https://idp.example/{}/v2.0")), []string{wantSegment("https://idp.example/{}/v2.0")}},
+	{withProvider(issuedBy("https://idp.example/{tid}/v2.0") + `,"claims":{"tid":["a"]}},{` +
+		strings.Replace(issuedBy("https://idp.example/a/{x}"), `"main"`, `"b"`, 1) + `,"claims":{"x":["*"]}`), []string{
+		`tokens.providers[1].issuer: some issuer fits this and tokens.providers[0].issuer`}},
 	{withProvider(provider + `,"claims":{"token_use":"access","a":[],"b":[1]}`), []string{
 		`tokens.providers[0].claims.token_use: want a list of 1..64, got "access"`,
 		`tokens.providers[0].claims.a: want a list of 1..64, got 0`,

@@ -93,6 +93,7 @@ func (p *parser) route(n *node) policy.Route {
 	}
 	if claims := n.get("claims"); claims.usable() {
 		for _, kid := range claims.kids {
+			p.noAnyValue(kid)
 			r.Claims = append(r.Claims, policy.ClaimRule{Name: kid.name, Values: claims.strs(kid.name)})
 		}
 	}

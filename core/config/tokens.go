@@ -26,7 +26,7 @@ func (p *parser) tokens(root *node) {
 	t.MaxTokenBytes = int(n.num("max_token_bytes"))
 	p.sources(n)
 
-	names, issuers := newLabels(), map[string]*node{}
+	names, issuers := newLabels(), issuers{exact: map[string]*node{}}
 	for _, kid := range n.list("providers") {
 		if name := kid.get("name"); name.usable() {
 			if metrics.LabelValue(name.text) == metrics.ProviderNone {
@@ -35,13 +35,7 @@ func (p *parser) tokens(root *node) {
 				names.add(p, name, name.text, false)
 			}
 		}
-		if issuer := kid.get("issuer"); issuer.usable() {
-			if first := issuers[issuer.text]; first != nil {
-				p.problem(issuer, "the same as "+first.path())
-			} else {
-				issuers[issuer.text] = issuer
-			}
-		}
+		issuers.add(p, kid.get("issuer"))
 		t.Providers = append(t.Providers, p.provider(kid))
 	}
 	p.ambiguousMetadata(n.list("providers"))
@@ -75,9 +69,11 @@ func (p *parser) provider(n *node) Provider {
 			Types:          types(n),
 			SkewSeconds:    n.num("clock_skew_seconds"),
 			RequiredClaims: n.strs("required_claims"),
-			Claims:         claimRules(n.get("claims")),
+			Claims:         p.claimRules(n),
 		},
+		ScopesClaims: n.strs("scopes_claims"),
 		GroupsClaims: n.strs("groups_claims"),
+		GroupObjects: n.has("groups_claims"),
 	}
 	out.Profile, _ = caller.ParseProfile(n.str("profile"))
 	verifies := n.has("jwks")
@@ -101,18 +97,6 @@ func (p *parser) provider(n *node) Provider {
 		} else {
 			out.Remote = p.remote(set)
 		}
-	}
-	return out
-}
-
-// claimRules reads an object of claims and the values that each may have.
-func claimRules(n *node) []jwt.ClaimRule {
-	if !n.usable() {
-		return nil
-	}
-	var out []jwt.ClaimRule
-	for _, kid := range n.kids {
-		out = append(out, jwt.ClaimRule{Name: kid.name, Values: n.strs(kid.name)})
 	}
 	return out
 }

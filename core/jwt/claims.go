@@ -56,7 +56,8 @@ func (r *Rules) checkClaims(res *Result, now int64, audience bool) reason.Reason
 		}
 	}
 	for i := range r.Claims {
-		if !c.HasAny(r.Claims[i].Name, r.Claims[i].Values) {
+		rule := &r.Claims[i]
+		if rule.Any && !c.Has(rule.Name) || !rule.Any && !c.HasAny(rule.Name, rule.Values) {
 			return reason.InvalidClaim
 		}
 	}

@@ -140,30 +140,37 @@ func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, w
 	if len(c.kid) <= jwks.MaxKeyID {
 		kid = c.kid
 	}
-	_, why = checker{}.verify(&c, set, nil, allowed)
+	_, why = checker{}.verify(&c, keyChoice{set: set}, allowed)
 	return kid, why
 }
 
 // maxTries bounds how many keys one token is tried with.
 const maxTries = 4
 
-// verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys of the set that
-// fit, in the set's order, without those that the set tried has too.
-func (c checker) verify(t *compact, set, tried *jwks.Set, allowed AlgSet) (*jwks.Key, reason.Reason) {
+// keyChoice says which keys a token may be tried with.
+type keyChoice struct {
+	set     *jwks.Set
+	tried   *jwks.Set // keys that this set has too are left out
+	segment string    // of the token's issuer, where that is an IssuerPattern
+}
+
+// verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys that fit, in the
+// set's order.
+func (c checker) verify(t *compact, keys keyChoice, allowed AlgSet) (*jwks.Key, reason.Reason) {
 	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {
 		return nil, reason.UnsupportedAlgorithm
 	}
-	if set == nil {
+	if keys.set == nil {
 		return nil, reason.KeysUnavailable
 	}
 	why, tries := reason.UnknownKey, 0
-	for _, k := range set.Keys {
-		if t.kid != "" && k.ID != t.kid || !alg.fits(k) {
+	for _, k := range keys.set.Keys {
+		if t.kid != "" && k.ID != t.kid || !alg.fits(k) || keys.segment != "" && !servesSegment(k, keys.segment) {
 			continue
 		}
 		why = reason.InvalidSignature
-		if findEqual(tried, k) != nil {
+		if findEqual(keys.tried, k) != nil {
 			continue
 		}
 		if c.check(alg, k, t.signed, t.signature) {

@@ -11,7 +11,7 @@ import (
 // Rules say which tokens of one provider are valid. The caller must not change them after New.
 type Rules struct {
 	Name   string
-	Issuer string // "iss", compared exactly; unique among the rules
+	Issuer string // "iss": compared exactly, or an IssuerPattern; unique among the rules
 
 	Audiences      []string // one common value suffices
 	AnyAudience    bool     // the audience is not checked
@@ -28,6 +28,7 @@ type Rules struct {
 type ClaimRule struct {
 	Name   string // a member's name or a dotted path
 	Values []string
+	Any    bool // any value will do, in place of Values
 }
 
 var (
@@ -46,18 +47,20 @@ type Keys interface {
 type Verifier struct {
 	rules    []Rules
 	byIssuer map[string]int
+	patterns []IssuerPattern // by rule; the zero value for an exact issuer
 	keys     Keys
 	checker  checker
 	maxBytes int
 }
 
 // New makes a Verifier. It refuses tokens longer than maxTokenBytes without reading them. host may be nil; it
-// verifies the algorithms that pass SelfTest. Of several rules with the same issuer the first counts. Rules
-// without an issuer are for CheckClaims only.
+// verifies the algorithms that pass SelfTest. Of several rules with the same issuer the first counts; an exact
+// issuer precedes a pattern. Rules without an issuer are for CheckClaims only.
 func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier {
 	v := &Verifier{
 		rules:    slices.Clone(rules),
 		byIssuer: make(map[string]int, len(rules)),
+		patterns: make([]IssuerPattern, len(rules)),
 		keys:     keys,
 		checker:  checker{host, SelfTest(host)},
 		maxBytes: maxTokenBytes,
@@ -70,11 +73,23 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 		if r.AudienceClaims == nil {
 			r.AudienceClaims = defaultClaims
 		}
+		pattern, isPattern, _ := ParseIssuer(r.Issuer)
+		if v.patterns[i] = pattern; isPattern {
+			r.requireClaim(pattern.Claim)
+			continue
+		}
 		if _, taken := v.byIssuer[r.Issuer]; r.Issuer != "" && !taken {
 			v.byIssuer[r.Issuer] = i
 		}
 	}
 	return v
+}
+
+// requireClaim makes sure that a rule asks for a claim.
+func (r *Rules) requireClaim(name string) {
+	if !slices.ContainsFunc(r.Claims, func(c ClaimRule) bool { return c.Name == name }) {
+		r.Claims = append(slices.Clip(r.Claims), ClaimRule{Name: name, Any: true})
+	}
 }
 
 // HostAlgorithms are the algorithms whose signatures the host verifies.
@@ -90,6 +105,7 @@ type Result struct {
 	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if absent.
 	NotBefore, Expires int64
 	Issuer             string // "iss", once it has chosen the provider
+	Segment            string // of Issuer, where the provider's issuer is an IssuerPattern
 }
 
 // Verify verifies a token at now, in Unix nanoseconds. The result doesn't refer to the token's memory.
@@ -114,15 +130,15 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now int64) Resul
 		return res
 	}
 	iss, _ := set.Get("iss").Text()
-	provider, ok := v.byIssuer[iss]
-	if !ok {
+	provider, segment := v.provider(iss)
+	if provider < 0 {
 		res.Reason = reason.InvalidIssuer
 		return res
 	}
 	rules := &v.rules[provider]
-	res.Provider, res.Issuer = provider, rules.Issuer
+	res.Provider, res.Issuer, res.Segment = provider, iss, segment
 	keys := v.keys.Keys(provider)
-	res.Key, res.Reason = v.checker.verify(&c, keys, tried, rules.Algorithms)
+	res.Key, res.Reason = v.checker.verify(&c, keyChoice{keys, tried, segment}, rules.Algorithms)
 	if res.Reason == reason.None || res.Reason == reason.InvalidSignature {
 		res.Set = keys
 	}
@@ -132,6 +148,8 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now int64) Resul
 	res.Claims = set
 	typ := mediaType(c.typ)
 	switch {
+	case !v.namesSegment(&res):
+		res.Reason = reason.InvalidIssuer
 	case !wellTyped(set):
 		res.Reason = reason.MalformedToken
 	case !slices.Contains(rules.Types, typ),
@@ -143,17 +161,49 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now int64) Resul
 	return res
 }
 
+// provider finds the rules for an issuer; -1 if there are none.
+func (v *Verifier) provider(iss string) (provider int, segment string) {
+	if i, ok := v.byIssuer[iss]; ok {
+		return i, ""
+	}
+	for i := range v.patterns {
+		if segment, ok := v.patterns[i].Segment(iss); ok {
+			return i, segment
+		}
+	}
+	return -1, ""
+}
+
+// namesSegment reports whether the claim of an IssuerPattern is the segment of the token's issuer. A token without
+// the claim fails later, at the rule for that claim.
+func (v *Verifier) namesSegment(res *Result) bool {
+	claim := v.patterns[res.Provider].Claim
+	if claim == "" || !res.Claims.Has(claim) {
+		return true
+	}
+	text, ok := res.Claims.Get(claim).Text()
+	return ok && text == res.Segment
+}
+
 // CheckClaims checks claims that another filter has verified. It applies the rules that don't need the token
 // itself: issuer and audience if the rules name any, cnf, exp, nbf, required claims and claims.
 func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 	rules := &v.rules[provider]
 	res := Result{Provider: provider, Claims: c}
 	iss, _ := c.Get("iss").Text()
-	if rules.Issuer != "" && iss != rules.Issuer {
+	if rules.Issuer != "" {
+		issuer, segment := v.provider(iss)
+		if issuer != provider && iss != rules.Issuer {
+			res.Reason = reason.InvalidIssuer
+			return res
+		}
+		res.Segment = segment
+	}
+	res.Issuer = iss
+	if !v.namesSegment(&res) {
 		res.Reason = reason.InvalidIssuer
 		return res
 	}
-	res.Issuer = iss
 	if !wellTyped(c) {
 		res.Reason = reason.MalformedToken
 		return res
