@@ -1,4 +1,4 @@
-package envoy_test
+package shipped_test
 
 import (
 	"bytes"
