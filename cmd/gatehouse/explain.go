@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/cmd/gatehouse/internal/explain"
 	"gatehouse/core"
-	"gatehouse/core/claims"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -21,37 +20,31 @@ import (
 
 // question has the flags of `explain`.
 type question struct {
-	config                       configFlags
-	method, path, host, ip, keys string
-	headers                      []string
-	at                           momentFlag
+	config                 configFlags
+	method, path, host, ip string
+	keys, headers          []string
+	at                     momentFlag
+	event                  bool
 }
 
 func explainCommand() *cobra.Command {
 	var q question
 	c := &cobra.Command{
-		Use:   "explain --config FILE --method M --path P",
-		Short: "Say what the filter would do with a request, and why",
-		Long: `Say what the filter would do with a request, and why: which route, which decision, which limits.
+		Use:   "explain --config FILE --method M --path P | --event",
+		Short: "Say what the filter does with a request, and why",
+		Long: `Say what the filter does with a request, and why: which route, which decision, which limits; what was seen against what is
+configured; and the route that nearly matched and what it lacked.
 
 A token, if the request has one, is on the standard input. FILE is what "gatehouse check" takes. Keys come from the provider's
-jwks, a remote one fetched from its uri, unless --jwks says otherwise. Limits are as for the first request. Where a provider takes
-claims that Envoy has verified, the token's are taken as if it had. The exit code is 0 whatever the decision is.`,
+jwks, a remote one fetched from its uri, unless --jwks says otherwise: a source for all providers, or PROVIDER=SOURCE for one.
+Limits are as for the first request. Where a provider takes claims that Envoy has verified, the token's are taken as if it had.
+
+With --event an audit event is on the standard input, and the answer is as far as the event tells.
+
+The exit code is 0 whatever the decision is.`,
 		Args: fromInput,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := q.config.load()
-			if err != nil {
-				return err
-			}
-			text, err := readAll(c.InOrStdin(), maxInput)
-			if err != nil {
-				return fmt.Errorf("token: %w", err)
-			}
-			now, err := q.at.moment(c)
-			if err != nil {
-				return err
-			}
-			return explain(c.Context(), c.OutOrStdout(), cfg, q, strings.TrimSpace(string(text)), now)
+			return q.answer(c)
 		},
 	}
 	flags := c.Flags()
@@ -61,18 +54,54 @@ claims that Envoy has verified, the token's are taken as if it had. The exit cod
 	flags.StringVar(&q.host, "host", "localhost", "the request's host")
 	flags.StringVar(&q.ip, "ip", "127.0.0.1", "the client's address")
 	flags.StringArrayVar(&q.headers, "header", nil, `a header, "name: value"; may be given again`)
-	flags.StringVar(&q.keys, "jwks", "", "a JWK Set, `FILE|URL`, to use instead of the provider's")
+	flags.StringArrayVar(&q.keys, "jwks", nil, "a JWK Set, `[PROVIDER=]FILE|URL`, to use instead of the provider's; may be given again")
+	flags.BoolVar(&q.event, "event", false, "explain the audit event on the standard input")
 	q.at.register(c, "the moment of the request")
-	_ = c.MarkFlagRequired("path")
 	return c
 }
 
-func explain(ctx context.Context, out io.Writer, cfg *config.Config, q question, token string, now int64) error {
-	keys := &remoteKeys{providerKeys{ctx: ctx, providers: cfg.Tokens.Providers, source: q.keys}}
-	if q.keys != "" {
-		if err := overrideKeys(ctx, cfg, q.keys); err != nil {
+func (q *question) answer(c *cobra.Command) error {
+	switch {
+	case q.event:
+		for _, name := range []string{"method", "path", "host", "ip", "header", "jwks", "at"} {
+			if c.Flags().Changed(name) {
+				return errors.New("--event: not together with --" + name + ", which the event tells or lacks")
+			}
+		}
+	case q.path == "":
+		return errors.New("want --path, or --event")
+	}
+	plugin, err := q.config.find()
+	if err != nil {
+		return err
+	}
+	configured, err := explain.Read(plugin.Config)
+	if q.event {
+		cfg, checkErr := q.config.check(plugin, func(string) {})
+		if err := errors.Join(checkErr, err); err != nil {
 			return err
 		}
+		return explainEvent(c, cfg, configured)
+	}
+	cfg, parseErr := q.config.parse(plugin, func(string, string) {})
+	if err := errors.Join(parseErr, err); err != nil {
+		return err
+	}
+	text, err := readAll(c.InOrStdin(), maxInput)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	now, err := q.at.moment(c)
+	if err != nil {
+		return err
+	}
+	return explainRequest(c.Context(), c.OutOrStdout(), cfg, configured, q, strings.TrimSpace(string(text)), now)
+}
+
+func explainRequest(ctx context.Context, out io.Writer, cfg *config.Config, configured *explain.Configured, q *question, token string, now int64) error {
+	keys := &remoteKeys{providerKeys{ctx: ctx, providers: cfg.Tokens.Providers}}
+	if err := overrideKeys(ctx, cfg, q.keys); err != nil {
+		return err
 	}
 	gate, err := core.New(cfg, core.Host{
 		Store: ratelimit.NewMemoryStore(), Remote: keys, Mono: func() int64 { return 0 },
@@ -89,21 +118,77 @@ func explain(ctx context.Context, out io.Writer, cfg *config.Config, q question,
 	if keys.err != nil {
 		return keys.err
 	}
-	return printJSON(out, explanationOf(cfg, &d, token != ""))
+	e := explanationOf(cfg, &d, token != "")
+	if token != "" && (d.Route < 0 || configured.Routes[d.Route].Auth != "none") {
+		ids := keyIDs(cfg, configured.ProviderOfToken(token), keys.set, max(d.Reason, d.WouldBe))
+		e.Compared = append(e.Compared, configured.Token(token, ids, now/1e9)...)
+	}
+	if e.Caller != nil {
+		var raw []byte
+		if d.Principal != nil {
+			raw = d.Principal.Claims.Raw()
+		}
+		caller := explain.Caller{Kind: e.Caller.Kind, Scopes: e.Caller.Scopes, Groups: e.Caller.Groups}
+		e.Compared = append(e.Compared, configured.Route(d.Route, caller, raw)...)
+	}
+	if d.Route >= 0 || d.Reason == reason.NoRoute || d.WouldBe == reason.NoRoute {
+		path, _, _ := strings.Cut(q.path, "?")
+		e.Nearest = configured.Nearest(q.method, q.host, path, d.Route)
+	}
+	return printEscaped(out, e)
 }
 
-// overrideKeys replaces every provider's JWK Set.
-func overrideKeys(ctx context.Context, cfg *config.Config, source string) error {
-	set, err := loadKeys(ctx, source)
-	if err != nil {
-		return err
+// keyIDs are those of the provider's keys, where none of them verified the token.
+func keyIDs(cfg *config.Config, provider int, fetched *jwks.Set, why reason.Reason) []string {
+	if provider < 0 || why != reason.UnknownKey && why != reason.InvalidSignature {
+		return nil
 	}
-	for i := range cfg.Tokens.Providers {
-		if p := &cfg.Tokens.Providers[i]; p.ClaimsFrom == nil {
-			p.Inline, p.Remote = set, nil
+	set := cfg.Tokens.Providers[provider].Inline
+	if set == nil {
+		set = fetched
+	}
+	if set == nil {
+		return nil
+	}
+	ids := []string{}
+	for _, k := range set.Keys {
+		ids = append(ids, k.ID)
+	}
+	return ids
+}
+
+// overrideKeys replaces providers' JWK Sets by those that --jwks names: SOURCE for all of them, or
+// PROVIDER=SOURCE.
+func overrideKeys(ctx context.Context, cfg *config.Config, sources []string) error {
+	given := map[string]bool{}
+	for _, source := range sources {
+		provider := ""
+		if name, rest, ok := strings.Cut(source, "="); ok && slices.ContainsFunc(cfg.Tokens.Providers, func(p config.Provider) bool { return p.Name == name }) {
+			provider, source = name, rest
+		}
+		if given[provider] {
+			return errors.New("--jwks: given twice for " + orAll(provider))
+		}
+		given[provider] = true
+		set, err := loadKeys(ctx, source)
+		if err != nil {
+			return err
+		}
+		for i := range cfg.Tokens.Providers {
+			p := &cfg.Tokens.Providers[i]
+			if p.ClaimsFrom == nil && (p.Name == provider || provider == "" && !given[p.Name]) {
+				p.Inline, p.Remote = set, nil
+			}
 		}
 	}
 	return nil
+}
+
+func orAll(provider string) string {
+	if provider == "" {
+		return "all providers"
+	}
+	return "provider " + provider
 }
 
 // remoteKeys fetches a provider's keys at once.
@@ -114,93 +199,3 @@ func (k *remoteKeys) Keys(i int) *jwks.Set { return k.providerKeys.Keys(i) }
 
 // Want implements core.RemoteKeys: a second fetch would bring nothing new.
 func (k *remoteKeys) Want(int, reason.Reason, int64) bool { return false }
-
-func (q *question) request(cfg *config.Config, token string, now int64) (*core.Request, error) {
-	ip, err := netip.ParseAddr(q.ip)
-	if err != nil {
-		return nil, fmt.Errorf("--ip: want an IP address, got %q", q.ip)
-	}
-	r := &core.Request{Method: q.method, Path: q.path, Host: q.host, Source: netip.AddrPortFrom(ip, 0).String(), Wall: now}
-	for _, h := range q.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return nil, errors.New(`--header: want "name: value"`)
-		}
-		name = strings.ToLower(strings.TrimSpace(name))
-		if carriesToken(cfg, name) { // a command's arguments are everybody's to read
-			return nil, fmt.Errorf("--header: %q may carry a token, which belongs on the standard input", name)
-		}
-		r.Headers = append(r.Headers, core.Header{Name: name, Value: strings.TrimSpace(value)})
-	}
-	if token == "" {
-		return r, nil
-	}
-	set, ok, err := envoysClaims(cfg, token)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
-		return r, nil
-	}
-	switch s := cfg.Tokens.From; {
-	case len(s) == 0:
-	case s[0].Cookie != "":
-		r.Headers = append(r.Headers, core.Header{Name: "cookie", Value: s[0].Cookie + "=" + token})
-	default:
-		r.Headers = append(r.Headers, core.Header{Name: s[0].Header, Value: strings.TrimSpace(s[0].Scheme + " " + token)})
-	}
-	return r, nil
-}
-
-// carriesToken reports whether a header is a place for tokens.
-func carriesToken(cfg *config.Config, header string) bool {
-	for _, s := range cfg.Tokens.From {
-		if s.Header == header || s.Cookie != "" && header == "cookie" {
-			return true
-		}
-	}
-	return header == "authorization" || header == "proxy-authorization"
-}
-
-// envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from
-// there, and the token's issuer is none of those whose tokens the filter itself verifies.
-func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, err error) {
-	own := map[string]bool{}
-	for _, p := range cfg.Tokens.Providers {
-		if p.ClaimsFrom != nil {
-			ok = true
-		} else {
-			own[p.Issuer] = true
-		}
-	}
-	if !ok {
-		return set, false, nil
-	}
-	set, err = unverified(token)
-	iss, _ := set.Get("iss").Text()
-	switch {
-	case err != nil && len(own) == 0:
-		return set, false, err
-	case err != nil || own[iss]:
-		return set, false, nil //nolint:nilerr // the filter will say what is wrong with it
-	}
-	return set, true, nil
-}
-
-// unverified reads a token's claims as Envoy hands them on when it has verified them.
-func unverified(token string) (claims.Set, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return claims.Set{}, errors.New("token: want a JWS in the compact serialisation")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return claims.Set{}, errors.New("token: its payload isn't base64url")
-	}
-	set, err := claims.Parse(payload)
-	if err != nil {
-		return claims.Set{}, fmt.Errorf("token: its payload: %w", err)
-	}
-	return set, nil
-}

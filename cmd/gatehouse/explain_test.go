@@ -89,7 +89,7 @@ func TestExplainRefusesWhatItCantRead(t *testing.T) {
 		stderr     string
 	}{
 		{explained, "nonsense", []string{"--path", "/x"}, "want a JWS"},
-		{explained, "", nil, `"path" not set`},
+		{explained, "", nil, "want --path, or --event"},
 		{explained, "", []string{"--path", "/x", "--header", "nocolon"}, `want "name: value"`},
 		{explained, "", []string{"--path", "/x", "--header", "Authorization: Bearer a.b.c"}, `"authorization" may carry a token`},
 		{explained, "", []string{"--path", "/x", "--at", "-1"}, "--at"},
@@ -130,4 +130,11 @@ func TestExplainKnowsWhoVerifiesATokenWhereBothDo(t *testing.T) {
 	assert.Equal(t, "malformed_token", answer["reason"])
 	answer, _, _ = runExplain(t, doc, signed+".AAAA", "--path", "/x", "--at", "1000")
 	assert.Equal(t, "invalid_signature", answer["reason"])
+}
+
+// decoded is the JSON that a command printed.
+func decoded(t *testing.T, out string) (answer map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(out), &answer))
+	return answer
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"gatehouse/cmd/gatehouse/internal/explain"
 	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/policy"
@@ -17,6 +18,11 @@ type explanation struct {
 	Route    *explainedRoute  `json:"route"`
 	Caller   *explainedCaller `json:"caller"`
 	Limits   []explainedLimit `json:"limits"`
+	// Compared is what was seen against what is configured.
+	Compared []explain.Comparison `json:"compared"`
+	// Nearest is a route that didn't match and would have decided instead; null if none came near.
+	Nearest *explain.Near `json:"nearest_route"`
+	Notes   []string      `json:"notes"`
 }
 
 type explainedRoute struct {
@@ -51,7 +57,7 @@ type explainedWindow struct {
 }
 
 func explanationOf(cfg *config.Config, d *core.Decision, hasToken bool) explanation {
-	e := explanation{Decision: "admitted", Limits: []explainedLimit{}, Why: why(cfg, d)}
+	e := explanation{Decision: "admitted", Limits: []explainedLimit{}, Why: why(cfg, d), Compared: []explain.Comparison{}, Notes: []string{}}
 	if d.Verdict != core.Admit {
 		status := d.Reason.Status()
 		e.Decision, e.Status, e.Reason = "refused", &status, orNull(d.Reason.String())
@@ -98,10 +104,7 @@ func why(cfg *config.Config, d *core.Decision) string {
 	if d.WouldBe != reason.None {
 		because = d.WouldBe
 	}
-	text, ok := whys[because]
-	if !ok {
-		text = "the token is bad: " + because.String()
-	}
+	text := whyText(because)
 	if d.WouldBe != reason.None {
 		text = "admitted in observe mode; otherwise: " + text
 	}
@@ -109,6 +112,13 @@ func why(cfg *config.Config, d *core.Decision) string {
 		text += " (" + cfg.Limits[d.Rule].Name + ")"
 	}
 	return text
+}
+
+func whyText(r reason.Reason) string {
+	if text, ok := whys[r]; ok {
+		return text
+	}
+	return "the token is bad: " + r.String()
 }
 
 var whys = map[reason.Reason]string{
