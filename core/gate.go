@@ -114,7 +114,7 @@ const waiting = reason.Reason(reason.Count)
 // judge does what begin leaves: token, caller, scopes, groups, claims, limits.
 func (g *Gate) judge(r *Request, d *Decision, mayWait bool) reason.Reason {
 	route := g.table.Route(d.Route)
-	if route.Auth == policy.None || route.CORSPass && r.preflight() != "" {
+	if route.Auth == policy.None || passesAsPreflight(r, route) {
 		d.identified = true
 	} else {
 		if why := g.authenticate(r, d, mayWait); why != reason.None {

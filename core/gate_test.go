@@ -167,11 +167,11 @@ func TestPreflights(t *testing.T) {
 	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /other", "", preflight...).Reason)
 	assert.Equal(t, reason.MissingToken, g.decide("POST /api/x", "", preflight...).Reason)
 
-	g = open(t, `"routes":[{"path":"/api/x","methods":["OPTIONS"],"caller":"human"},{"path":"/api/**","cors_preflight":"pass"}],
-		"rate_limits":[{"name":"l","max_requests":2,"window_seconds":60}]`)
+	g = open(t, `"routes":[{"path":"/api/x","methods":["OPTIONS"],"caller":"human"},{"path":"/api/**","cors_preflight":"pass","rate_limits":["named"]}],
+		"rate_limits":[{"name":"l","max_requests":1,"window_seconds":60},{"name":"named","max_requests":2,"window_seconds":60,"apply":"by_name"}]`)
 	assert.Equal(t, reason.MissingToken, g.decide("OPTIONS /api/x", "", preflight...).Reason, "the first route that matches decides")
 	for _, want := range []reason.Reason{reason.None, reason.None, reason.RateLimited} {
-		assert.Equal(t, want, g.decide("OPTIONS /api/y", "", preflight...).Reason, "limits hold for preflights too")
+		assert.Equal(t, want, g.decide("OPTIONS /api/y", "", preflight...).Reason, "only the named limit counts preflights")
 	}
 }
 

@@ -28,12 +28,20 @@ func minCost(routes []policy.Route, rule int) (cost uint64) {
 	return cost
 }
 
+// limitsFor returns the limits that apply to a request.
+func limitsFor(r *Request, route *policy.Route) []int {
+	if passesAsPreflight(r, route) {
+		return route.PreflightLimits
+	}
+	return route.RateLimits
+}
+
 // limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and
 // the refusing limit is d.Rule.
 func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 	route := g.table.Route(d.Route)
 	first := len(d.charges)
-	for _, rule := range route.RateLimits {
+	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
 		if l.BeforeAuth != before || !before && !l.Caller.Admits(d.kind()) {
 			continue
@@ -94,7 +102,7 @@ func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 			c.result.Retry = next.result.Retry
 		}
 	}
-	for _, rule := range route.RateLimits {
+	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
 		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !before && !l.Caller.Admits(d.kind()) {
 			continue

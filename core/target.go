@@ -62,6 +62,11 @@ func (g *Gate) match(t *target, path, preflight string) int {
 	return own
 }
 
+// passesAsPreflight reports whether a request is a CORS preflight that its route lets pass.
+func passesAsPreflight(r *Request, route *policy.Route) bool {
+	return route.CORSPass && r.preflight() != ""
+}
+
 // excluded reports whether audit.exclude_paths has a path, in all its readings. An unsafe path is never excluded.
 func (g *Gate) excluded(t *target) bool {
 	for _, other := range t.otherPaths {

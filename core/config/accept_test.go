@@ -79,7 +79,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 
 // everything is a configuration with every field, most with another value than the default.
 const everything = `{
-	"mode": "observe", "unsafe_paths": ["encoded_slash", "semicolon"], "path_case": "ignore",
+	"mode": "observe", "unsafe_paths": ["encoded_slash", "semicolon"], "path_case": "ignore", "cors_preflight": "check",
 	"tokens": {
 		"providers": [
 			{"name": "a", "issuer": "i", "any_audience": true, "audience_claims": ["aud", "client_id"], "algorithms": ["ES256", "Ed25519"],
@@ -144,7 +144,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 		Name: "ab", Pattern: pattern(t, "/a/*/b"), Methods: []string{"GET", "POST"}, Hosts: []policy.HostPattern{host},
 		Auth: policy.Optional, Caller: caller.Machine, ScopesAll: []string{"r", "w"}, ScopesAny: []string{"x"}, GroupsAny: []string{"g"},
 		Claims:     []policy.ClaimRule{{Name: "tenant", Values: []string{"a", "b"}}, {Name: "realm.x", Values: []string{"c"}}},
-		RateLimits: []int{0, 2}, Cost: 3, CORSPass: true,
+		RateLimits: []int{0, 2}, Cost: 3, CORSPass: true, PreflightLimits: []int{0, 2},
 	}, c.Routes[0])
 	assert.Equal(t, policy.None, c.Routes[1].Auth)
 	assert.Empty(t, c.Routes[1].RateLimits, "auth none: no limit unless named")

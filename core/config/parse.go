@@ -29,12 +29,15 @@ type parser struct {
 	report
 	env    func(string) (string, bool)
 	config *Config
+
+	preflightsPass bool // the routes' default
 }
 
 func (p *parser) resolve(root *node) {
 	c := p.config
 	c.Observe = root.str("mode") == "observe"
 	c.Paths = pathRules(root)
+	p.preflightsPass = root.str("cors_preflight") == "pass"
 	if n := root.get("unsafe_paths"); n.usable() && n.text == "allow" {
 		p.warn(n, "lets every kind through: list the kinds that the upstream's paths need")
 	}

@@ -23,7 +23,7 @@ func (p *parser) routes(root *node) {
 		} else if r.Pattern.String() == "/**" && r.Methods == nil && r.Hosts == nil {
 			all = n
 		}
-		r.RateLimits = p.limitsOf(n, root, r.Auth)
+		p.limitsOf(n, root, &r)
 		for _, i := range r.RateLimits {
 			named[i] = true
 			if r.Methods == nil && open[i] == nil {
@@ -72,7 +72,7 @@ func (p *parser) route(n *node) policy.Route {
 		Cost:      uint64(n.num("cost")),
 		Audit:     n.yes("audit"),
 		Caller:    callerKind(n),
-		CORSPass:  n.str("cors_preflight") == "pass",
+		CORSPass:  p.passesPreflights(n),
 	}
 	if r.Name == "" {
 		r.Name = n.str("path")
@@ -105,6 +105,14 @@ func (p *parser) route(n *node) policy.Route {
 		p.noRequirements(n, r.Caller)
 	}
 	return r
+}
+
+// passesPreflights reports whether CORS preflights pass a route unauthenticated.
+func (p *parser) passesPreflights(n *node) bool {
+	if n.has("cors_preflight") {
+		return n.str("cors_preflight") == "pass"
+	}
+	return p.preflightsPass
 }
 
 // pattern reads a path pattern that passed the shape's check.
@@ -171,22 +179,27 @@ func (p *parser) noRequirements(n *node, c caller.Kind) {
 	}
 }
 
-// limitsOf returns the indexes of the limits that apply to a route, in the order of rate_limits: those that the
-// route names, and unless its auth is none, those that apply everywhere and that it doesn't skip.
-func (p *parser) limitsOf(n, root *node, auth policy.Auth) []int {
+// limitsOf finds the limits that apply to a route, in the order of rate_limits: those that the route names, and
+// unless its auth is none, those that apply everywhere and that it doesn't skip. A preflight that passes has no
+// token, so that all callers behind one address would share a key: it charges only limits that the route names
+// or that are charged before authentication.
+func (p *parser) limitsOf(n, root *node, r *policy.Route) {
 	named := p.namedLimits(n, root)
 	skipped := p.skippedLimits(n, root, named)
-	var out []int
 	for i := range p.config.Limits {
-		everywhere := !p.config.Limits[i].ByName && auth != policy.None
-		if named[i] != nil || everywhere && !skipped[i] {
-			out = append(out, i)
+		l := &p.config.Limits[i]
+		everywhere := !l.ByName && r.Auth != policy.None
+		if named[i] == nil && (!everywhere || skipped[i]) {
+			continue
+		}
+		r.RateLimits = append(r.RateLimits, i)
+		if r.CORSPass && (named[i] != nil || l.BeforeAuth) {
+			r.PreflightLimits = append(r.PreflightLimits, i)
 		}
 	}
-	if skip := n.get("skip_rate_limits"); skip.usable() && auth == policy.None {
+	if skip := n.get("skip_rate_limits"); skip.usable() && r.Auth == policy.None {
 		p.warn(skip, `skips nothing: with "auth": "none" only the limits in rate_limits apply`)
 	}
-	return out
 }
 
 // namedLimits returns, for each limit that a route names, where.

@@ -12,6 +12,8 @@ var configuration = Shape{Type: Object, Fields: []Field{
 	}}, Doc: "The kinds of paths that are let through although the server behind could read them differently; the others get 400 `unsafe_path`. `refuse` is none of these kinds, `allow` all. A path with an allowed kind is matched in every reading of it; if they lead to different routes, it gets 400 too."},
 	{Name: "path_case", Default: `"match"`, Shape: &Shape{Type: Text, Enum: []string{"match", "ignore"}},
 		Doc: "How paths are compared. By default their case counts: `/Admin` is another path than `/admin`. Set `ignore` if the upstream ignores case, as Express (by default) and IIS do; else `/ADMIN/x` gets around a route for `/admin/**`. It folds ASCII letters in routes, `exclude_paths` and requests."},
+	{Name: "cors_preflight", Default: `"check"`, Shape: &Shape{Type: Text, Enum: preflightWords},
+		Doc: "What becomes of CORS preflights, on routes that don't say: `check` them like any request, or let them `pass` unauthenticated."},
 	{Name: "tokens", Shape: &tokens,
 		Doc: "Where tokens come from and who may issue them. Required unless every route is `\"auth\": \"none\"`."},
 	{Name: "routes", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 1000, Element: &route},

@@ -45,9 +45,12 @@ var route = Shape{Type: Object, Fields: []Field{
 		Doc: "What a request charges to each of its limits. At most the `max_requests` of each limit that applies."},
 	{Name: "audit", Default: `true`, Shape: &boolean,
 		Doc: "`false` leaves the route's requests out of the audit log, refusals too; what the upstream reports of its own is recorded."},
-	{Name: "cors_preflight", Default: `"check"`, Shape: &Shape{Type: Text, Enum: []string{"check", "pass"}},
-		Doc: "`pass`: an `OPTIONS` with `origin` and `access-control-request-method` goes through unauthenticated."},
+	{Name: "cors_preflight", Shape: &Shape{Type: Text, Enum: preflightWords},
+		Doc: "`pass`: an `OPTIONS` with `origin` and `access-control-request-method` passes unauthenticated, and charges only limits that the route names or that have `\"when\": \"before_auth\"`. By default as at the top level."},
 }}
+
+// preflightWords are the values of cors_preflight.
+var preflightWords = []string{"check", "pass"}
 
 // maxRequests bounds rate_limits[].max_requests and what one request can cost.
 const maxRequests = 1_000_000_000

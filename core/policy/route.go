@@ -41,7 +41,9 @@ type Route struct {
 	RateLimits []int  // indexes of the limits that apply, in configuration order
 	Cost       uint64 // what a request charges to each of them
 	Audit      bool
-	CORSPass   bool // CORS preflights go through unauthenticated
+
+	CORSPass        bool  // CORS preflights pass unauthenticated
+	PreflightLimits []int // those of RateLimits that a preflight charges if it passes
 }
 
 // admits reports whether the route matches a request whose path matches.
