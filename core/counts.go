@@ -19,7 +19,7 @@ type counts struct {
 const maxDurations = 65536
 
 func (g *Gate) prepareMetrics() {
-	labels := metrics.Labels{PerRoute: g.cfg.Metrics.PerRoute, Observe: g.cfg.Observe}
+	labels := metrics.Labels{PerRoute: g.cfg.Metrics.PerRoute, Observe: g.cfg.Observe, Metadata: len(g.published) > 0}
 	for i := range g.cfg.Routes {
 		labels.Routes = append(labels.Routes, g.cfg.Routes[i].Name)
 	}

@@ -17,7 +17,8 @@ type Verdict uint8
 const (
 	Deny Verdict = iota
 	Admit
-	Wait // for the keys of a provider; Resume follows
+	Wait   // for the keys of a provider; Resume follows
+	Answer // by the Gate itself, with Status, Response and Body: the metadata of a protected resource
 )
 
 // Decision is a Gate's answer to one request, and what it needs to remember until the stream's end. It is made to be
@@ -38,10 +39,15 @@ type Decision struct {
 	Set    []Header
 	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
 	Response []Header
+	// Status and Body are the answer, when Verdict is Answer.
+	Status int
+	Body   string
 
 	mono       int64     // arrival
 	failed     int       // the provider of a token that failed, -1 if none was chosen
 	tried      *jwks.Set // the keys that didn't make the token's signature, before a refetch
+	metadata   bool      // it is answered with the metadata of a protected resource
+	challenge  string    // what a challenge says beside RFC 6750's parameters
 	identified bool      // a token was looked for and the principal, if any, is known
 	excluded   bool      // the path is one of audit.exclude_paths
 	event      audit.Event

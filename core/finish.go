@@ -7,6 +7,7 @@ import (
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/metrics"
 )
 
 // Outcome is how a stream ended.
@@ -69,6 +70,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	e.Status = o.Status
 	out := audit.Outcome{
 		Refused: d.Reason.Status(), Authenticated: d.Principal != nil, Status: o.Status, Details: o.Details,
+		Answered: d.metadata,
 	}
 	e.Type, e.Meta.Origin = audit.TypeOf(out), audit.OriginOf(out)
 	e.Meta.Reason, e.Meta.WouldBe = d.Reason.String(), d.WouldBe.String()
@@ -101,6 +103,9 @@ func (g *Gate) identifyEvent(d *Decision) {
 	e := &d.event
 	if d.Route >= 0 {
 		e.Meta.Route = g.table.Route(d.Route).Name
+	}
+	if d.metadata {
+		e.Meta.Route = metrics.RouteMetadata
 	}
 	e.Meta.Extra = d.extra
 	p := d.Principal

@@ -45,8 +45,9 @@ type Gate struct {
 	hasher   ratelimit.Hasher
 	metrics  *metrics.Table
 
-	anonymous   []Header // identity headers of a caller without a token
-	policies    []string // RateLimit-Policy items of each limit
+	published   []published // protected resources whose metadata the Gate answers with
+	anonymous   []Header    // identity headers of a caller without a token
+	policies    []string    // RateLimit-Policy items of each limit
 	windowNames [][]string
 	events      uint64       // counts audit events
 	chain       *audit.Chain // nil: audit lines aren't chained
@@ -78,6 +79,7 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 		g.chain = audit.NewChain(c.KeyID, c.Key, string(ascii.AppendHex(nil, host.InstanceID)))
 	}
 	g.prepareHeaders()
+	g.prepareResources()
 	g.prepareMetrics()
 	if cfg.Identity.Prefix != "" {
 		g.anonymous = []Header{{cfg.Identity.Prefix + "caller", caller.Anonymous.String()}}
@@ -95,6 +97,9 @@ func (g *Gate) Decide(r *Request, d *Decision) {
 	d.mono = r.Mono
 	t := g.target(r)
 	g.remember(r, d, &t)
+	if g.answerMetadata(r, d, &t) {
+		return
+	}
 	why := g.begin(r, d, &t)
 	if why == reason.None {
 		why = g.judge(r, d, true)
@@ -167,6 +172,7 @@ func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
 	}
 	if d.Reason != reason.None {
 		d.Verdict = Deny
+		d.challenge = g.metadataFor(r, d, d.Reason)
 		g.refuse(d)
 	} else {
 		d.Verdict = Admit

@@ -25,7 +25,7 @@ func (g *Gate) refuse(d *Decision) {
 		Header{"cache-control", "no-store"})
 	switch d.Reason.Status() {
 	case 401:
-		d.Response = append(d.Response, Header{"www-authenticate", challenge(d.Reason)})
+		d.Response = append(d.Response, Header{"www-authenticate", d.join(challenge(d.Reason), d.challenge)})
 	case 403:
 		if d.Reason == reason.InsufficientScope {
 			d.Response = append(d.Response, Header{"www-authenticate", g.scopeChallenge(d)})
@@ -59,7 +59,17 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 		}
 		d.text = append(d.text, s...)
 	}
-	d.text = append(d.text, '"')
+	d.text = append(append(d.text, '"'), d.challenge...)
+	return d.since(start)
+}
+
+// join is a followed by b.
+func (d *Decision) join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	start := len(d.text)
+	d.text = append(append(d.text, a...), b...)
 	return d.since(start)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // explanation is what `explain` prints.
 type explanation struct {
-	Decision string           `json:"decision"` // admitted or refused
+	Decision string           `json:"decision"` // admitted, refused, or answered by Gatehouse itself
 	Status   *int             `json:"status"`   // of a refusal
 	Reason   *string          `json:"reason"`
 	WouldBe  *string          `json:"would_be"`
@@ -58,7 +58,9 @@ type explainedWindow struct {
 
 func explanationOf(cfg *config.Config, d *core.Decision, hasToken bool) explanation {
 	e := explanation{Decision: "admitted", Limits: []explainedLimit{}, Why: why(cfg, d), Compared: []explain.Comparison{}, Notes: []string{}}
-	if d.Verdict != core.Admit {
+	if d.Verdict == core.Answer {
+		e.Decision = "answered"
+	} else if d.Verdict != core.Admit {
 		status := d.Reason.Status()
 		e.Decision, e.Status, e.Reason = "refused", &status, orNull(d.Reason.String())
 	}

@@ -65,7 +65,7 @@ var envoyDetails = [...]struct {
 // OriginOf names the other filter that refused the request, "" if none did. For a filter that isn't
 // in the table it returns the first word of the details.
 func OriginOf(o Outcome) string {
-	if o.Refused != 0 {
+	if o.Refused != 0 || o.Answered {
 		return ""
 	}
 	for i := range filterDetails {
@@ -89,7 +89,7 @@ func answered(o Outcome) bool {
 	if o.Status == 0 {
 		return false
 	}
-	if o.Details == "" || byUpstream(o.Details) {
+	if o.Answered || o.Details == "" || byUpstream(o.Details) {
 		return true
 	}
 	for i := range envoyDetails {

@@ -53,6 +53,7 @@ type Outcome struct {
 	Refused       int    // the status of Gatehouse's own refusal; 0 if it admitted the request or never saw it
 	Authenticated bool   // a token was verified
 	Status        int    // the status that the client got; 0 if it got no response
+	Answered      bool   // Gatehouse answered the request itself, and not to refuse it
 	Details       string // Envoy's response.code_details; "" if unknown
 }
 

@@ -89,6 +89,7 @@ const everything = `{
 			{"name": "c", "issuer": "c", "audiences": ["a", "b"], "algorithms": ["HS256"],
 			 "jwks": {"inline": {"more": [1], "keys": [{"kty": "oct", "kid": "1", "k": "` + k32 + `"}, {"kty": "oct", "k": {"env": "HMAC"}}]}}}
 		],
+		"resources": [{"identifier": "https://api.example/mcp", "scopes": ["mcp"], "authorization_servers": ["https://as.example"]}, {"identifier": {"hosts": ["*.b.example"], "path": "/mcp"}, "authorization_servers": ["https://as.example"]}],
 		"token_from": [{"header": "X-Token"}, {"cookie": "session"}], "forward_token": false, "cache_entries": 0, "max_token_bytes": 8e3
 	},
 	"routes": [
@@ -310,4 +311,22 @@ func TestAnIssuerWithTenants(t *testing.T) {
 		]},"routes":[{"path":"/**"}]}`)
 	assert.Equal(t, []jwt.ClaimRule{{Name: "tid", Any: true}, {Name: "ver", Values: []string{"2.0"}}}, c.Tokens.Providers[0].Claims)
 	assert.Equal(t, []jwt.ClaimRule{{Name: "tid", Values: []string{"x", "y"}}}, c.Tokens.Providers[1].Claims)
+}
+
+func TestResourcesAreParsed(t *testing.T) {
+	host, err := policy.ParseHost("*.example.com")
+	require.NoError(t, err)
+	c := parse(t, withTokens(`"resources":[
+		{"identifier":"https://API.example:8443/mcp","scopes":["mcp"],"authorization_servers":["https://as.example"]},
+		{"identifier":"http://127.0.0.1:10000"},
+		{"identifier":{"hosts":["*.Example.com"],"path":"/mcp"}},
+		{"identifier":{"hosts":["a.example"]}}]`))
+	servers := []string{"https://idp.example"}
+	assert.Equal(t, []config.Resource{
+		{Scheme: "https", Authority: "API.example:8443", Host: "api.example", Port: "8443", Path: "/mcp",
+			Scopes: []string{"mcp"}, AuthorizationServers: []string{"https://as.example"}},
+		{Scheme: "http", Authority: "127.0.0.1:10000", Host: "127.0.0.1", Port: "10000", AuthorizationServers: servers},
+		{Hosts: []policy.HostPattern{host}, Path: "/mcp", AuthorizationServers: servers},
+		{Hosts: c.Tokens.Resources[3].Hosts, AuthorizationServers: servers},
+	}, c.Tokens.Resources)
 }

@@ -34,6 +34,7 @@ type Tokens struct {
 	Forward       bool // leave the token in the request for the upstream
 	CacheEntries  int  // 0: no cache
 	MaxTokenBytes int
+	Resources     []Resource
 }
 
 // Provider is one issuer. Exactly one of Inline, Remote and ClaimsFrom is set.

@@ -240,6 +240,35 @@ var refused = []struct {
 		`routes[0].scopes: unknown field, want one of ` + fieldsOf("routes[]") + `; did you mean scopes_all?`,
 		`routes[0].zzz: unknown field, want one of ` + fieldsOf("routes[]"),
 	}},
+	{`{"tokens":{"providers":[{` + provider + `}],"resources":[{"identifier":"https://a.example"}]},"routes":[{"path":"/**","name":"Resource-Metadata"}]}`, []string{
+		`routes[0].name: "Resource-Metadata" is what metrics call requests for the metadata of tokens.resources`}},
+	{withTokens(`"resources":[]`), []string{`tokens.resources: want a list of 1..32, got 0`}},
+	{withTokens(`"resources":[{}]`), []string{`tokens.resources[0].identifier: required: want a string of 1..2048 characters, or an object`}},
+	{withTokens(`"resources":[{"identifier":"https://a.example/x?y"},{"identifier":"http://a.example/x"},{"identifier":"https://a.example/x#y"},
+		{"identifier":"https://u@a.example/"},{"identifier":"a.example/x"},{"identifier":"https:///x"},{"identifier":"http://127.0.0.1.evil.example/"},
+		{"identifier":"https://a.example:70000/"}]`), []string{
+		`tokens.resources[0].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "https://a.example/x?y"`,
+		`tokens.resources[1].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "http://a.example/x"`,
+		`tokens.resources[2].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "https://a.example/x#y"`,
+		`tokens.resources[3].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "https://u@a.example/"`,
+		`tokens.resources[4].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "a.example/x"`,
+		`tokens.resources[5].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "https:///x"`,
+		`tokens.resources[6].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "http://127.0.0.1.evil.example/"`,
+		`tokens.resources[7].identifier: want a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host), got "https://a.example:70000/"`,
+	}},
+	{withTokens(`"resources":[{"identifier":"https://a.example/x/../y"},{"identifier":{"hosts":["a:80"],"path":"/%41"}},{"identifier":{"path":"/x"}}]`), []string{
+		`tokens.resources[0].identifier: want a path as requests have it once it is decoded, without dot segments, empty segments and escapes`,
+		`tokens.resources[1].identifier.hosts[0]: want a host without port and trailing dot: they are ignored when hosts are compared, got "a:80"`,
+		`tokens.resources[1].identifier.path: want a path as requests have it once it is decoded, without dot segments, empty segments and escapes`,
+		`tokens.resources[2].identifier.hosts: required: want a list of 1..64`,
+	}},
+	{withTokens(`"resources":[{"identifier":"https://a.example/x"},{"identifier":"https://A.example:443/x/","authorization_servers":[]}]`), []string{
+		`tokens.resources[1]: its metadata has the same address as that of tokens.resources[0]`,
+		`tokens.resources[1].authorization_servers: want a list of 1..16, got 0`,
+	}},
+	{`{"tokens":{"providers":[{"name":"m","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://i/k"}}],
+		"resources":[{"identifier":"https://a.example"}]},"routes":[{"path":"/**"}]}`, []string{
+		`tokens.resources[0].authorization_servers: required: no provider has an https issuer`}},
 	{withRoute(`"methods":["get"],"hosts":["a.example:80","*.b.example.","ok.example"]`), []string{
 		`routes[0].methods[0]: want a method in upper case, got "get"`,
 		`routes[0].hosts[0]: want a host without port and trailing dot: they are ignored when hosts are compared, got "a.example:80"`,

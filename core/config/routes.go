@@ -58,6 +58,10 @@ func (p *parser) routeLabel(names labels, n *node) {
 		p.problem(n, quote(n.text)+" is what metrics call no route")
 		return
 	}
+	if metrics.LabelValue(n.text) == metrics.RouteMetadata && len(p.config.Tokens.Resources) > 0 {
+		p.problem(n, quote(n.text)+" is what metrics call requests for the metadata of tokens.resources")
+		return
+	}
 	names.add(p, n, n.text, true)
 }
 

@@ -17,6 +17,8 @@ var tokens = Shape{Type: Object, Fields: []Field{
 		Doc: "How many verified tokens each worker remembers; 0 for none."},
 	{Name: "max_token_bytes", Default: `16384`, Shape: &Shape{Type: Integer, Min: 256, Max: 65536},
 		Doc: "Longer tokens are refused as `token_too_large`."},
+	{Name: "resources", Shape: &Shape{Type: List, Min: 1, Max: MaxResources, Element: &resource},
+		Doc: "The protected resources (RFC 9728) whose metadata the gate publishes, at `/.well-known/oauth-protected-resource` and the identifier's path. Clients, those of the Model Context Protocol among them, find their authorization server by it: 401 and `insufficient_scope` name it in `www-authenticate`."},
 }}
 
 // algorithms are the registered names; RFC 9864 gives EdDSA a second one.

@@ -39,6 +39,7 @@ func (p *parser) tokens(root *node) {
 		t.Providers = append(t.Providers, p.provider(kid))
 	}
 	p.ambiguousMetadata(n.list("providers"))
+	p.resources(n)
 }
 
 func (p *parser) sources(tokens *node) {

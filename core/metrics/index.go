@@ -25,6 +25,11 @@ func (t *Table) Requests(route int, r reason.Reason) int {
 	return t.requests + place*reason.Count + int(r)
 }
 
+// MetadataRequests counts requests that Gatehouse answered with the metadata of a protected resource.
+func (t *Table) MetadataRequests() int {
+	return t.requests + t.metadata*reason.Count + int(reason.None)
+}
+
 // Callers counts requests by kind of caller.
 func (t *Table) Callers(k caller.Kind) int { return t.callers + int(k) }
 

@@ -27,6 +27,7 @@ const ProviderNone = "none"
 
 // Values of the label route that no route's name may map to.
 const (
-	RouteNone = "none" // the request matched no route, or was refused before one was looked for
-	RouteAll  = "all"  // the only value if metrics.per_route is false
+	RouteNone     = "none"              // the request matched no route, or was refused before one was looked for
+	RouteMetadata = "resource_metadata" // Gatehouse answered with the metadata of a protected resource
+	RouteAll      = "all"               // the only value if metrics.per_route is false
 )

@@ -43,6 +43,7 @@ type Labels struct {
 	PerRoute  bool     // false: all requests count as RouteAll
 	Rules     []string // rate limits
 	Providers []string
+	Metadata  bool // the metadata of protected resources is published
 	Observe   bool // reasons in gatehouse_requests_total are prefixed with would_be_
 }
 
@@ -58,6 +59,7 @@ type Table struct {
 
 	failed   int
 	requests int
+	metadata int // the place of RouteMetadata among the values of the label route
 	callers  int
 	cache    int
 	limits   int
@@ -116,7 +118,7 @@ func NewTable(naming Naming, l Labels) *Table {
 func (t *Table) setRoutes(l Labels) []string {
 	t.routes = make([]int, len(l.Routes))
 	if !l.PerRoute {
-		return []string{RouteAll}
+		return []string{RouteAll} // metadata's place is 0 too
 	}
 	values := []string{RouteNone}
 	place := make(map[string]int, len(l.Routes))
@@ -129,6 +131,10 @@ func (t *Table) setRoutes(l Labels) []string {
 			values = append(values, value)
 		}
 		t.routes[i] = at
+	}
+	if l.Metadata {
+		t.metadata = len(values)
+		values = append(values, RouteMetadata)
 	}
 	return values
 }

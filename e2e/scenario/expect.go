@@ -17,6 +17,9 @@ type Expect struct {
 	// Reason is that of a refusal by Gatehouse; "" for an admitted request, which must reach the
 	// upstream.
 	Reason string `yaml:"reason"`
+	// Answer is the body of what Gatehouse answers itself, the metadata of a protected resource; the
+	// request must not reach the upstream. Null for others.
+	Answer *string `yaml:"answer"`
 	// Detail is the text in a refusal's body.
 	Detail string `yaml:"detail"`
 	// Headers are those of the response: its only value, "~" and a regular expression for its only
@@ -131,6 +134,8 @@ func (s *Scenario) checkExchange(step *Step, e *Exchange) (problems []string) {
 	case details != "":
 	case want.Reason != "":
 		details = "gatehouse_" + want.Reason
+	case want.Answer != nil:
+		details = "gatehouse_resource_metadata"
 	default:
 		details = "via_upstream"
 	}
@@ -139,6 +144,13 @@ func (s *Scenario) checkExchange(step *Step, e *Exchange) (problems []string) {
 	}
 	if want.Reason != "" {
 		problems = append(problems, checkRefusal(want, e)...)
+	} else if want.Answer != nil {
+		if e.Upstream != nil {
+			bad("answered, but it reached the upstream")
+		}
+		if e.Body != *want.Answer {
+			bad("body: want %s, got %s", *want.Answer, e.Body)
+		}
 	} else if step.By == nil {
 		problems = append(problems, s.checkUpstream(want, e)...)
 	}

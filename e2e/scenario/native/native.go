@@ -6,6 +6,7 @@ package native
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"gatehouse/cmd/testbed/toy"
@@ -133,9 +134,12 @@ func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {
 		if d.Verdict == core.Wait {
 			r.gate.Resume(req, d)
 		}
-		if d.Verdict == core.Admit {
+		switch d.Verdict {
+		case core.Admit:
 			out.Custom = r.admitted(step, req, d, e)
-		} else {
+		case core.Answer:
+			answered(step, d, e)
+		default:
 			refused(step, d, e)
 		}
 	}
@@ -242,6 +246,19 @@ func upstream(req *core.Request, d *core.Decision) *scenario.Seen {
 		seen.Header[h.Name] = []string{h.Value}
 	}
 	return seen
+}
+
+// answered is what the Gate answers itself.
+func answered(step *scenario.Step, d *core.Decision, e *scenario.Exchange) {
+	e.Status, e.Details, e.Body = d.Status, core.AnswerDetails, d.Body
+	if step.Request.Verb() == http.MethodHead {
+		e.Body = ""
+	}
+	e.Header = scenario.Headers(func(add func(name, value string)) {
+		for _, h := range d.Response {
+			add(h.Name, h.Value)
+		}
+	})
 }
 
 func refused(step *scenario.Step, d *core.Decision, e *scenario.Exchange) {

@@ -142,6 +142,10 @@ func (s *stream) sendReply() error {
 		Status: why.Status(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: why.Body(),
 		GRPC: int32(why.GRPCStatus()),
 	}
+	if s.decision.Verdict == core.Answer {
+		p.reply.Status, p.reply.Details, p.reply.Body = s.decision.Status, core.AnswerDetails, s.decision.Body
+		p.reply.GRPC = proxy.NoGRPC
+	}
 	err := p.proxy.Reply(&p.reply)
 	s.replied = err == nil
 	return err
