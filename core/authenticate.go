@@ -1,6 +1,7 @@
 package core
 
 import (
+	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
 	"gatehouse/core/policy"
@@ -152,7 +153,7 @@ func (g *Gate) verifies() bool {
 }
 
 // fetching asks for other keys of a remote provider, and reports whether a fetch is starting or under way.
-func (g *Gate) fetching(res *jwt.Result, mono int64) bool {
+func (g *Gate) fetching(res *jwt.Result, mono clock.Mono) bool {
 	return res.Provider >= 0 && g.cfg.Tokens.Providers[res.Provider].Remote != nil && g.host.Remote != nil &&
 		g.host.Remote.Want(res.Provider, res.Reason, mono)
 }

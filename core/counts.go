@@ -72,7 +72,7 @@ func (g *Gate) countToken(r *Request, d *Decision, why reason.Reason) {
 		return
 	}
 	if len(g.counts.durations) < maxDurations {
-		g.counts.durations = append(g.counts.durations, max(g.host.Mono()-r.Mono, 0))
+		g.counts.durations = append(g.counts.durations, g.host.Mono().Since(r.Mono))
 	}
 }
 

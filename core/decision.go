@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/reason"
@@ -43,13 +44,13 @@ type Decision struct {
 	Status int
 	Body   string
 
-	mono       int64     // arrival
-	failed     int       // the provider of a token that failed, -1 if none was chosen
-	tried      *jwks.Set // the keys that didn't make the token's signature, before a refetch
-	metadata   bool      // it is answered with the metadata of a protected resource
-	challenge  string    // what a challenge says beside RFC 6750's parameters
-	identified bool      // a token was looked for and the principal, if any, is known
-	excluded   bool      // the path is one of audit.exclude_paths
+	mono       clock.Mono // arrival
+	failed     int        // the provider of a token that failed, -1 if none was chosen
+	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
+	metadata   bool       // it is answered with the metadata of a protected resource
+	challenge  string     // what a challenge says beside RFC 6750's parameters
+	identified bool       // a token was looked for and the principal, if any, is known
+	excluded   bool       // the path is one of audit.exclude_paths
 	event      audit.Event
 	extra      []audit.Field
 	charges    []charge

@@ -7,15 +7,16 @@ import (
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/clock"
 	"gatehouse/core/metrics"
 )
 
 // Outcome is how a stream ended.
 type Outcome struct {
-	Status  int      // what the client got; 0 when nothing
-	Details string   // Envoy's response code details
-	Mono    int64    // the end, on the monotonic clock, nanoseconds
-	Custom  []string // the values of the upstream's x-audit-event
+	Status  int        // what the client got; 0 when nothing
+	Details string     // Envoy's response code details
+	Mono    clock.Mono // the end
+	Custom  []string   // the values of the upstream's x-audit-event
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
@@ -78,7 +79,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 		e.Meta.Rule = g.cfg.Limits[d.Rule].Name
 	}
 	if d.mono > 0 {
-		e.Meta.DurationMS, e.Meta.HasDuration = max(o.Mono-d.mono, 0)/1_000_000, true
+		e.Meta.DurationMS, e.Meta.HasDuration = o.Mono.Since(d.mono)/1_000_000, true
 	}
 	if g.recorded(d) {
 		g.write(d, write)

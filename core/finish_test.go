@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 )
 
 // events are the audit lines of a decision's end.
 func (g *gate) finish(o core.Outcome) (lines []map[string]any) {
-	o.Mono = g.mono() + int64(3*time.Millisecond)
+	o.Mono = g.mono() + clock.Mono(3*time.Millisecond)
 	g.Finish(&g.decision, o, func(line []byte) {
 		assert.NotContains(g.t, string(line), "\n")
 		var event map[string]any

@@ -4,6 +4,7 @@ import (
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
@@ -21,17 +22,17 @@ type RemoteKeys interface {
 	// Want is told that a request needs another set: there is none (why is KeysUnavailable), it lacks the token's key
 	// (UnknownKey), or none of its keys made the signature (InvalidSignature). It reports whether a fetch is starting
 	// or under way, so that waiting for it makes sense.
-	Want(provider int, why reason.Reason, mono int64) bool
+	Want(provider int, why reason.Reason, mono clock.Mono) bool
 }
 
 // Host is what a Gate needs of the place where it runs.
 type Host struct {
-	Store      ratelimit.Store // shared by all workers
-	Remote     RemoteKeys      // may be nil if no provider is remote
-	Verify     jwt.HostVerify  // may be nil: Go's own crypto alone
-	Mono       func() int64    // the monotonic clock, nanoseconds
-	HashKey    [16]byte        // secret, the same for all workers
-	InstanceID uint64          // random, one for each Gate: makes event ids unique
+	Store      ratelimit.Store   // shared by all workers
+	Remote     RemoteKeys        // may be nil if no provider is remote
+	Verify     jwt.HostVerify    // may be nil: Go's own crypto alone
+	Mono       func() clock.Mono // reads the monotonic clock
+	HashKey    [16]byte          // secret, the same for all workers
+	InstanceID uint64            // random, one for each Gate: makes event ids unique
 }
 
 // Gate is one configuration at work in one worker. It is not safe for concurrent use, as a VM has one thread.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -92,7 +93,7 @@ type remoteKeys struct {
 
 func (r *remoteKeys) Keys(int) *jwks.Set { return r.set }
 
-func (r *remoteKeys) Want(_ int, why reason.Reason, _ int64) bool {
+func (r *remoteKeys) Want(_ int, why reason.Reason, _ clock.Mono) bool {
 	r.wanted = append(r.wanted, why)
 	return r.comes
 }
@@ -119,21 +120,21 @@ func openOn(t testing.TB, store ratelimit.Store, members string) *gate {
 	require.NoError(t, err)
 	g := &gate{t: t, remote: &remoteKeys{}}
 	g.Gate, err = core.New(cfg, core.Host{
-		Store: store, Remote: g.remote, Mono: func() int64 { return g.mono() + 7_000 },
+		Store: store, Remote: g.remote, Mono: func() clock.Mono { return g.mono() + 7_000 },
 		HashKey: [16]byte{1}, InstanceID: 0xabc,
 	})
 	require.NoError(t, err)
 	return g
 }
 
-func (g *gate) mono() int64 { return int64(time.Hour + g.now) }
+func (g *gate) mono() clock.Mono { return clock.Mono(time.Hour + g.now) }
 
 // request builds a request from "METHOD path" and headers; a token goes into authorization.
 func (g *gate) request(line, token string, headers ...string) *core.Request {
 	method, path, _ := strings.Cut(line, " ")
 	r := &core.Request{
 		Method: method, Path: path, Host: "api.example", Source: "192.0.2.1:4711",
-		Wall: wall.Add(g.now).UnixNano(), Mono: g.mono(),
+		Wall: clock.Wall(wall.Add(g.now).UnixNano()), Mono: g.mono(),
 	}
 	if token != "" {
 		r.Headers = append(r.Headers, core.Header{Name: "authorization", Value: "Bearer " + token})

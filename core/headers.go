@@ -3,18 +3,17 @@ package core
 import (
 	"strconv"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/reason"
 )
-
-const second = 1_000_000_000
 
 // ceil is nanoseconds as whole seconds, rounded up.
 func ceil(ns int64) uint64 {
 	if ns <= 0 {
 		return 0
 	}
-	return uint64((ns-1)/second) + 1
+	return uint64((ns-1)/clock.Second) + 1
 }
 
 // refuse builds the reply's headers.
@@ -98,7 +97,7 @@ func (g *Gate) prepareHeaders() {
 		var names []string
 		policy := ""
 		for _, w := range l.Windows {
-			seconds := strconv.FormatInt(w.Length/second, 10)
+			seconds := strconv.FormatInt(w.Length/clock.Second, 10)
 			name := `"` + l.Name + `"`
 			if len(l.Windows) > 1 {
 				name = `"` + l.Name + "-" + seconds + `"`

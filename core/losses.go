@@ -1,6 +1,9 @@
 package core
 
-import "gatehouse/core/audit"
+import (
+	"gatehouse/core/audit"
+	"gatehouse/core/clock"
+)
 
 // minGapFieldBytes is enough for every member of an audit_gap, which must never be cut.
 const minGapFieldBytes = 256
@@ -16,10 +19,10 @@ func (g *Gate) AuditLost(line []byte) {
 func (g *Gate) AuditGaps() bool { return g.losses.Pending() }
 
 // WriteGaps writes an audit_gap event for each range of lines that AuditLost recorded, chained like
-// any other event. wall is the time in nanoseconds since 1970. Call it when the sink has room again,
-// and from where all sinks can be written: a sink that misses the audit_gap has a gap of its own.
+// any other event. Call it when the sink has room again, and from where all sinks can be
+// written: a sink that misses the audit_gap has a gap of its own.
 // write gets each line, without newline; it must not keep it.
-func (g *Gate) WriteGaps(wall int64, write func(line []byte)) {
+func (g *Gate) WriteGaps(wall clock.Wall, write func(line []byte)) {
 	var d Decision
 	for {
 		gap, ok := g.losses.Take()

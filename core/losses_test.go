@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/core"
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 )
 
 const chainedAudit = `"audit":{"chain":{"key_id":"k1","hmac_key":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},"max_field_bytes":16}`
@@ -65,7 +66,7 @@ func TestLostLinesAreCountedAndTold(t *testing.T) {
 	}
 	assert.True(t, g.AuditGaps())
 	var gaps []string
-	g.WriteGaps(wall.UnixNano(), func(line []byte) {
+	g.WriteGaps(clock.Wall(wall.UnixNano()), func(line []byte) {
 		gap, ok := audit.ParseGap(line)
 		require.True(t, ok, "%s", line)
 		link, _, err := audit.ParseLink(line)

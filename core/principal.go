@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
 	"gatehouse/core/policy"
@@ -23,8 +24,8 @@ type Principal struct {
 	Scopes    []string
 	Groups    []string
 	Claims    claims.Set
-	NotBefore int64 // Unix nanoseconds, 0 for none
-	Expires   int64 // Unix nanoseconds
+	NotBefore clock.Wall // 0 for none
+	Expires   clock.Wall
 
 	namespace    string   // of user ids, client ids and claims: the provider, and the tenant where it has many
 	userIsClient bool     // UserID is the client's id, as the token has no subject

@@ -2,6 +2,7 @@ package core
 
 import (
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/reason"
 )
 
@@ -19,8 +20,8 @@ type Request struct {
 	// Foreign gives what another filter found out about the request's token for a provider with claims_from; nil
 	// where there is none.
 	Foreign func(provider int) Foreign
-	Wall    int64 // arrival, nanoseconds since 1970
-	Mono    int64 // arrival on the monotonic clock, nanoseconds
+	Wall    clock.Wall // arrival
+	Mono    clock.Mono // arrival
 }
 
 // Foreign is another filter's verdict on a token.

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/explain"
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -98,13 +99,13 @@ func (q *question) answer(c *cobra.Command) error {
 	return explainRequest(c.Context(), c.OutOrStdout(), cfg, configured, q, strings.TrimSpace(string(text)), now)
 }
 
-func explainRequest(ctx context.Context, out io.Writer, cfg *config.Config, configured *explain.Configured, q *question, token string, now int64) error {
+func explainRequest(ctx context.Context, out io.Writer, cfg *config.Config, configured *explain.Configured, q *question, token string, now clock.Wall) error {
 	keys := &remoteKeys{providerKeys{ctx: ctx, providers: cfg.Tokens.Providers}}
 	if err := overrideKeys(ctx, cfg, q.keys); err != nil {
 		return err
 	}
 	gate, err := core.New(cfg, core.Host{
-		Store: ratelimit.NewMemoryStore(), Remote: keys, Mono: func() int64 { return 0 },
+		Store: ratelimit.NewMemoryStore(), Remote: keys, Mono: func() clock.Mono { return 0 },
 	})
 	if err != nil {
 		return err
@@ -121,7 +122,7 @@ func explainRequest(ctx context.Context, out io.Writer, cfg *config.Config, conf
 	e := explanationOf(cfg, &d, token != "")
 	if token != "" && (d.Route < 0 || configured.Routes[d.Route].Auth != "none") {
 		ids := keyIDs(cfg, configured.ProviderOfToken(token), keys.set, max(d.Reason, d.WouldBe))
-		e.Compared = append(e.Compared, configured.Token(token, ids, now/1e9)...)
+		e.Compared = append(e.Compared, configured.Token(token, ids, int64(now)/1e9)...)
 	}
 	if e.Caller != nil {
 		var raw []byte
@@ -198,4 +199,4 @@ type remoteKeys struct{ providerKeys }
 func (k *remoteKeys) Keys(i int) *jwks.Set { return k.providerKeys.Keys(i) }
 
 // Want implements core.RemoteKeys: a second fetch would bring nothing new.
-func (k *remoteKeys) Want(int, reason.Reason, int64) bool { return false }
+func (k *remoteKeys) Want(int, reason.Reason, clock.Mono) bool { return false }

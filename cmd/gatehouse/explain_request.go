@@ -9,10 +9,11 @@ import (
 
 	"gatehouse/core"
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 )
 
-func (q *question) request(cfg *config.Config, token string, now int64) (*core.Request, error) {
+func (q *question) request(cfg *config.Config, token string, now clock.Wall) (*core.Request, error) {
 	ip, err := netip.ParseAddr(q.ip)
 	if err != nil {
 		return nil, fmt.Errorf("--ip: want an IP address, got %q", q.ip)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"gatehouse/core/clock"
 )
 
 // momentFlag is the flag --at: the time at which a token is verified.
@@ -15,14 +17,14 @@ func (f *momentFlag) register(c *cobra.Command, usage string) {
 	c.Flags().Int64Var(&f.seconds, "at", 0, usage+", in Unix seconds (default: now)")
 }
 
-// moment is in Unix nanoseconds.
-func (f *momentFlag) moment(c *cobra.Command) (int64, error) {
+// moment is the time that the flag says.
+func (f *momentFlag) moment(c *cobra.Command) (clock.Wall, error) {
 	if !c.Flags().Changed("at") {
-		return time.Now().UnixNano(), nil
+		return clock.Wall(time.Now().UnixNano()), nil
 	}
 	const most = math.MaxInt64 / int64(time.Second)
 	if f.seconds < 0 || f.seconds > most {
 		return 0, fmt.Errorf("--at: want 0..%d, got %d", most, f.seconds)
 	}
-	return f.seconds * int64(time.Second), nil
+	return clock.Wall(f.seconds * int64(time.Second)), nil
 }

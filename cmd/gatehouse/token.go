@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
@@ -96,7 +97,7 @@ type verified struct {
 	Claims   json.RawMessage `json:"claims"` // nil is null
 }
 
-func verify(ctx context.Context, out, errOut io.Writer, cfg *config.Config, source, token string, now int64) error {
+func verify(ctx context.Context, out, errOut io.Writer, cfg *config.Config, source, token string, now clock.Wall) error {
 	rules := make([]jwt.Rules, len(cfg.Tokens.Providers))
 	for i, p := range cfg.Tokens.Providers {
 		rules[i] = p.Rules

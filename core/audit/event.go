@@ -2,7 +2,11 @@
 // a caller sent. It does no I/O.
 package audit
 
-import "strconv"
+import (
+	"strconv"
+
+	"gatehouse/core/clock"
+)
 
 // DefaultFieldBytes is the length that fields are cut to when the configuration doesn't set
 // audit.max_field_bytes.
@@ -12,7 +16,7 @@ const DefaultFieldBytes = 1024
 // strings and slices are read only while AppendJSON runs, so they may alias memory that is reused
 // afterwards. An empty string means that the value is unknown; it is written as null.
 type Event struct {
-	Timestamp int64 // arrival of the request, nanoseconds since 1970
+	Timestamp clock.Wall // arrival of the request
 	Type      Type
 	Custom    string // the event_type of a custom event, from ParseCustom; read when Type is TypeCustom
 	UserID    string

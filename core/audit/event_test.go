@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 )
 
 var keys = []string{
@@ -28,7 +29,7 @@ var metaKeys = []string{
 
 func full() audit.Event {
 	return audit.Event{
-		Timestamp: time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC).UnixNano(),
+		Timestamp: clock.Wall(time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC).UnixNano()),
 		Type:      audit.TypeAccessDenied,
 		UserID:    "alice", ClientID: "web", IsM2M: true,
 		Path: "/batch/7", Method: "POST", Status: 403, IP: "192.0.2.1", UserAgent: `curl "8"`,
@@ -221,7 +222,7 @@ func TestNumbersThatReadersRoundDifferentlyAreStrings(t *testing.T) {
 func TestAppendTimeAgreesWithTheTimePackage(t *testing.T) {
 	check := func(t require.TestingT, ns int64) {
 		want := time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000Z")
-		require.Equal(t, ">"+want, string(audit.AppendTime([]byte(">"), ns)))
+		require.Equal(t, ">"+want, string(audit.AppendTime([]byte(">"), clock.Wall(ns))))
 	}
 	for _, ns := range []int64{0, -1, 1, math.MaxInt64, math.MinInt64, 951_782_399_999_999_999, 951_868_800_000_000_000} {
 		check(t, ns)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 )
 
 // row is one pair of inputs and outputs recorded from the Python library.
@@ -77,7 +78,7 @@ func TestThePythonLibrarysMiddlewareWritesTheSameEvents(t *testing.T) {
 		t.Run(r.Case, func(t *testing.T) {
 			o := audit.Outcome{Status: r.Expected.HTTPStatus, Details: "via_upstream", Authenticated: r.Input.User != nil}
 			e := audit.Event{
-				Timestamp: time.Now().UnixNano(), Type: audit.TypeOf(o), Path: r.Input.Path, Method: "GET", Status: o.Status,
+				Timestamp: clock.Wall(time.Now().UnixNano()), Type: audit.TypeOf(o), Path: r.Input.Path, Method: "GET", Status: o.Status,
 				IP: "testclient", UserAgent: "ua", Meta: audit.Metadata{HasDuration: true},
 			}
 			if ua, ok := r.Input.Hdr["user-agent"]; ok {
@@ -104,7 +105,7 @@ func TestThePythonLibrarysMiddlewareWritesTheSameEvents(t *testing.T) {
 // fromKwargs makes the event that the Python library makes of its arguments.
 func fromKwargs(t *testing.T, r row) audit.Event {
 	t.Helper()
-	e := audit.Event{Timestamp: time.Now().UnixNano()}
+	e := audit.Event{Timestamp: clock.Wall(time.Now().UnixNano())}
 	into := map[string]any{
 		"user_id": &e.UserID, "client_id": &e.ClientID, "is_m2m": &e.IsM2M, "path": &e.Path, "method": &e.Method,
 		"status_code": &e.Status, "ip_address": &e.IP, "user_agent": &e.UserAgent, "reason": &e.Meta.Reason,

@@ -1,5 +1,7 @@
 package audit
 
+import "gatehouse/core/clock"
+
 const (
 	perMicro  = 1_000
 	perDay    = 24 * 3600 * 1_000_000 // microseconds
@@ -8,10 +10,9 @@ const (
 	perSecond = 1_000_000
 )
 
-// AppendTime appends a time, given in nanoseconds since 1970, in the form of RFC 3339: UTC, cut to
-// microseconds, "2006-01-02T15:04:05.000000Z".
-func AppendTime(dst []byte, unixNano int64) []byte {
-	micros := floorDiv(unixNano, perMicro)
+// AppendTime appends a moment in the form of RFC 3339: UTC, cut to microseconds, "2006-01-02T15:04:05.000000Z".
+func AppendTime(dst []byte, t clock.Wall) []byte {
+	micros := floorDiv(int64(t), perMicro)
 	days := floorDiv(micros, perDay)
 	inDay := micros - days*perDay
 	year, month, day := civil(days)

@@ -1,22 +1,26 @@
 package claims
 
-import "math"
+import (
+	"math"
+
+	"gatehouse/core/clock"
+)
 
 // nanoDigits is how many decimals a second has in nanoseconds.
 const nanoDigits = 9
 
-// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed) in Unix nanoseconds. ok is
-// false if the claim is not a number.
+// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed). ok is false if
+// the claim is not a number.
 //
 // A fraction of a nanosecond is rounded up: so "now < exp" and "nbf <= now" are exact for a clock of
 // whole nanoseconds. A date before 1677 or after 2262, which an int64 can't hold, becomes the least or
-// greatest int64.
-func (s Set) Date(name string) (unixNano int64, ok bool) {
+// greatest Wall.
+func (s Set) Date(name string) (t clock.Wall, ok bool) {
 	v := s.Get(name)
 	if v.Kind() != Number {
 		return 0, false
 	}
-	return nanoseconds(v.raw), true
+	return clock.Wall(nanoseconds(v.raw)), true
 }
 
 // nanoseconds is a JSON number times 10⁹, rounded and bounded as Date says. It doesn't use floating

@@ -41,7 +41,7 @@ func TestDateReadsNumericDates(t *testing.T) {
 	} {
 		got, ok := parse(t, `{"exp":`+number+`}`).Date("exp")
 		assert.True(t, ok, number)
-		assert.Equal(t, want, got, number)
+		assert.EqualValues(t, want, got, number)
 	}
 }
 
@@ -78,6 +78,6 @@ func TestDateIsTheExactNumberRoundedUp(t *testing.T) {
 		}
 		got, ok := parse(rt, `{"exp":`+number+`}`).Date("exp")
 		require.True(rt, ok)
-		require.Equal(rt, want, got, number)
+		require.EqualValues(rt, want, got, number)
 	})
 }

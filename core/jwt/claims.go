@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/reason"
 )
 
@@ -32,9 +33,8 @@ func wellTyped(c claims.Set) bool {
 	return false
 }
 
-// checkClaims applies the rules for claims to res.Claims, which are verified and well typed. now is in Unix
-// nanoseconds.
-func (r *Rules) checkClaims(res *Result, now int64, audience bool) reason.Reason {
+// checkClaims applies the rules for claims to res.Claims, which are verified and well typed.
+func (r *Rules) checkClaims(res *Result, now clock.Wall, audience bool) reason.Reason {
 	c := res.Claims
 	if c.Has("cnf") {
 		return reason.TokenType
@@ -65,7 +65,7 @@ func (r *Rules) checkClaims(res *Result, now int64, audience bool) reason.Reason
 }
 
 // times checks the validity period: nbf - skew <= now < exp + skew.
-func (r *Rules) times(notBefore, expires, now int64) reason.Reason {
+func (r *Rules) times(notBefore, expires, now clock.Wall) reason.Reason {
 	switch {
 	case r.expired(expires, now):
 		return reason.ExpiredToken
@@ -75,16 +75,20 @@ func (r *Rules) times(notBefore, expires, now int64) reason.Reason {
 	return reason.None
 }
 
-func (r *Rules) expired(expires, now int64) bool { return saturatingAdd(now, -r.skew()) >= expires }
+func (r *Rules) expired(expires, now clock.Wall) bool {
+	return saturatingAdd(now, -r.skew()) >= expires
+}
 
-func (r *Rules) early(notBefore, now int64) bool { return notBefore > saturatingAdd(now, r.skew()) }
+func (r *Rules) early(notBefore, now clock.Wall) bool {
+	return notBefore > saturatingAdd(now, r.skew())
+}
 
 // skew is in nanoseconds.
 func (r *Rules) skew() int64 { return r.SkewSeconds * 1_000_000_000 }
 
-// saturatingAdd is a + b, or the nearest int64 if that overflows.
-func saturatingAdd(a, b int64) int64 {
-	sum := a + b
+// saturatingAdd is a + b, or the nearest moment if that overflows.
+func saturatingAdd(a clock.Wall, b int64) clock.Wall {
+	sum := a + clock.Wall(b)
 	switch {
 	case a > 0 && b > 0 && sum < 0:
 		return math.MaxInt64

@@ -24,7 +24,7 @@ func jwxAccepts(token string, kid bool, skew int64) bool {
 		jwxjwt.WithAudience("orders"),
 		jwxjwt.WithRequiredClaim("exp"),
 		jwxjwt.WithAcceptableSkew(time.Duration(skew)*time.Second),
-		jwxjwt.WithClock(jwxjwt.ClockFunc(func() time.Time { return time.Unix(0, testNow) })),
+		jwxjwt.WithClock(jwxjwt.ClockFunc(func() time.Time { return time.Unix(0, int64(testNow)) })),
 	)
 	return err == nil
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
 
@@ -105,8 +106,8 @@ type fixedKeys []*jwks.Set
 func (k fixedKeys) Keys(provider int) *jwks.Set { return k[provider] }
 
 const (
-	second  = int64(1_000_000_000)
-	testNow = 1_700_000_000 * second
+	second  = 1_000_000_000
+	testNow = clock.Wall(1_700_000_000 * second)
 )
 
 func testRules() jwt.Rules {

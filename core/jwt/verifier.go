@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/core/reason"
 )
@@ -103,17 +104,19 @@ type Result struct {
 	Set      *jwks.Set  // the set that Key is from, or none of whose keys made the signature
 	Claims   claims.Set // empty unless the signature holds
 	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if absent.
-	NotBefore, Expires int64
+	NotBefore, Expires clock.Wall
 	Issuer             string // "iss", once it has chosen the provider
 	Segment            string // of Issuer, where the provider's issuer is an IssuerPattern
 }
 
-// Verify verifies a token at now, in Unix nanoseconds. The result doesn't refer to the token's memory.
-func (v *Verifier) Verify(token string, now int64) Result { return v.VerifyNewKeys(token, nil, now) }
+// Verify verifies a token at now. The result doesn't refer to the token's memory.
+func (v *Verifier) Verify(token string, now clock.Wall) Result {
+	return v.VerifyNewKeys(token, nil, now)
+}
 
 // VerifyNewKeys verifies a token again after its provider's JWK Set was fetched again, because no key of the set
 // tried made its signature. It tries only keys that tried lacks, so that a forged token costs little.
-func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now int64) Result {
+func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) Result {
 	res := Result{Provider: -1}
 	if len(token) > v.maxBytes {
 		res.Reason = reason.TokenTooLarge
@@ -187,7 +190,7 @@ func (v *Verifier) namesSegment(res *Result) bool {
 
 // CheckClaims checks claims that another filter has verified. It applies the rules that don't need the token
 // itself: issuer and audience if the rules name any, cnf, exp, nbf, required claims and claims.
-func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
+func (v *Verifier) CheckClaims(provider int, c claims.Set, now clock.Wall) Result {
 	rules := &v.rules[provider]
 	res := Result{Provider: provider, Claims: c}
 	iss, _ := c.Get("iss").Text()
@@ -213,6 +216,6 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now int64) Result {
 }
 
 // Times checks "exp" and "nbf" of an earlier result again.
-func (v *Verifier) Times(provider int, notBefore, expires, now int64) reason.Reason {
+func (v *Verifier) Times(provider int, notBefore, expires, now clock.Wall) reason.Reason {
 	return v.rules[provider].times(notBefore, expires, now)
 }

@@ -26,7 +26,7 @@ func BenchmarkCharge(b *testing.B) {
 				now, i := start, 0
 				step := func() {
 					l.Charge(0, ids[i%callers], 1, now, &r)
-					now += length / int64(max) / int64(callers)
+					now = now.Add(length / int64(max) / int64(callers))
 					i++
 				}
 				for range callers * int(min(max, 600)) {
@@ -50,7 +50,7 @@ func BenchmarkRefusal(b *testing.B) {
 	l := limiter(b, ratelimittest.NewShared().Worker(), rule(ratelimit.Window{Max: 100, Length: 60 * second}))
 	var r ratelimit.Result
 	for i := range int64(101) {
-		l.Charge(0, ratelimit.ID{}, 1, start+i, &r)
+		l.Charge(0, ratelimit.ID{}, 1, start.Add(i), &r)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

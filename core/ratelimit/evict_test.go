@@ -30,7 +30,7 @@ func caller(i int) (id ratelimit.ID) {
 func TestAFullBucketEvictsTheLeastUsedEntryFirst(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	for i := range roomPerBucket {
-		require.Zero(t, charge(l, caller(i), uint64(50-i), start+int64(i)).Evicted)
+		require.Zero(t, charge(l, caller(i), uint64(50-i), start.Add(int64(i))).Evicted)
 	}
 	// New callers of cost 100 have reached their limit and stay; caller 31 has 19, caller 30 has
 	// 20, …
@@ -48,7 +48,7 @@ func TestAFullBucketEvictsTheLeastUsedEntryFirst(t *testing.T) {
 func TestATieEvictsTheEntryNearestToExpiry(t *testing.T) {
 	l := limiter(t, ratelimit.NewMemoryStore(), oneBucket(ratelimit.Window{Max: 100, Length: 60 * second}))
 	for i := range roomPerBucket { // caller 3 first
-		charge(l, caller((i+3)%roomPerBucket), 5, start+int64(i))
+		charge(l, caller((i+3)%roomPerBucket), 5, start.Add(int64(i)))
 	}
 	for i := range 3 {
 		require.Equal(t, 1, charge(l, caller(100+i), 10, start+100).Evicted)
@@ -104,7 +104,7 @@ func TestTheTightestWindowDecidesTheShareOfTheLimit(t *testing.T) {
 		ratelimit.Window{Max: 2, Length: 10 * second}, ratelimit.Window{Max: 1000, Length: 3600 * second}))
 	for j := range int64(10) { // below every limit, though charged more in the long window
 		for i := 1; i < roomPerBucket; i++ {
-			require.True(t, charge(l, caller(i), 1, start-(10-j)*10*second).Admitted)
+			require.True(t, charge(l, caller(i), 1, start.Add(-(10-j)*10*second)).Admitted)
 		}
 	}
 	charge(l, caller(0), 2, start) // at its limit, of the short window
@@ -160,7 +160,7 @@ func TestAFloodOfNewIdentifiersFreesNoCallerAndNeedsNoMoreMemory(t *testing.T) {
 	}
 	evicted, size := 0, 0
 	for i := range 50_000 {
-		got := charge(l, caller(1000+i), 1, start+int64(i))
+		got := charge(l, caller(1000+i), 1, start.Add(int64(i)))
 		require.True(t, got.Admitted)
 		evicted += got.Evicted
 		if i == 10_000 {
@@ -168,7 +168,7 @@ func TestAFloodOfNewIdentifiersFreesNoCallerAndNeedsNoMoreMemory(t *testing.T) {
 		}
 		if i%1000 == 0 {
 			for j := range atLimit {
-				require.False(t, charge(l, caller(j), 1, start+int64(i)).Admitted, "caller %d after %d new ones", j, i)
+				require.False(t, charge(l, caller(j), 1, start.Add(int64(i))).Admitted, "caller %d after %d new ones", j, i)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"fmt"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 )
 
@@ -24,7 +25,7 @@ func Example() {
 	alice := hasher.Sum(ratelimit.AppendElement(nil, userID, "", "main", "alice"))
 
 	var result ratelimit.Result
-	for at := int64(0); at < 30*second; at += 10 * second {
+	for at := clock.Mono(0); at < 30*second; at += 10 * second {
 		limiter.Charge(0, alice, 1, at, &result)
 		fmt.Println(result.Admitted, result.Windows[0].Remaining, result.Retry/second)
 	}

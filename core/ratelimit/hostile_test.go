@@ -7,9 +7,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"gatehouse/core/clock"
 )
 
-const testNow = int64(5000e9)
+const testNow = clock.Mono(5000e9)
 
 var hostileRules = []Rule{
 	{Name: "log", Windows: []Window{{Max: 10, Length: 10e9}}, MaxIdentifiers: 1},
@@ -39,7 +41,7 @@ func genuine(t testing.TB, index, charges int) []byte {
 	require.NoError(t, err)
 	var r Result
 	for i := range charges {
-		l.Charge(index, ID{8: byte(1 + i%2)}, uint64(1+i%3), testNow-int64(charges-i)*1e6, &r)
+		l.Charge(index, ID{8: byte(1 + i%2)}, uint64(1+i%3), testNow-clock.Mono(charges-i)*1e6, &r)
 	}
 	value, _, _ := store.Get(l.bucketKey(&l.rules[index], ID{}))
 	return value
@@ -50,7 +52,7 @@ func header(t testing.TB, index int) []byte {
 }
 
 // survive checks the guarantees of a Limiter that finds value in its bucket.
-func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
+func survive(t *testing.T, index int, value []byte, now clock.Mono, cost uint64) {
 	store := &planted{NewMemoryStore(), bytes.Clone(value)}
 	l, err := New(store, "", hostileRules)
 	require.NoError(t, err)
@@ -80,7 +82,7 @@ func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
 	require.True(t, l.Refund(index, id, cost, &taken, now))
 	bounded(&taken)
 	for range 3 {
-		now += longest / 3
+		now = now.Add(longest / 3)
 		l.Charge(index, id, 1, now, &r)
 		bounded(&r)
 	}
@@ -88,7 +90,7 @@ func survive(t *testing.T, index int, value []byte, now int64, cost uint64) {
 	require.LessOrEqual(t, len(stored), len(value)+2*(entryHeader+MaxWindows*(ringHeader+8*ringSlots)))
 
 	// Whatever the value was, it has expired after a window and the allowance for clocks.
-	now += longest + maxLead
+	now = now.Add(longest + maxLead)
 	l.Charge(index, id, 1, now, &r)
 	require.True(t, r.Admitted)
 	for i := range rule.windows {
@@ -107,12 +109,12 @@ func FuzzHostileBucket(f *testing.F) {
 	f.Add(uint8(0), []byte{}, int64(-1), uint64(0))
 	f.Fuzz(func(t *testing.T, index uint8, value []byte, later int64, cost uint64) {
 		i := int(index) % len(hostileRules)
-		if later < -testNow || later > 1<<50 {
+		if later < -int64(testNow) || later > 1<<50 {
 			return
 		}
-		survive(t, i, value, testNow+later, cost)
+		survive(t, i, value, testNow.Add(later), cost)
 		if len(value) >= bucketHeader { // behind the check of magic and fingerprint
-			survive(t, i, append(header(t, i), value[bucketHeader:]...), testNow+later, cost)
+			survive(t, i, append(header(t, i), value[bucketHeader:]...), testNow.Add(later), cost)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"gatehouse/core/ascii"
+	"gatehouse/core/clock"
 )
 
 // Limiter decides over a Store that it shares with the Limiters of other workers. It belongs to one
@@ -65,15 +66,15 @@ func newRule(config *Rule, namespace string) rule {
 }
 
 // Charge admits or refuses cost (0 counts as 1) for id under a rule, and records an admitted
-// charge. now is nanoseconds on the monotonic clock. A refused charge counts nothing. Charge reads
+// charge. A refused charge counts nothing. Charge reads
 // the generation and the bucket, and writes the bucket once if it admits.
 //
 // If id is new and every entry of its bucket has reached its limit, the charge is admitted without
 // being recorded, and counted in Evicted: to evict one of those entries would let its owner exceed
 // the limit.
-func (l *Limiter) Charge(rule int, id ID, cost uint64, now int64, out *Result) {
+func (l *Limiter) Charge(rule int, id ID, cost uint64, at clock.Mono, out *Result) {
 	r := &l.rules[rule]
-	now = max(now, 0)
+	now := max(int64(at), 0)
 	cost = max(cost, 1)
 	var f found
 	for range Tries {
@@ -99,10 +100,10 @@ func (l *Limiter) Charge(rule int, id ID, cost uint64, now int64, out *Result) {
 }
 
 // Peek returns what Charge would decide: Admitted and Retry for the cost, and Windows as they are
-// at now, before the charge. It writes nothing. The error is the store's.
-func (l *Limiter) Peek(rule int, id ID, cost uint64, now int64, out *Result) error {
+// then, before the charge. It writes nothing. The error is the store's.
+func (l *Limiter) Peek(rule int, id ID, cost uint64, at clock.Mono, out *Result) error {
 	r := &l.rules[rule]
-	now = max(now, 0)
+	now := max(int64(at), 0)
 	*out = Result{N: len(r.windows)}
 	var f found
 	if err := l.load(r, id, now, &f); err != nil {

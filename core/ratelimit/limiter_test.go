@@ -8,14 +8,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/ratelimit/ratelimittest"
 )
 
-const second = int64(1e9)
+const second = 1_000_000_000
 
 // start is where the tests' clocks begin.
-const start = 1000 * second
+const start = clock.Mono(1000 * second)
 
 func rule(windows ...ratelimit.Window) ratelimit.Rule {
 	return ratelimit.Rule{Name: "per-caller", Windows: windows, KeyedBy: "user_id", MaxIdentifiers: 65536}
@@ -28,12 +29,12 @@ func limiter(t testing.TB, store ratelimit.Store, rules ...ratelimit.Rule) *rate
 	return l
 }
 
-func charge(l *ratelimit.Limiter, id ratelimit.ID, cost uint64, now int64) (r ratelimit.Result) {
+func charge(l *ratelimit.Limiter, id ratelimit.ID, cost uint64, now clock.Mono) (r ratelimit.Result) {
 	l.Charge(0, id, cost, now, &r)
 	return r
 }
 
-func peek(t testing.TB, l *ratelimit.Limiter, id ratelimit.ID, now int64) (r ratelimit.Result) {
+func peek(t testing.TB, l *ratelimit.Limiter, id ratelimit.ID, now clock.Mono) (r ratelimit.Result) {
 	t.Helper()
 	require.NoError(t, l.Peek(0, id, 1, now, &r))
 	return r
@@ -79,9 +80,9 @@ func TestFiguresOfADecision(t *testing.T) {
 		{"a cost of 0 counts as 1", 60, 0,
 			figures{true, 0, []ratelimit.WindowState{{3, 2, 10 * second}, {4, 0, 4 * second}}}},
 	} {
-		r := charge(l, ratelimit.ID{}, c.cost, start+c.at*second)
+		r := charge(l, ratelimit.ID{}, c.cost, start.Add(c.at*second))
 		require.Equal(t, 2, r.N)
-		assert.Equal(t, c.want, figures{r.Admitted, r.Retry, r.Windows[:r.N]}, c.name)
+		assert.EqualValues(t, c.want, figures{r.Admitted, r.Retry, r.Windows[:r.N]}, c.name)
 	}
 }
 
@@ -238,7 +239,7 @@ func TestPeekWritesNothing(t *testing.T) {
 	for range 3 {
 		r = peek(t, l, ratelimit.ID{}, start+second/4)
 		assert.False(t, r.Admitted)
-		assert.Equal(t, second*3/4, r.Retry)
+		assert.EqualValues(t, second*3/4, r.Retry)
 		assert.Equal(t, ratelimit.WindowState{Limit: 2, Remaining: 0, Reset: second * 3 / 4}, r.Windows[0])
 	}
 }
@@ -352,14 +353,14 @@ func TestAClientThatWaitsForRetryIsAdmitted(t *testing.T) {
 			cost := uint64(i%7)*max/20 + 1
 			r := charge(l, ratelimit.ID{}, cost, now)
 			if r.Admitted {
-				now += 60 * second / int64(max) / int64(1+i%5)
+				now = now.Add(60 * second / int64(max) / int64(1+i%5))
 				continue
 			}
 			refusals++
-			early := charge(l, ratelimit.ID{}, cost, now+r.Retry-1)
+			early := charge(l, ratelimit.ID{}, cost, now.Add(r.Retry)-1)
 			require.False(t, early.Admitted, "Retry is no longer than needed")
 			require.Equal(t, int64(1), early.Retry)
-			now += r.Retry
+			now = now.Add(r.Retry)
 			require.True(t, charge(l, ratelimit.ID{}, cost, now).Admitted, "limit %d, refusal %d, retry %d", max, refusals, r.Retry)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/ratelimit/ratelimittest"
 )
@@ -53,7 +54,7 @@ func newWorld(t *rapid.T, windows []ratelimit.Window, workers, callers int) *wor
 // charge makes a worker decide, whose clock reads now, and compares the decision with the oracle's.
 func (w *world) charge(worker, caller int, now int64, cost uint64) ratelimit.Result {
 	var r ratelimit.Result
-	w.workers[worker].Charge(0, w.callers[caller], cost, now, &r)
+	w.workers[worker].Charge(0, w.callers[caller], cost, clock.Mono(now), &r)
 	require.False(w.t, r.Contention)
 	require.Zero(w.t, r.Evicted)
 	require.Equal(w.t, len(w.windows), r.N)
@@ -130,7 +131,7 @@ func (w *world) refund(worker, which int, now int64) {
 	g := w.granted[which] // the slice may grow meanwhile
 	w.granted = append(w.granted[:which], w.granted[which+1:]...)
 	swaps := w.faults[worker].Swaps
-	require.True(w.t, w.workers[worker].Refund(0, w.callers[g.caller], g.cost, &g.result, now))
+	require.True(w.t, w.workers[worker].Refund(0, w.callers[g.caller], g.cost, &g.result, clock.Mono(now)))
 	o := &w.oracles[g.caller]
 	at := max(now, w.clock)
 	o.settle(at)

@@ -1,15 +1,17 @@
 package ratelimit
 
+import "gatehouse/core/clock"
+
 // Refund removes the charge of cost that Charge recorded in out, and updates out.Windows. It does
 // nothing if the charge no longer counts (it has expired, or was evicted, reset or cleared), nor
 // when called a second time. It reports false if the charge stays, because the store failed or all
 // Tries compare-and-sets were lost: that may cause refusals, never admissions.
-func (l *Limiter) Refund(rule int, id ID, cost uint64, out *Result, now int64) bool {
+func (l *Limiter) Refund(rule int, id ID, cost uint64, out *Result, at clock.Mono) bool {
 	if !out.recorded {
 		return true
 	}
 	r := &l.rules[rule]
-	now = max(now, 0)
+	now := max(int64(at), 0)
 	cost = max(cost, 1)
 	var f found
 	for range Tries {

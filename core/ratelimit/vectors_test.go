@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 )
 
@@ -58,7 +59,7 @@ func runVector(t *testing.T, v *vector) {
 	l := limiter(t, store, rule(ratelimit.Window{Max: v.Input.MaxRequests, Length: int64(v.Input.WindowSeconds * 1e9)}))
 	h := ratelimit.NewHasher([16]byte{1})
 	for i, op := range v.Input.Ops {
-		now := int64(op.T * 1e9)
+		now := clock.Mono(op.T * 1e9)
 		id := h.Sum(ratelimit.AppendElement(nil, 1, "", "", op.ID))
 		want := v.Expected[i]
 		switch op.Op {

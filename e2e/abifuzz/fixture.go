@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/cmd/testbed/toy"
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/ratelimit"
 	"gatehouse/hostsim"
@@ -115,7 +116,7 @@ func (f *fixture) newGate(doc []byte) (*core.Gate, error) {
 		return nil, err
 	}
 	return core.New(cfg, core.Host{
-		Store: ratelimit.NewMemoryStore(), Mono: func() int64 { return int64(f.clock.Monotonic()) }, HashKey: [16]byte{1}, InstanceID: 1,
+		Store: ratelimit.NewMemoryStore(), Mono: func() clock.Mono { return clock.Mono(f.clock.Monotonic()) }, HashKey: [16]byte{1}, InstanceID: 1,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/hostsim"
 	"gatehouse/hostsim/abi"
 )
@@ -137,7 +138,7 @@ func (s *sequence) headers(o *open) error {
 		return nil
 	}
 	o.begun = true
-	wall, mono := s.clock.Now().UnixNano(), int64(s.clock.Monotonic())
+	wall, mono := clock.Wall(s.clock.Now().UnixNano()), clock.Mono(s.clock.Monotonic())
 	o.stream.RequestHeaders(s.in.bool())
 	if o.req.Metadata != nil {
 		return s.settle() // only the filter itself can read the metadata
@@ -228,7 +229,7 @@ func (s *sequence) settle() error {
 			continue
 		}
 		o.settled = true
-		s.gate.Finish(o.judged, core.Outcome{Status: state.Code, Details: state.Details, Mono: int64(s.clock.Monotonic())}, func([]byte) {})
+		s.gate.Finish(o.judged, core.Outcome{Status: state.Code, Details: state.Details, Mono: clock.Mono(s.clock.Monotonic())}, func([]byte) {})
 	}
 	return nil
 }

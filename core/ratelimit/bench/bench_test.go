@@ -11,6 +11,7 @@ import (
 	"github.com/throttled/throttled/v2/store/memstore"
 	"golang.org/x/time/rate"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/ratelimit/ratelimittest"
 )
@@ -81,7 +82,7 @@ func gatehouse(b *testing.B, limit int) decide {
 	var r ratelimit.Result
 	return func(caller int, now time.Duration) bool {
 		key = ratelimit.AppendElement(key[:0], 1, "", "", names[caller])
-		l.Charge(0, h.Sum(key), 1, int64(time.Hour+now), &r)
+		l.Charge(0, h.Sum(key), 1, clock.Mono(time.Hour+now), &r)
 		return r.Admitted
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"gatehouse/cmd/testbed/toy"
 	"gatehouse/core"
 	"gatehouse/core/claims"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -79,10 +80,10 @@ func Run(s *scenario.Scenario, issuer *toy.Issuer) (*scenario.Observation, error
 	return o, nil
 }
 
-func (r *runner) wall() int64 { return r.start.Add(r.now).UnixNano() }
+func (r *runner) wall() clock.Wall { return clock.Wall(r.start.Add(r.now).UnixNano()) }
 
 // mono begins at an hour, so that code which takes zero for "never" can't pass by luck.
-func (r *runner) mono() int64 { return int64(time.Hour + r.now) }
+func (r *runner) mono() clock.Mono { return clock.Mono(time.Hour + r.now) }
 
 func (r *runner) host(issuer *toy.Issuer) core.Host {
 	h := core.Host{Store: ratelimit.NewMemoryStore(), Mono: r.mono, HashKey: [16]byte{1}, InstanceID: 1}
@@ -115,8 +116,8 @@ func (panicking) Get(string) ([]byte, ratelimit.Version, error) { panic("a fault
 // remote has fetched the issuer's keys, or has failed to.
 type remote struct{ set *jwks.Set }
 
-func (r remote) Keys(int) *jwks.Set                  { return r.set }
-func (r remote) Want(int, reason.Reason, int64) bool { return false }
+func (r remote) Keys(int) *jwks.Set                       { return r.set }
+func (r remote) Want(int, reason.Reason, clock.Mono) bool { return false }
 
 // exchange takes a request through the gate and back.
 func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {

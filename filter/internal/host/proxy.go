@@ -9,6 +9,7 @@ import (
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
 
+	"gatehouse/core/clock"
 	"gatehouse/filter/internal/proxy"
 )
 
@@ -48,17 +49,17 @@ func (Proxy) Log(level proxy.Level, line []byte) error {
 }
 
 // Now implements proxy.Proxy.
-func (Proxy) Now() (int64, error) {
+func (Proxy) Now() (clock.Wall, error) {
 	err := result(proxyGetCurrentTime(&fetched.time))
-	return int64(fetched.time), err
+	return clock.Wall(fetched.time), err
 }
 
 // Monotonic implements proxy.Proxy: WASI's clock 1. WASI's results other than 0 are errors of its own numbering.
-func (Proxy) Monotonic() (int64, error) {
+func (Proxy) Monotonic() (clock.Mono, error) {
 	if wasiClockTimeGet(1, 1, &fetched.time) != 0 {
 		return 0, proxy.InternalFailure
 	}
-	return int64(fetched.time), nil
+	return clock.Mono(fetched.time), nil
 }
 
 // Random implements proxy.Proxy.

@@ -5,13 +5,14 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/filter/internal/proxy"
 )
 
 // fetch tries to become the one that fetches, and if so does.
-func (k *Keys) fetch(p *provider, now int64) {
-	until := now + p.lease()
+func (k *Keys) fetch(p *provider, now clock.Mono) {
+	until := now.Add(p.lease())
 	won := k.update(p, now, func(r *record) bool {
 		if !p.ripe(r, now) {
 			return false // another worker was faster
@@ -37,7 +38,7 @@ func (k *Keys) fetch(p *provider, now int64) {
 }
 
 // fetched takes an answer. One that isn't a JWK Set with a usable key leaves the old set in place.
-func (k *Keys) fetched(p *provider, lease int64, a proxy.Answer) {
+func (k *Keys) fetched(p *provider, lease clock.Mono, a proxy.Answer) {
 	switch {
 	case a.Status != 200:
 		k.failed(p, lease, statusText(a.Status))
@@ -78,7 +79,7 @@ func (k *Keys) fetched(p *provider, lease int64, a proxy.Answer) {
 }
 
 // failed says why a fetch brought nothing.
-func (k *Keys) failed(p *provider, lease int64, why string) {
+func (k *Keys) failed(p *provider, lease clock.Mono, why string) {
 	k.log(proxy.Error, p, p.remote.URI+": "+why)
 	k.owner.Fetched(p.index, Failure)
 	now, err := k.proxy.Monotonic()
@@ -96,7 +97,7 @@ func (k *Keys) failed(p *provider, lease int64, why string) {
 const maxFailures = 1000
 
 // release ends a lease, unless another worker has taken over since.
-func (r *record) release(lease int64) {
+func (r *record) release(lease clock.Mono) {
 	if r.leaseUntil == lease {
 		r.leaseUntil = 0
 	}

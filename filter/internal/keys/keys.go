@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
 	"gatehouse/core/ratelimit"
@@ -84,7 +85,7 @@ func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 // Want implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
 // in vain. After a failed fetch nobody waits until one has succeeded: each request would wait as long as the fetch takes to
 // fail, again and again.
-func (k *Keys) Want(i int, _ reason.Reason, now int64) bool {
+func (k *Keys) Want(i int, _ reason.Reason, now clock.Mono) bool {
 	p := k.providers[i]
 	if p.set != nil && !p.rec.underWay(now) {
 		if !p.refetchable(&p.rec, now) {
@@ -96,17 +97,17 @@ func (k *Keys) Want(i int, _ reason.Reason, now int64) bool {
 }
 
 // Pending reports whether waiting for a provider's keys may still help.
-func (k *Keys) Pending(i int, now int64) bool {
+func (k *Keys) Pending(i int, now clock.Mono) bool {
 	p := k.providers[i]
 	return p.rec.failures == 0 && (p.set == nil || p.wanted || p.rec.underWay(now))
 }
 
 // Deadline is how long a request that arrived at now waits for a provider's keys at most.
-func (k *Keys) Deadline(i int, now int64) int64 { return now + k.providers[i].timeout() }
+func (k *Keys) Deadline(i int, now clock.Mono) clock.Mono { return now.Add(k.providers[i].timeout()) }
 
 // Tick takes what other workers fetched, and fetches what is due unless the configuration is drained: then no request has
 // come since an update took its place.
-func (k *Keys) Tick(now int64, drained bool) {
+func (k *Keys) Tick(now clock.Mono, drained bool) {
 	for _, p := range k.providers {
 		if p == nil {
 			continue
@@ -117,19 +118,19 @@ func (k *Keys) Tick(now int64, drained bool) {
 		}
 		p.wanted = false
 		if p.rec.seq > 0 {
-			k.owner.Aged(p.index, (now-p.rec.fetchedAt)/second)
+			k.owner.Aged(p.index, now.Since(p.rec.fetchedAt)/second)
 		}
 	}
 }
 
 // ripe reports whether a fetch should begin.
-func (p *provider) ripe(r *record, now int64) bool {
+func (p *provider) ripe(r *record, now clock.Mono) bool {
 	return !r.underWay(now) && (p.due(r, now) || p.wanted && p.refetchable(r, now))
 }
 
 // look takes the shared record, and the set in it if it is new. If the record can't be read the set that is there serves
 // on, but no longer than max_stale_seconds.
-func (k *Keys) look(p *provider, now int64) {
+func (k *Keys) look(p *provider, now clock.Mono) {
 	value, _, err := k.store.Get(p.key)
 	if err != nil {
 		k.dropStale(p, now)
@@ -139,7 +140,7 @@ func (k *Keys) look(p *provider, now int64) {
 }
 
 // update changes the shared record by compare-and-set, unless change says no. It reports whether it has.
-func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
+func (k *Keys) update(p *provider, now clock.Mono, change func(*record) bool) bool {
 	for range ratelimit.Tries {
 		value, version, err := k.store.Get(p.key)
 		if err != nil {
@@ -163,7 +164,7 @@ func (k *Keys) update(p *provider, now int64, change func(*record) bool) bool {
 }
 
 // take makes a record the one last seen, and its set the provider's.
-func (k *Keys) take(p *provider, rec record, now int64) {
+func (k *Keys) take(p *provider, rec record, now clock.Mono) {
 	if rec.seq != 0 && rec.seq != p.setSeq {
 		if set, err := jwks.Parse(bytes.Clone(rec.body)); err == nil {
 			p.set, p.setSeq = set, rec.seq
@@ -175,7 +176,7 @@ func (k *Keys) take(p *provider, rec record, now int64) {
 }
 
 // dropStale stops using a set that is older than max_stale_seconds.
-func (k *Keys) dropStale(p *provider, now int64) {
+func (k *Keys) dropStale(p *provider, now clock.Mono) {
 	if p.set != nil && p.stale(&p.rec, now) {
 		k.log(proxy.Error, p, "its JWK Set is older than max_stale_seconds and no longer used")
 		p.set = nil

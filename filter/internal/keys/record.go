@@ -1,17 +1,21 @@
 package keys
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"gatehouse/core/clock"
+)
 
 // record is what all workers know about one provider's JWK Set, as one value in the store: whoever reads it has all of it.
 // Moments are monotonic nanoseconds, by the same clock for all workers of a process.
 type record struct {
-	seq         uint32 // of the set; 0 before the first
-	failures    uint32 // since the last success
-	maxAge      int32  // for how many seconds its answer called the set fresh; unsaid for not at all
-	fetchedAt   int64  // the set's
-	lastAttempt int64  // when a fetch was last begun; 0 for never
-	leaseUntil  int64  // a fetch is under way until then at most; 0 for none
-	body        []byte // the set as fetched; may be the store's memory
+	seq         uint32     // of the set; 0 before the first
+	failures    uint32     // since the last success
+	maxAge      int32      // for how many seconds its answer called the set fresh; unsaid for not at all
+	fetchedAt   clock.Mono // the set's
+	lastAttempt clock.Mono // when a fetch was last begun; 0 for never
+	leaseUntil  clock.Mono // a fetch is under way until then at most; 0 for none
+	body        []byte     // the set as fetched; may be the store's memory
 }
 
 const (
@@ -30,14 +34,14 @@ func (r *record) encode() []byte {
 	for _, n := range [...]uint32{r.seq, r.failures, uint32(r.maxAge)} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
-	for _, t := range [...]int64{r.fetchedAt, r.lastAttempt, r.leaseUntil} {
+	for _, t := range [...]clock.Mono{r.fetchedAt, r.lastAttempt, r.leaseUntil} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(t))
 	}
 	return append(b, r.body...)
 }
 
 // decode reads a record; what isn't one is as good as none. The body is a part of b.
-func decode(b []byte, now int64) record {
+func decode(b []byte, now clock.Mono) record {
 	none := record{maxAge: unsaid}
 	if len(b) < headerBytes || b[0] != recordVersion {
 		return none
@@ -46,9 +50,9 @@ func decode(b []byte, now int64) record {
 	r.seq = binary.LittleEndian.Uint32(b[1:])
 	r.failures = binary.LittleEndian.Uint32(b[5:])
 	r.maxAge = int32(binary.LittleEndian.Uint32(b[9:]))
-	for i, t := range [...]*int64{&r.fetchedAt, &r.lastAttempt, &r.leaseUntil} {
-		*t = int64(binary.LittleEndian.Uint64(b[13+8*i:]))
-		if *t < 0 || *t > now+future {
+	for i, t := range [...]*clock.Mono{&r.fetchedAt, &r.lastAttempt, &r.leaseUntil} {
+		*t = clock.Mono(binary.LittleEndian.Uint64(b[13+8*i:]))
+		if *t < 0 || *t > now.Add(future) {
 			return none
 		}
 	}
@@ -57,4 +61,4 @@ func decode(b []byte, now int64) record {
 }
 
 // underWay reports whether a worker fetches.
-func (r *record) underWay(now int64) bool { return now < r.leaseUntil }
+func (r *record) underWay(now clock.Mono) bool { return now < r.leaseUntil }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 )
 
@@ -24,14 +25,14 @@ const (
 type schedule struct{ remote *config.Remote }
 
 // due reports whether it is time to fetch.
-func (s schedule) due(r *record, now int64) bool {
+func (s schedule) due(r *record, now clock.Mono) bool {
 	switch {
 	case r.failures > 0:
-		return now >= r.lastAttempt+backoff(r.failures, r.seq > 0 && !s.stale(r, now))
+		return now >= r.lastAttempt.Add(backoff(r.failures, r.seq > 0 && !s.stale(r, now)))
 	case r.seq == 0:
 		return true
 	}
-	return now >= r.fetchedAt+s.interval(r)
+	return now >= r.fetchedAt.Add(s.interval(r))
 }
 
 func backoff(failures uint32, served bool) int64 {
@@ -49,19 +50,19 @@ func (s schedule) interval(r *record) int64 {
 	if r.maxAge != unsaid {
 		seconds = min(max(int64(r.maxAge), s.remote.MinRefetchSeconds), seconds)
 	}
-	chance := r.fetchedAt / 1000 & 0xff // microseconds: as good as a throw of dice, and the same for all workers
+	chance := int64(r.fetchedAt) / 1000 & 0xff // microseconds: as good as a throw of dice, and the same for all workers
 	return seconds * second * (2560 - chance) / 2560
 }
 
 // refetchable bounds the fetches that unknown key ids cause, however many workers or forged tokens ask.
-func (s schedule) refetchable(r *record, now int64) bool {
-	return r.lastAttempt == 0 || now-r.lastAttempt >= s.remote.MinRefetchSeconds*second
+func (s schedule) refetchable(r *record, now clock.Mono) bool {
+	return r.lastAttempt == 0 || now.Since(r.lastAttempt) >= s.remote.MinRefetchSeconds*second
 }
 
 // stale reports whether a set is too old to be used. The fetch that is due when max_stale_seconds have passed gets the
 // time that it may take.
-func (s schedule) stale(r *record, now int64) bool {
-	return now-r.fetchedAt > s.remote.MaxStaleSeconds*second+s.lease()
+func (s schedule) stale(r *record, now clock.Mono) bool {
+	return now.Since(r.fetchedAt) > s.remote.MaxStaleSeconds*second+s.lease()
 }
 
 // lease is how long a worker may take for a fetch until another one may try.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 )
 
@@ -17,19 +18,19 @@ func testSchedule() schedule {
 func TestRecordsSurviveTheStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := rapid.Int64Range(0, math.MaxInt64-future).Draw(t, "now")
-		moment := func(name string) int64 { return rapid.Int64Range(0, now+future).Draw(t, name) }
+		moment := func(name string) clock.Mono { return clock.Mono(rapid.Int64Range(0, now+future).Draw(t, name)) }
 		r := record{
 			seq: rapid.Uint32().Draw(t, "seq"), failures: rapid.Uint32().Draw(t, "failures"), maxAge: rapid.Int32Min(unsaid).Draw(t, "max-age"),
 			fetchedAt: moment("fetched"), lastAttempt: moment("attempt"), leaseUntil: moment("lease"),
 			body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
 		}
-		assert.Equal(t, r, decode(r.encode(), now))
+		assert.Equal(t, r, decode(r.encode(), clock.Mono(now)))
 	})
 }
 
 func TestWhatIsNoRecordIsAsGoodAsNone(t *testing.T) {
 	none := record{maxAge: unsaid}
-	now := int64(1000 * second)
+	now := clock.Mono(1000 * second)
 	good := record{seq: 1, fetchedAt: now, lastAttempt: now, body: []byte("{}")}
 	assert.Equal(t, good, decode(good.encode(), now))
 	assert.Equal(t, none, decode(nil, now))
@@ -52,15 +53,15 @@ func TestWhatIsNoRecordIsAsGoodAsNone(t *testing.T) {
 // TestAnotherWorkersClockMayBeAheadOfOurs guards against taking a record that was written between our look at the clock and
 // our look at the record for garbage, and fetching a second time.
 func TestAnotherWorkersClockMayBeAheadOfOurs(t *testing.T) {
-	s, now := testSchedule(), int64(1000*second)
-	theirs := record{maxAge: unsaid, lastAttempt: now + 1, leaseUntil: now + 1 + s.lease()}
+	s, now := testSchedule(), clock.Mono(1000*second)
+	theirs := record{maxAge: unsaid, lastAttempt: now + 1, leaseUntil: now.Add(1 + s.lease())}
 	r := decode(theirs.encode(), now)
 	assert.True(t, r.underWay(now))
 	assert.False(t, s.refetchable(&r, now))
 }
 
 func TestSetsAreFetchedWhenTheyAreDue(t *testing.T) {
-	s, start := testSchedule(), int64(1000*second)
+	s, start := testSchedule(), clock.Mono(1000*second)
 	never := record{maxAge: unsaid}
 	assert.True(t, s.due(&never, 1))
 	for _, test := range []struct {
@@ -79,11 +80,11 @@ func TestSetsAreFetchedWhenTheyAreDue(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				at := start + rapid.Int64Range(0, 10*second).Draw(t, "at")
+				at := start.Add(rapid.Int64Range(0, 10*second).Draw(t, "at"))
 				r := test.r
 				r.fetchedAt, r.lastAttempt = at, at
-				assert.False(t, s.due(&r, at+test.after*second-1))
-				assert.True(t, s.due(&r, at+test.before*second))
+				assert.False(t, s.due(&r, at.Add(test.after*second)-1))
+				assert.True(t, s.due(&r, at.Add(test.before*second)))
 			})
 		})
 	}

@@ -64,7 +64,7 @@ func start(t *testing.T, config string) (*proxytest.Proxy, proxy.Plugin) {
 func token(t *testing.T, px *proxytest.Proxy, audience string) string {
 	t.Helper()
 	tok, err := jwt.NewBuilder().Issuer("https://idp.example").Subject("alice").Audience([]string{audience}).
-		Expiration(time.Unix(0, px.Wall).Add(time.Hour)).Claim("email", "alice@example.com").Build()
+		Expiration(time.Unix(0, int64(px.Wall)).Add(time.Hour)).Claim("email", "alice@example.com").Build()
 	require.NoError(t, err)
 	signed, err := jwt.Sign(tok, jwt.WithKey(jwa.HS256(), []byte(secret)))
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func newIssuer(t *testing.T, number int, kid string) issuer {
 func (i issuer) token(t *testing.T, px *proxytest.Proxy) string {
 	t.Helper()
 	tok, err := jwt.NewBuilder().Issuer("https://idp.example").Subject("alice").Audience([]string{"orders"}).
-		Expiration(time.Unix(0, px.Wall).Add(time.Hour)).Build()
+		Expiration(time.Unix(0, int64(px.Wall)).Add(time.Hour)).Build()
 	require.NoError(t, err)
 	signed, err := jwt.Sign(tok, jwt.WithKey(jwa.RS256(), i.private))
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ const second = 1_000_000_000
 
 // tick plays a tick, later by some seconds.
 func tick(px *proxytest.Proxy, p proxy.Plugin, seconds int64) {
-	px.Context, px.Mono = pluginID, px.Mono+seconds*second
+	px.Context, px.Mono = pluginID, px.Mono.Add(seconds*second)
 	p.Tick()
 }
 

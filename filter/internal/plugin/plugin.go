@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/ratelimit"
 	"gatehouse/filter/internal/keys"
@@ -135,7 +136,7 @@ func (p *plugin) verify(hash string, spki, sig, signed []byte) (ok, handled bool
 }
 
 // mono is the clock by which the gate measures durations. One that can't be measured is 0.
-func (p *plugin) mono() int64 {
+func (p *plugin) mono() clock.Mono {
 	now, err := p.proxy.Monotonic()
 	if err != nil {
 		return 0

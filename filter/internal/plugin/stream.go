@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gatehouse/core"
+	"gatehouse/core/clock"
 	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 )
@@ -14,11 +15,11 @@ type stream struct {
 	plugin   *plugin
 	id       uint32
 	decision core.Decision
-	custom   []string // the values of the upstream's x-audit-event
-	decided  bool     // the gate has seen the request
-	replied  bool     // by us, in the upstream's place
-	deadline int64    // while waiting for keys, monotonic
-	forged   bool     // while waiting: no key made its signature
+	custom   []string   // the values of the upstream's x-audit-event
+	decided  bool       // the gate has seen the request
+	replied  bool       // by us, in the upstream's place
+	deadline clock.Mono // while waiting for keys
+	forged   bool       // while waiting: no key made its signature
 }
 
 const customHeader = "x-audit-event"

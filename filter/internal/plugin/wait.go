@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"gatehouse/core/clock"
 	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 )
@@ -44,7 +45,7 @@ func (p *plugin) pace(milliseconds uint32) {
 }
 
 // wait makes a request wait for its provider's keys; false if too many wait already.
-func (p *plugin) wait(s *stream, now int64) bool {
+func (p *plugin) wait(s *stream, now clock.Mono) bool {
 	forged := s.decision.WaitWhy == reason.InvalidSignature
 	if len(p.waiting) >= maxWaiting || forged && p.forged >= maxForged {
 		return false
@@ -83,7 +84,7 @@ func (s *stream) stopWaiting() {
 
 // resume goes on with the requests that need not, or may not, wait any longer: those that came first, and the others at the
 // next ticks.
-func (p *plugin) resume(now int64) {
+func (p *plugin) resume(now clock.Mono) {
 	kept := p.waiting[:0]
 	var ready []*stream
 	for _, s := range p.waiting {

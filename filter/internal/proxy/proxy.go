@@ -3,7 +3,11 @@
 // host implements Proxy inside the module, package proxytest in tests.
 package proxy
 
-import "strconv"
+import (
+	"strconv"
+
+	"gatehouse/core/clock"
+)
 
 // Proxy is the proxy's side of the ABI (proxy-wasm 0.2.1). Each call can fail, and no caller may drop an error: package
 // plugin says what each failure means. Errors are of type Status. Memory that a call returns is ordinary memory of the
@@ -11,10 +15,10 @@ import "strconv"
 type Proxy interface {
 	// Log writes a line to the proxy's log.
 	Log(level Level, line []byte) error
-	// Now is the wall clock, in nanoseconds since 1970.
-	Now() (int64, error)
-	// Monotonic is the monotonic clock in nanoseconds, the same for all workers of a process.
-	Monotonic() (int64, error)
+	// Now reads the wall clock.
+	Now() (clock.Wall, error)
+	// Monotonic reads the monotonic clock, which all workers of a process share.
+	Monotonic() (clock.Mono, error)
 	// Random fills b with random bytes.
 	Random(b []byte) error
 	// Headers reads all pairs of a header map, in the form that AppendHeaders takes apart.

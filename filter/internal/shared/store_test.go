@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/core/clock"
 	"gatehouse/core/ratelimit"
 	"gatehouse/core/ratelimit/ratelimittest"
 	"gatehouse/hostsim"
@@ -201,7 +202,7 @@ func TestLimitersOnSharedDataAdmitExactlyTheLimit(t *testing.T) {
 		group.Go(func() {
 			for i := range each {
 				var out ratelimit.Result
-				limiter.Charge(0, ratelimit.ID{1}, 1, int64(1e9+i*1e6), &out)
+				limiter.Charge(0, ratelimit.ID{1}, 1, clock.Mono(1e9+i*1e6), &out)
 				switch {
 				case out.Contention:
 					contention.Add(1)

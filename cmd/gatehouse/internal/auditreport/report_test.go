@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/auditlog"
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -27,7 +28,7 @@ func report(lines ...string) *Report {
 
 // at makes an event; change fills it in.
 func at(minute int, change func(e *audit.Event)) string {
-	e := audit.Event{Timestamp: noon.Add(time.Duration(minute) * time.Minute).UnixNano(), Type: audit.TypeAuthSuccess}
+	e := audit.Event{Timestamp: clock.Wall(noon.Add(time.Duration(minute) * time.Minute).UnixNano()), Type: audit.TypeAuthSuccess}
 	change(&e)
 	return string(e.AppendJSON(nil, 0))
 }

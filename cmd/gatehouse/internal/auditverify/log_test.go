@@ -12,6 +12,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/auditlog"
 	"gatehouse/cmd/gatehouse/internal/auditverify"
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 )
 
 var (
@@ -48,7 +49,7 @@ func newWriter(random *rand.Rand, keyID, stream, prefix string) *writer {
 func (w *writer) line() line {
 	r := w.random
 	e := audit.Event{
-		Timestamp: 1_772_366_400_000_000_000 + r.Int64N(1e15), Type: audit.Type(r.IntN(6)), UserID: fmt.Sprintf("user-%d", r.IntN(50)),
+		Timestamp: clock.Wall(1_772_366_400_000_000_000 + r.Int64N(1e15)), Type: audit.Type(r.IntN(6)), UserID: fmt.Sprintf("user-%d", r.IntN(50)),
 		Path: fmt.Sprintf("/orders/%d", r.IntN(1000)), Method: "GET", Status: 200 + r.IntN(300), IP: "192.0.2.1", UserAgent: "curl \"8\" \u2028",
 		Meta: audit.Metadata{EventID: fmt.Sprintf("%016x-%d", 7, r.IntN(1e9)), Route: "orders", RequestID: "r", Caller: "human"},
 	}

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/core/clock"
 	"gatehouse/filter/internal/proxy"
 )
 
 // Proxy implements proxy.Proxy. Its fields may be set and read between calls.
 type Proxy struct {
-	Wall, Mono int64 // the clocks, nanoseconds
+	Wall clock.Wall
+	Mono clock.Mono
 
 	Streams map[uint32]*Stream
 	Context uint32 // which stream, or the plugin, calls act on
@@ -138,7 +140,7 @@ func (p *Proxy) Log(level proxy.Level, line []byte) error {
 }
 
 // Now implements proxy.Proxy.
-func (p *Proxy) Now() (int64, error) {
+func (p *Proxy) Now() (clock.Wall, error) {
 	if err := p.call("Now", ""); err != nil {
 		return 0, err
 	}
@@ -146,7 +148,7 @@ func (p *Proxy) Now() (int64, error) {
 }
 
 // Monotonic implements proxy.Proxy.
-func (p *Proxy) Monotonic() (int64, error) {
+func (p *Proxy) Monotonic() (clock.Mono, error) {
 	if err := p.call("Monotonic", ""); err != nil {
 		return 0, err
 	}
