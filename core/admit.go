@@ -6,11 +6,7 @@ import "strings"
 func (g *Gate) admit(r *Request, d *Decision) {
 	g.limitHeaders(d)
 	if id := &g.cfg.Identity; id.Prefix != "" {
-		for i := range r.Headers {
-			if g.Reserved(r.Headers[i].Name) {
-				d.Remove = append(d.Remove, d.keep(r.Headers[i].Name))
-			}
-		}
+		g.removeForged(r, d)
 		if d.Principal != nil {
 			d.Set = append(d.Set, d.Principal.headers...)
 		} else {
@@ -20,32 +16,6 @@ func (g *Gate) admit(r *Request, d *Decision) {
 	if !g.cfg.Tokens.Forward {
 		g.dropToken(r, d)
 	}
-}
-
-// Reserved reports whether a header, or trailer, is one that only the Gate may send upstream.
-func (g *Gate) Reserved(name string) bool {
-	return g.cfg.Identity.Prefix != "" && reserved(name, g.cfg.Identity.Prefix)
-}
-
-// reserved reports whether a header of the client's could pass for one of ours: upstreams commonly read "_" and "-" as the
-// same and ignore case.
-func reserved(name, prefix string) bool {
-	if len(name) < len(prefix) {
-		return false
-	}
-	for i := range len(prefix) {
-		c := name[i]
-		switch {
-		case c == '_':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if c != prefix[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // dropToken takes the token out of what the upstream sees.

@@ -27,26 +27,24 @@ func (g *Gate) remember(r *Request, d *Decision, t *target) {
 	}
 	e := &d.event
 	e.Timestamp = r.Wall
-	field := func(s string) string { return d.keep(s[:min(len(s), g.cfg.Audit.MaxFieldBytes+utf8.UTFMax)]) }
+	longest := g.cfg.Audit.MaxFieldBytes + utf8.UTFMax
+	field := func(s string) string { return d.keep(s[:min(len(s), longest)]) }
+	header := func(name string) string {
+		start := len(d.text)
+		d.text, _ = r.appendHeader(d.text, name, longest)
+		return d.since(start)
+	}
 	e.Path, e.Method = field(audit.WithoutQuery(r.Path)), field(r.Method)
 	e.IP = field(sourceHost(r.Source))
 	d.excluded = g.excluded(t)
-	for i := range r.Headers {
-		switch h := &r.Headers[i]; h.Name {
-		case "user-agent":
-			e.UserAgent = field(h.Value)
-		case "x-request-id":
-			e.Meta.RequestID = field(h.Value)
-		}
-	}
+	e.UserAgent, e.Meta.RequestID = header("user-agent"), header("x-request-id")
 	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
 	// name from others. Claims come first; identifyEvent fills them in.
 	for _, name := range g.cfg.Audit.Claims {
 		d.extra = append(d.extra, audit.Field{Source: audit.FromClaim, Name: name})
 	}
 	for _, name := range g.cfg.Audit.Headers {
-		v, _ := r.header(name)
-		d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: field(v)})
+		d.extra = append(d.extra, audit.Field{Source: audit.FromHeader, Name: name, Text: header(name)})
 	}
 }
 

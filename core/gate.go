@@ -55,7 +55,7 @@ type Gate struct {
 	losses      audit.Losses
 	counts      counts
 
-	key, ip, line []byte // scratch
+	key, ip, value, line []byte // scratch
 }
 
 // New makes a Gate. The configuration must come from config.Parse.

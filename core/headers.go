@@ -76,7 +76,7 @@ func (d *Decision) join(a, b string) string {
 func (g *Gate) retry(d *Decision) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
-		if !c.result.Contention && !g.cfg.Limits[c.rule].Shadow {
+		if g.shows(c) {
 			wait = max(wait, c.result.Retry)
 		}
 	}
@@ -144,7 +144,7 @@ func (g *Gate) limitHeaders(d *Decision) {
 
 // shows reports whether a limit that was met appears in headers.
 func (g *Gate) shows(c *charge) bool {
-	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention
+	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention && !c.result.Failed
 }
 
 func (g *Gate) policyItems(d *Decision, shown int) string {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -53,6 +54,14 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 			g.Count(g.metrics.Evictions(rule), uint64(c.result.Evicted))
 		}
 		switch {
+		case c.result.Failed:
+			g.Count(g.metrics.LimitError(rule), 1)
+			if l.Shadow {
+				continue
+			}
+			g.withdraw(r, d, first)
+			d.Rule = rule
+			return reason.Internal
 		case c.result.Contention:
 			g.Count(g.metrics.LimitContention(rule), 1)
 			if l.Shadow || l.AllowOnContention {
@@ -115,7 +124,7 @@ func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 
 func (g *Gate) peek(r *Request, d *Decision, c *charge) {
 	if g.limiter.Peek(c.rule, c.id, g.table.Route(d.Route).Cost, r.Mono, &c.result) != nil {
-		c.result = ratelimit.Result{Contention: true} // unknown: it isn't shown
+		c.result = ratelimit.Result{Failed: true} // its state is unknown: headers leave it out
 	}
 }
 
@@ -188,8 +197,9 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 		}
 		return ratelimit.AppendElement(key, keyAddress, "", "", host)
 	case config.Header:
-		if v, ok := r.header(e.Name); ok {
-			return ratelimit.AppendElement(key, keyHeader, e.Name, "", v)
+		var ok bool
+		if g.value, ok = r.appendHeader(g.value[:0], e.Name, math.MaxInt32); ok {
+			return ratelimit.AppendElement(key, keyHeader, e.Name, "", g.value)
 		}
 	case config.Route:
 		return ratelimit.AppendElement(key, keyRoute, "", "", g.table.Route(d.Route).Name)

@@ -41,6 +41,27 @@ func (r *Request) header(name string) (string, bool) {
 	return "", false
 }
 
+// appendHeader appends the values of a header, with commas between them (RFC 9110 §5.3), and at most limit bytes of them. The
+// host is the authority: HTTP/2 has no other place for it. ok is false if the request lacks the header.
+func (r *Request) appendHeader(dst []byte, name string, limit int) (_ []byte, ok bool) {
+	end := len(dst) + limit
+	add := func(s string) { dst = append(dst, s[:min(len(s), end-len(dst))]...) }
+	for i := range r.Headers {
+		if h := &r.Headers[i]; h.Name == name {
+			if ok {
+				add(",")
+			}
+			add(h.Value)
+			ok = true
+		}
+	}
+	if !ok && name == "host" && r.Host != "" {
+		add(r.Host)
+		return dst, true
+	}
+	return dst, ok
+}
+
 // preflight is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.
 func (r *Request) preflight() string {
 	if r.Method != "OPTIONS" {

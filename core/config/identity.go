@@ -65,7 +65,7 @@ func (p *parser) identityPrefix(n *node) {
 		}
 	}
 	for _, s := range p.config.Tokens.From {
-		if strings.HasPrefix(strings.ReplaceAll(s.Header, "_", "-"), n.text) {
+		if strings.HasPrefix(IdentityHeader(s.Header), n.text) {
 			p.problem(n, "want a prefix of your own: "+quote(n.text)+" would remove the token's header "+s.Header)
 			return
 		}

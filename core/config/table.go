@@ -61,7 +61,7 @@ var logLevels = []string{"none", "trace", "debug", "info", "warn", "error", "cri
 
 var identity = Shape{Type: Object, Fields: []Field{
 	{Name: "prefix", Default: `"x-gatehouse-"`, Shape: &Shape{Type: Text, Min: 2, Max: 64, Format: &prefixFormat},
-		Doc: "What the headers begin with. Headers of the client that begin so, `_` read as `-`, are removed on every route."},
+		Doc: "What the headers begin with. Headers of the client that begin so are removed on every route: in any case, and with every byte but letters and digits read as `-`."},
 	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
 		Doc: "Claims to pass on, as `PREFIXclaim-NAME`; the name in lower case, anything but letters and digits as `-`."},
 }}

@@ -48,8 +48,11 @@ func (t *Table) LimitRefused(rule int) int { return t.LimitAdmitted(rule) + 1 }
 // LimitShadow counts requests that a limit in shadow mode would have refused. The label's value is shadow_limited.
 func (t *Table) LimitShadow(rule int) int { return t.LimitAdmitted(rule) + 2 }
 
-// LimitContention counts requests for which a rate limit's state couldn't be updated.
+// LimitContention counts requests for which a rate limit lost every compare-and-set.
 func (t *Table) LimitContention(rule int) int { return t.LimitAdmitted(rule) + 3 }
+
+// LimitError counts requests for which the store of a rate limit failed. The label's value is error.
+func (t *Table) LimitError(rule int) int { return t.LimitAdmitted(rule) + 4 }
 
 // Evictions counts identifiers that a rate limit evicted to stay within its memory.
 func (t *Table) Evictions(rule int) int { return t.evicted + rule }

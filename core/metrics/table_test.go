@@ -69,6 +69,7 @@ func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 		all["gatehouse_rate_limit_decisions_total rule="+value+" decision=limited"] = t.LimitRefused(i)
 		all["gatehouse_rate_limit_decisions_total rule="+value+" decision=shadow_limited"] = t.LimitShadow(i)
 		all["gatehouse_rate_limit_decisions_total rule="+value+" decision=contention"] = t.LimitContention(i)
+		all["gatehouse_rate_limit_decisions_total rule="+value+" decision=error"] = t.LimitError(i)
 		all["gatehouse_rate_limit_evictions_total rule="+value] = t.Evictions(i)
 	}
 	for i, provider := range l.Providers {

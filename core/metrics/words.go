@@ -10,7 +10,7 @@ import (
 var (
 	cacheResults   = [...]string{"miss", "hit"}
 	fetchResults   = [...]string{"failure", "success", "partial"}
-	limitDecisions = [...]string{"admitted", "limited", "shadow_limited", "contention"}
+	limitDecisions = [...]string{"admitted", "limited", "shadow_limited", "contention", "error"}
 )
 
 // decisionWords are the values of the label decision of gatehouse_requests_total, by reason: "admitted" for None, and

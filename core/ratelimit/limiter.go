@@ -77,8 +77,9 @@ func (l *Limiter) Charge(rule int, id ID, cost uint64, at clock.Mono, out *Resul
 	now := max(int64(at), 0)
 	cost = max(cost, 1)
 	var f found
+	failed := false
 	for range Tries {
-		if l.load(r, id, now, &f) != nil {
+		if failed = l.load(r, id, now, &f) != nil; failed {
 			break
 		}
 		*out = Result{N: len(r.windows), Evicted: f.damaged}
@@ -89,11 +90,11 @@ func (l *Limiter) Charge(rule int, id ID, cost uint64, at clock.Mono, out *Resul
 		if done {
 			return
 		}
-		if err != nil {
+		if failed = err != nil; failed {
 			break
 		}
 	}
-	*out = Result{Contention: true, N: len(r.windows), Windows: out.Windows}
+	*out = Result{Contention: !failed, Failed: failed, N: len(r.windows), Windows: out.Windows}
 	for i := range r.windows {
 		out.Windows[i].Limit = r.windows[i].max
 	}

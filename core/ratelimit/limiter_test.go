@@ -181,7 +181,7 @@ func TestSixteenLostCompareAndSetsAreContention(t *testing.T) {
 	}
 }
 
-func TestAFailingStoreIsContention(t *testing.T) {
+func TestAFailingStoreIsNoContention(t *testing.T) {
 	broken := errors.New("broken")
 	for name, fails := range map[string]func(f *ratelimittest.Faults) func(string) error{
 		"generation": func(*ratelimittest.Faults) func(string) error {
@@ -213,7 +213,8 @@ func TestAFailingStoreIsContention(t *testing.T) {
 		l := limiter(t, f, rule(ratelimit.Window{Max: 5, Length: second}))
 		f.Fail = fails(f)
 		r := charge(l, ratelimit.ID{}, 1, start)
-		assert.True(t, r.Contention, name)
+		assert.True(t, r.Failed, name)
+		assert.False(t, r.Contention, name)
 		assert.False(t, r.Admitted, name)
 		assert.LessOrEqual(t, f.Gets, 2, "a failing store isn't asked again")
 		if name == "write" {

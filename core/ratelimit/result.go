@@ -12,10 +12,12 @@ type Result struct {
 	// Admitted is true if the cost fits every window. Charge has then recorded it.
 	Admitted bool
 
-	// Contention is true if the shared state could not be read or written: all Tries
-	// compare-and-sets were lost, or the store failed. Nothing is recorded and Admitted is false.
-	// The caller of Charge decides whether the request passes.
+	// Contention is true if all Tries compare-and-sets were lost. Nothing is recorded and Admitted
+	// is false. The caller of Charge decides whether the request passes.
 	Contention bool
+
+	// Failed is true if the store failed. Nothing is recorded and Admitted is false.
+	Failed bool
 
 	// Evicted counts entries with charges that still counted and were dropped: for lack of room, or
 	// because the stored data was damaged. It includes the charged identifier's own entry if there

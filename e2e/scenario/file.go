@@ -78,6 +78,7 @@ type Scenario struct {
 // The faults.
 const (
 	FaultContention = "contention" // every compare-and-set is lost to another worker
+	FaultStore      = "store"      // the shared data can't be written
 	FaultNoKeys     = "no_keys"    // the cluster of the JWK Set refuses connections
 	FaultPanic      = "panic"      // deciding panics
 )

@@ -4,6 +4,7 @@
 package native
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -90,6 +91,8 @@ func (r *runner) host(issuer *toy.Issuer) core.Host {
 	switch r.s.Fault {
 	case scenario.FaultContention:
 		h.Store = contended{h.Store}
+	case scenario.FaultStore:
+		h.Store = failing{h.Store}
 	case scenario.FaultPanic:
 		h.Store = panicking{h.Store}
 	case scenario.FaultNoKeys:
@@ -107,6 +110,13 @@ func (r *runner) host(issuer *toy.Issuer) core.Host {
 type contended struct{ ratelimit.Store }
 
 func (contended) CompareAndSet(string, []byte, ratelimit.Version) (bool, error) { return false, nil }
+
+// failing is a store that can't be written.
+type failing struct{ ratelimit.Store }
+
+func (failing) CompareAndSet(string, []byte, ratelimit.Version) (bool, error) {
+	return false, errors.New("a fault, injected")
+}
 
 // panicking is a store with a bug.
 type panicking struct{ ratelimit.Store }

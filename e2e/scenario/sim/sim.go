@@ -108,10 +108,13 @@ func (r *runner) open(ctx context.Context, module *hostsim.Module, issuer *toy.I
 		options.Clusters[name] = r.recorded(cluster)
 	}
 	started := false
-	if r.s.Fault == scenario.FaultContention {
+	status, faulty := map[string]abi.Status{
+		scenario.FaultContention: abi.CasMismatch, scenario.FaultStore: abi.InternalFailure,
+	}[r.s.Fault]
+	if faulty {
 		options.Faults.HostCall = func(c hostsim.HostCall) hostsim.Fault {
 			if started && c.Name == "proxy_set_shared_data" {
-				return hostsim.Fault{Status: abi.CasMismatch}
+				return hostsim.Fault{Status: status}
 			}
 			return hostsim.Fault{}
 		}
