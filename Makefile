@@ -3,9 +3,11 @@ GO            ?= go
 LINT_VERSION  := v2.15.0
 CACHE         := $(CURDIR)/.cache
 LINT          := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') go.mod go.sum
 # The configuration is read once: without inlining its parser is 60 kB smaller.
-WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -gcflags=gatehouse/core/config=-l
+WASM_BUILD    := GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath \
+                 -ldflags "-s -w -X gatehouse/filter/internal/plugin.Version=$(VERSION)" -gcflags=gatehouse/core/config=-l
 # Envoy's start-up time follows the code section.
 MAX_CODE      := 3400000
 

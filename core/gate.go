@@ -32,6 +32,7 @@ type Host struct {
 	Verify     jwt.HostVerify    // may be nil: Go's own crypto alone
 	Mono       func() clock.Mono // reads the monotonic clock
 	HashKey    [16]byte          // secret, the same for all workers
+	Version    string            // of the filter, for gatehouse_build_info
 	InstanceID uint64            // random, one for each Gate: makes event ids unique
 }
 

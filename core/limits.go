@@ -139,7 +139,8 @@ const (
 	keyMethod
 	keyHost
 	keyGlobal
-	keyAddress // an address that isn't an IP address (a Unix socket's)
+	keyAddress   // an address that isn't an IP address (a Unix socket's)
+	keyClaimJSON // a claim that isn't a text, as JSON
 )
 
 // identify makes the key under which a limit counts this request.
@@ -183,19 +184,16 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 		}
 	case config.Claim:
 		if p != nil && p.Claims.Has(e.Name) {
-			return ratelimit.AppendElement(key, keyClaim, e.Name, namespace, p.Claims.Get(e.Name).Raw())
+			v := p.Claims.Get(e.Name)
+			if text, ok := v.TextBytes(); ok {
+				return ratelimit.AppendElement(key, keyClaim, e.Name, namespace, text)
+			}
+			return ratelimit.AppendElement(key, keyClaimJSON, e.Name, namespace, v.Raw())
 		}
 	case config.IP:
-		host := sourceHost(r.Source)
-		if host == "" {
-			return key
+		if host := sourceHost(r.Source); host != "" {
+			return g.appendIP(key, l, host)
 		}
-		g.ip = g.ip[:0]
-		var ok bool
-		if g.ip, ok = ratelimit.AppendIPPrefix(g.ip, host, l.PrefixV4, l.PrefixV6); ok {
-			return ratelimit.AppendElement(key, keyIP, "", "", g.ip)
-		}
-		return ratelimit.AppendElement(key, keyAddress, "", "", host)
 	case config.Header:
 		var ok bool
 		if g.value, ok = r.appendHeader(g.value[:0], e.Name, math.MaxInt32); ok {
@@ -212,6 +210,14 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 		return ratelimit.AppendElement(key, keyGlobal, "", "", "")
 	}
 	return key
+}
+
+func (g *Gate) appendIP(key []byte, l *config.Limit, host string) []byte {
+	var ok bool
+	if g.ip, ok = ratelimit.AppendIPPrefix(g.ip[:0], host, l.PrefixV4, l.PrefixV6); ok {
+		return ratelimit.AppendElement(key, keyIP, "", "", g.ip)
+	}
+	return ratelimit.AppendElement(key, keyAddress, "", "", host)
 }
 
 // sourceHost is an address without its port and brackets.

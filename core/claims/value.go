@@ -51,6 +51,14 @@ func (v Value) Text() (text string, ok bool) {
 	return string(unquote(v.raw)), true
 }
 
+// TextBytes is Text without a copy where the JSON has no escapes. The caller must not change it.
+func (v Value) TextBytes() (text []byte, ok bool) {
+	if v.Kind() != String {
+		return nil, false
+	}
+	return unquote(v.raw), true
+}
+
 // Elements are the values of a list; nil for other kinds.
 func (v Value) Elements() []Value {
 	if v.Kind() != List {

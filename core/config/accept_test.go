@@ -74,6 +74,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 		},
 		Identity: config.Identity{Prefix: "x-gatehouse-"},
 		Metrics:  config.Metrics{PerRoute: true, Naming: metrics.Envoy},
+		Hash:     c.Hash,
 	}, c)
 }
 
@@ -110,7 +111,8 @@ const everything = `{
 	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": false, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16,
 		"chain": {"key_id": "2026-03", "hmac_key": {"env": "HMAC"}}},
 	"identity_headers": {"prefix": "x-me-", "claims": ["email", "cognito:groups"]},
-	"metrics": {"per_route": false, "naming": "istio"}
+	"metrics": {"per_route": false, "naming": "istio"},
+	"admin": {"token": {"env": "HMAC"}}
 }`
 
 func TestEveryFieldIsRead(t *testing.T) {
@@ -176,6 +178,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", *c.Audit.Chain, c.Audit.Chain, *c.Audit.Chain, c.Audit.Chain.Key), "[")
 	assert.Equal(t, config.Identity{Prefix: "x-me-", Claims: []string{"email", "cognito:groups"}}, c.Identity)
 	assert.Equal(t, "cognito-groups", config.IdentityHeader("cognito:groups"))
+	assert.Equal(t, config.Secret(strings.ToUpper(k32)), c.Admin.Token)
 	assert.Equal(t, config.Metrics{Naming: metrics.Istio}, c.Metrics)
 }
 

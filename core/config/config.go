@@ -23,6 +23,8 @@ type Config struct {
 	Audit    Audit
 	Identity Identity
 	Metrics  Metrics
+	Admin    *Admin   // nil for a gate
+	Hash     uint64   // 48 bits of the SHA-256 of the effective configuration
 	Warnings []string // "path: message", in document order: valid, but probably a mistake
 }
 
@@ -152,6 +154,12 @@ func (Secret) GoString() string { return "***" }
 type Identity struct {
 	Prefix string   // in lower case, ends in "-"; "" when identity_headers is "none"
 	Claims []string // each becomes the header Prefix + "claim-" + IdentityHeader(claim)
+}
+
+// Admin makes an instance the admin API instead of a gate.
+type Admin struct {
+	Token     Secret
+	Effective []byte // the effective configuration, as JSON, without its secrets
 }
 
 // Metrics shapes the names of metrics.

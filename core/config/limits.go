@@ -94,6 +94,22 @@ var elementKinds = []struct {
 	{"user_id", UserID}, {"client_id", ClientID}, {"ip", IP}, {"route", Route}, {"method", Method}, {"host", Host}, {"global", Global},
 }
 
+// String is the element as rate_limits[].identifier has it.
+func (e Element) String() string {
+	switch e.Kind {
+	case Claim:
+		return "claim:" + e.Name
+	case Header:
+		return "header:" + e.Name
+	}
+	for _, known := range elementKinds {
+		if known.kind == e.Kind {
+			return known.word
+		}
+	}
+	return ""
+}
+
 const wantElement = `want user_id, client_id, ip, claim:NAME, header:NAME, route, method, host or global, got `
 
 func parseElement(s string) (Element, bool) {

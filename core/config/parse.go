@@ -10,13 +10,15 @@ func Parse(doc []byte, env func(name string) (value string, ok bool)) (*Config, 
 		env = func(string) (string, bool) { return "", false }
 	}
 	p := &parser{env: env, config: &Config{}}
-	if root := p.tree(doc); root != nil {
+	root := p.tree(doc)
+	if root != nil {
 		p.check(root, &configuration, false)
 		p.resolve(root)
 	}
 	if len(p.problems) > 0 {
 		return nil, inOrder(p.problems)
 	}
+	p.effective(root)
 	for _, w := range inOrder(p.warnings) {
 		p.config.Warnings = append(p.config.Warnings, w.Path+": "+w.Message)
 	}
@@ -50,6 +52,7 @@ func (p *parser) resolve(root *node) {
 	p.routes(root)
 	p.audit(root)
 	p.identity(root)
+	p.admin(root)
 }
 
 // labels finds names that have the same label in metrics.

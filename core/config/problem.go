@@ -1,9 +1,6 @@
 package config
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Problem is one error in a configuration.
 type Problem struct {
@@ -58,7 +55,7 @@ func (r *report) warn(n *node, message string) {
 // inOrder sorts findings by their place in the document. Findings at the same place keep their
 // order.
 func inOrder(fs []finding) Problems {
-	slices.SortStableFunc(fs, func(a, b finding) int { return a.offset - b.offset })
+	sortFindings(fs, make([]finding, len(fs)))
 	out := make(Problems, len(fs))
 	for i, f := range fs {
 		out[i] = f.Problem

@@ -88,7 +88,6 @@ var refused = []struct {
 	{`{"routes":[{"path":"/**"}]}`, []string{`tokens: required, unless every route is "auth": "none"`}},
 	{`{` + open + `,"mod":"observe"}`, []string{`mod: unknown field, want one of ` + fieldsOf("") + `; did you mean mode?`}},
 	{`{` + open + `,"nope":1}`, []string{`nope: unknown field, want one of ` + fieldsOf("")}},
-	{`{` + open + `,"admin":{"token":"s3cret"}}`, []string{`admin: unknown field, want one of ` + fieldsOf("")}},
 	{`{` + open + `,"mode":"watch"}`, []string{`mode: want "enforce" or "observe", got "watch"`}},
 	{`{` + open + `,"unsafe_paths":true}`, []string{`unsafe_paths: want "refuse" or "allow", or a list of 0..5, got true`}},
 	{`{` + open + `,"unsafe_paths":"some"}`, []string{`unsafe_paths: want "refuse" or "allow", got "some"`}},
@@ -306,7 +305,7 @@ var refused = []struct {
 	{withRoutes(`{"path":"/a-b"},{"path":"/a.b"},{"path":"/a-b","methods":["POST"]},{"path":"/x","name":"/A_b"},{"path":"/y","name":"None"}`), []string{
 		`routes[1].path: "/a.b" is "_a_b" in metrics, and so is routes[0].path: give the route a name`,
 		`routes[3].name: "/A_b" is "_a_b" in metrics, and so is routes[0].path`,
-		`routes[4].name: "None" is what metrics call no route`,
+		`routes[4].name: "None" is how metrics label the requests of no route`,
 	}},
 	{withRoutes(strings.Repeat(`{"path":"/a"},`, 1000) + `{"path":"/a"}`), []string{`routes: want a list of 1..1000, got 1001`}},
 
@@ -368,6 +367,17 @@ var refused = []struct {
 	{withProvider(`"name":"None","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://i/"}`), []string{
 		`tokens.providers[0].name: "None" is how metrics label the tokens of no provider`,
 	}},
+
+	// admin
+	{withTop("admin", `{}`), []string{`admin.token: required: want a string of 1..4096 characters, or an object`}},
+	{withTop("admin", `{"token":"s3cret"}`), []string{`admin.token: want at least 32 visible ASCII characters, got a string of 6 bytes`}},
+	{withTop("admin", `{"token":"0123456789abcdef s3cret 0123456789abcdef"}`), []string{`admin.token: want at least 32 visible ASCII characters, got a string of 40 bytes`}},
+	{withTop("admin", `{"token":{"env":"EMPTY"}}`), []string{`admin.token.env: the environment variable EMPTY is not set`}},
+	{withTop("admin", `{"token":{"env":"UNSET"},"tokens":1}`), []string{
+		`admin.token.env: the environment variable UNSET is not set`, `admin.tokens: unknown field, want one of token; did you mean token?`,
+	}},
+	{withTop("admin", `["s3cret"]`), []string{`admin: want an object, got a list`}},
+	{withTop("admin", `{"token":["s3cret"]}`), []string{`admin.token: want a string of 1..4096 characters, or an object, got a list`}},
 
 	// audit, identity_headers, metrics
 	{withTop("audit", `{"http":{},"chain":{}}`), []string{

@@ -55,7 +55,7 @@ func namedBy(n *node) *node {
 // with the same name share their metrics.
 func (p *parser) routeLabel(names labels, n *node) {
 	if metrics.LabelValue(n.text) == metrics.RouteNone {
-		p.problem(n, quote(n.text)+" is what metrics call no route")
+		p.problem(n, quote(n.text)+" is how metrics label the requests of no route")
 		return
 	}
 	if metrics.LabelValue(n.text) == metrics.RouteMetadata && len(p.config.Tokens.Resources) > 0 {

@@ -28,6 +28,13 @@ var configuration = Shape{Type: Object, Fields: []Field{
 	}}, Doc: "What the upstream is told about the caller: `PREFIXuser-id`, `-client-id`, `-caller`, `-issuer`, `-scopes`, `-groups`. With `none` nothing is added, and nothing that the client sent is removed."},
 	{Name: "metrics", Default: `{}`, Shape: &metricNames,
 		Doc: "How metrics are named."},
+	{Name: "admin", Shape: &admin,
+		Doc: "Makes this instance the admin API instead of a gate."},
+}}
+
+var admin = Shape{Type: Object, Fields: []Field{
+	{Name: "token", Required: true, Shape: &secretText,
+		Doc: "What every request to the admin API must bring as `Authorization: Bearer`: 32 visible ASCII characters or more; `{\"env\": \"NAME\"}` reads it from the VM's environment variables."},
 }}
 
 var auditTable = Shape{Type: Object, Fields: []Field{

@@ -17,6 +17,17 @@ type ErrorCount struct {
 	Count  uint64
 }
 
+// AddError adds to the count of a reason.
+func (s *Snapshot) AddError(reason string, n uint64) {
+	for i := range s.Errors {
+		if s.Errors[i].Reason == reason {
+			s.Errors[i].Count += n
+			return
+		}
+	}
+	s.Errors = append(s.Errors, ErrorCount{reason, n})
+}
+
 // Failed returns the number of tokens that failed.
 func (s *Snapshot) Failed() (n uint64) {
 	for i := range s.Errors {
@@ -70,60 +81,58 @@ func since[T int64 | uint64](now, then T) T {
 // AppendJSON appends the snapshot as one JSON object with the members of the Python library's get_metrics.
 func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	failed := s.Failed()
-	dst = append(dst, `{"uptime_seconds":`...)
-	dst = appendFloat(dst, float64(s.Uptime)/1e9)
-	dst = append(dst, `,"tokens_validated":`...)
-	dst = strconv.AppendUint(dst, s.Validated, 10)
-	dst = append(dst, `,"tokens_failed":`...)
-	dst = strconv.AppendUint(dst, failed, 10)
-	dst = append(dst, `,"total_tokens":`...)
-	dst = strconv.AppendUint(dst, s.Validated+failed, 10)
-	dst = append(dst, `,"success_rate":`...)
-	dst = appendFloat(dst, s.SuccessRate())
-	dst = append(dst, `,"validation_time_avg_ms":`...)
-	dst = appendFloat(dst, s.AverageMS())
-	dst = append(dst, `,"validation_time_p95_ms":`...)
-	dst = appendFloat(dst, s.QuantileMS(0.95))
-	dst = append(dst, `,"validation_time_p99_ms":`...)
-	dst = appendFloat(dst, s.QuantileMS(0.99))
+	dst = appendFloat(dst, `{"uptime_seconds":`, float64(s.Uptime)/1e9)
+	dst = appendUint(dst, `,"tokens_validated":`, s.Validated)
+	dst = appendUint(dst, `,"tokens_failed":`, failed)
+	dst = appendUint(dst, `,"total_tokens":`, s.Validated+failed)
+	dst = appendFloat(dst, `,"success_rate":`, s.SuccessRate())
+	dst = appendFloat(dst, `,"validation_time_avg_ms":`, s.AverageMS())
+	dst = appendFloat(dst, `,"validation_time_p95_ms":`, s.QuantileMS(0.95))
+	dst = appendFloat(dst, `,"validation_time_p99_ms":`, s.QuantileMS(0.99))
 	dst = append(dst, `,"errors_by_type":{`...)
-	first := true
+	before := `"`
 	for _, e := range s.Errors {
-		if e.Count == 0 {
-			continue
+		if e.Count > 0 {
+			dst = appendUint(dst, before+e.Reason+`":`, e.Count)
+			before = `,"`
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(dst, '"')
-		dst = append(dst, e.Reason...)
-		dst = append(dst, `":`...)
-		dst = strconv.AppendUint(dst, e.Count, 10)
 	}
 	return append(dst, "}}"...)
 }
 
-// appendFloat appends a finite number in the shortest form that parses to the same value.
-func appendFloat(dst []byte, v float64) []byte { return strconv.AppendFloat(dst, v, 'f', -1, 64) }
-
 // AppendPrometheus appends the Python library's three metrics and the percentiles in Prometheus's text exposition format.
 func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
-	dst = header(dst, "auth_tokens_validated_total", "Total validated tokens", "counter")
-	dst = append(strconv.AppendUint(dst, s.Validated, 10), '\n')
-	dst = header(dst, "auth_success_rate", "Authentication success rate, percent", "gauge")
-	dst = append(appendFloat(dst, s.SuccessRate()), '\n')
-	dst = header(dst, "auth_validation_duration_avg_ms", "Average validation time", "gauge")
-	dst = append(appendFloat(dst, s.AverageMS()), '\n')
-	dst = header(dst, "auth_validation_duration_p95_ms", "95th percentile of the validation time", "gauge")
-	dst = append(appendFloat(dst, s.QuantileMS(0.95)), '\n')
-	dst = header(dst, "auth_validation_duration_p99_ms", "99th percentile of the validation time", "gauge")
-	return append(appendFloat(dst, s.QuantileMS(0.99)), '\n')
+	dst = appendUint(dst, `# HELP auth_tokens_validated_total Total validated tokens
+# TYPE auth_tokens_validated_total counter
+auth_tokens_validated_total `, s.Validated)
+	dst = appendFloat(dst, `
+# HELP auth_success_rate Authentication success rate, percent
+# TYPE auth_success_rate gauge
+auth_success_rate `, s.SuccessRate())
+	dst = appendFloat(dst, `
+# HELP auth_validation_duration_avg_ms Average validation time
+# TYPE auth_validation_duration_avg_ms gauge
+auth_validation_duration_avg_ms `, s.AverageMS())
+	dst = appendFloat(dst, `
+# HELP auth_validation_duration_p95_ms 95th percentile of the validation time
+# TYPE auth_validation_duration_p95_ms gauge
+auth_validation_duration_p95_ms `, s.QuantileMS(0.95))
+	dst = appendFloat(dst, `
+# HELP auth_validation_duration_p99_ms 99th percentile of the validation time
+# TYPE auth_validation_duration_p99_ms gauge
+auth_validation_duration_p99_ms `, s.QuantileMS(0.99))
+	return append(dst, '\n')
 }
 
-func header(dst []byte, name, help, kind string) []byte {
-	for _, part := range [...]string{"# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n", name, " "} {
-		dst = append(dst, part...)
-	}
-	return dst
+// appendFloat appends a text and a finite number in the shortest form that parses to the same value. Inlined, it would make
+// the module larger.
+//
+//go:noinline
+func appendFloat(dst []byte, before string, v float64) []byte {
+	return strconv.AppendFloat(append(dst, before...), v, 'f', -1, 64)
+}
+
+//go:noinline
+func appendUint(dst []byte, before string, v uint64) []byte {
+	return strconv.AppendUint(append(dst, before...), v, 10)
 }

@@ -43,74 +43,118 @@ type Labels struct {
 	PerRoute  bool     // false: all requests count as RouteAll
 	Rules     []string // rate limits
 	Providers []string
-	Metadata  bool // the metadata of protected resources is published
-	Observe   bool // reasons in gatehouse_requests_total are prefixed with would_be_
+	Metadata  bool   // the metadata of protected resources is published
+	Version   string // of the filter
+	Observe   bool   // reasons in gatehouse_requests_total are prefixed with would_be_
 }
 
 // Table numbers the metrics from 0. It is immutable. Its accessors return a metric's number and do no more than an addition
 // or two; their arguments are trusted.
 type Table struct {
-	naming   Naming
-	families []family
-	size     int
+	naming Naming
+	first  [numFamilies]int    // each family's first metric
+	values [numLabels][]string // each label's values
+	size   int
 
 	routes       []int             // route -> its place among the values of the label route
 	tokenReasons [reason.Count]int // the same for a bad token's reason and the label reason
-
-	failed   int
-	requests int
-	metadata int // the place of RouteMetadata among the values of the label route
-	callers  int
-	cache    int
-	limits   int
-	evicted  int
-	fetches  int
-	age      int
-	events   int
-	dropped  int
-	queue    int
-	duration int
-
-	providers int // how many
+	metadata     int               // the place of RouteMetadata among the values of the label route
 }
 
-// family are the metrics that share a name: one for each combination of their labels' values, the last label's running
+// A family are the metrics that share a name: one for each combination of their labels' values, the last label's running
 // fastest.
-type family struct {
+const (
+	tokensValidated = iota
+	tokensFailed
+	requests
+	callers
+	tokenCache
+	limitDecisions
+	evictions
+	fetches
+	auditEvents
+	auditDropped
+	keysAge
+	auditQueue
+	buildInfo
+	configHash
+	validationDuration
+	numFamilies
+)
+
+// Labels of the families, each with its own set of values.
+const (
+	noLabel = iota
+	ofTokenReason
+	ofTokenProvider
+	ofRoute
+	ofDecision
+	ofCaller
+	ofCacheResult
+	ofRule
+	ofLimitDecision
+	ofProvider
+	ofFetchResult
+	ofEvent
+	ofVersion
+	numLabels
+)
+
+var labelNames = [numLabels]string{
+	"", "reason", "provider", "route", "decision", "caller", "result", "rule", "decision", "provider", "result", "event_type", "version",
+}
+
+// Names of the metrics that a Snapshot needs.
+const (
+	TokensValidatedName = "gatehouse_tokens_validated_total"
+	TokensFailedName    = "gatehouse_tokens_failed_total"
+)
+
+var families = [numFamilies]struct {
 	kind   Kind
 	name   string
-	first  int
-	labels []labelSet
+	labels [2]uint8
+}{
+	tokensValidated:    {Counter, TokensValidatedName, [2]uint8{}},
+	tokensFailed:       {Counter, TokensFailedName, [2]uint8{ofTokenReason, ofTokenProvider}},
+	requests:           {Counter, "gatehouse_requests_total", [2]uint8{ofRoute, ofDecision}},
+	callers:            {Counter, "gatehouse_callers_total", [2]uint8{ofCaller}},
+	tokenCache:         {Counter, "gatehouse_token_cache_total", [2]uint8{ofCacheResult}},
+	limitDecisions:     {Counter, "gatehouse_rate_limit_decisions_total", [2]uint8{ofRule, ofLimitDecision}},
+	evictions:          {Counter, "gatehouse_rate_limit_evictions_total", [2]uint8{ofRule}},
+	fetches:            {Counter, "gatehouse_jwks_fetches_total", [2]uint8{ofProvider, ofFetchResult}},
+	auditEvents:        {Counter, "gatehouse_audit_events_total", [2]uint8{ofEvent}},
+	auditDropped:       {Counter, "gatehouse_audit_dropped_total", [2]uint8{}},
+	keysAge:            {Gauge, "gatehouse_jwks_age_seconds", [2]uint8{ofProvider}},
+	auditQueue:         {Gauge, "gatehouse_audit_queue_events", [2]uint8{}},
+	buildInfo:          {Gauge, "gatehouse_build_info", [2]uint8{ofVersion}},
+	configHash:         {Gauge, "gatehouse_config_hash", [2]uint8{}},
+	validationDuration: {Histogram, "gatehouse_validation_duration_us", [2]uint8{}},
 }
-
-type labelSet struct {
-	name   string
-	values []string
-}
-
-// The metric without labels that comes first.
-const validated = 0
 
 // NewTable numbers the metrics for a configuration.
 func NewTable(naming Naming, l Labels) *Table {
-	t := &Table{naming: naming, providers: len(l.Providers)}
-	routeValues := t.setRoutes(l)
-	rules, providers := mapped(l.Rules), mapped(l.Providers)
-
-	t.add(Counter, "gatehouse_tokens_validated_total")
-	t.failed = t.add(Counter, "gatehouse_tokens_failed_total", labelSet{"reason", t.setTokenReasons()},
-		labelSet{"provider", append([]string{ProviderNone}, providers...)})
-	t.requests = t.add(Counter, "gatehouse_requests_total", labelSet{"route", routeValues}, labelSet{"decision", decisionWords(l.Observe)})
-	t.callers = t.add(Counter, "gatehouse_callers_total", labelSet{"caller", callerWords()})
-	t.cache = t.add(Counter, "gatehouse_token_cache_total", labelSet{"result", cacheResults[:]})
-	t.limits = t.add(Counter, "gatehouse_rate_limit_decisions_total", labelSet{"rule", rules}, labelSet{"decision", limitDecisions[:]})
-	t.evicted = t.add(Counter, "gatehouse_rate_limit_evictions_total", labelSet{"rule", rules})
-	t.fetches = t.add(Counter, "gatehouse_jwks_fetches_total", labelSet{"provider", providers}, labelSet{"result", fetchResults[:]})
-	t.events = t.add(Counter, "gatehouse_audit_events_total", labelSet{"event_type", eventWords()})
-	t.dropped = t.add(Counter, "gatehouse_audit_dropped_total")
-	t.age = t.add(Gauge, "gatehouse_jwks_age_seconds", labelSet{"provider", providers})
-	t.queue = t.add(Gauge, "gatehouse_audit_queue_events")
-	t.duration = t.add(Histogram, "gatehouse_validation_duration_us")
+	t := &Table{naming: naming}
+	providers := mapped(l.Providers)
+	t.values = [numLabels][]string{
+		noLabel:         {""},
+		ofTokenReason:   t.setTokenReasons(),
+		ofTokenProvider: append([]string{ProviderNone}, providers...),
+		ofRoute:         t.setRoutes(l),
+		ofDecision:      decisionWords(l.Observe),
+		ofCaller:        callerWords(),
+		ofCacheResult:   cacheResults,
+		ofRule:          mapped(l.Rules),
+		ofLimitDecision: limitResults,
+		ofProvider:      providers,
+		ofFetchResult:   fetchResults,
+		ofEvent:         eventWords(),
+		ofVersion:       mapped([]string{l.Version}),
+	}
+	for i := range families {
+		t.first[i] = t.size
+		t.size += len(t.values[families[i].labels[0]]) * len(t.values[families[i].labels[1]])
+	}
 	return t
 }
 
@@ -147,37 +191,24 @@ func mapped(names []string) []string {
 	return values
 }
 
-func (t *Table) add(kind Kind, name string, labels ...labelSet) (first int) {
-	first = t.size
-	n := 1
-	for _, l := range labels {
-		n *= len(l.values)
-	}
-	t.families = append(t.families, family{kind, name, first, labels})
-	t.size += n
-	return first
-}
-
 // Len is the number of metrics.
 func (t *Table) Len() int { return t.size }
 
 // Def describes metric i, 0 <= i < Len(). It builds the name anew each time: a host that defines metrics when they are first
 // needed never holds the thousands of names that a thousand routes make.
 func (t *Table) Def(i int) Def {
-	f := len(t.families) - 1
-	for t.families[f].first > i {
+	f := numFamilies - 1
+	for t.first[f] > i {
 		f--
 	}
-	fam := &t.families[f]
+	fam := &families[f]
 	d := Def{Kind: fam.kind, Name: fam.name}
-	if len(fam.labels) > 0 {
-		d.Labels = make([]Label, len(fam.labels))
-	}
-	at := i - fam.first
-	for j := len(fam.labels) - 1; j >= 0; j-- {
-		values := fam.labels[j].values
-		d.Labels[j] = Label{fam.labels[j].name, values[at%len(values)]}
-		at /= len(values)
+	at := i - t.first[f]
+	last := t.values[fam.labels[1]]
+	for j, place := range [...]int{at / len(last), at % len(last)} {
+		if label := fam.labels[j]; label != noLabel {
+			d.Labels = append(d.Labels, Label{labelNames[label], t.values[label][place]})
+		}
 	}
 	d.Full = t.naming.join(d.Name, d.Labels)
 	return d

@@ -23,17 +23,20 @@ var labels = metrics.Labels{
 	PerRoute:  true,
 	Rules:     []string{"per-caller", "rule", "decision", "shadow_allowed"},
 	Providers: []string{"main", "provider", "result"},
+	Version:   "v1.2.3-rc.1+dirty",
 }
 
 // accessors are all the metrics that the table's accessors know, with the labels they must have.
 func accessors(t *metrics.Table, l metrics.Labels) map[string]int {
 	all := map[string]int{
-		"gatehouse_tokens_validated_total":        t.TokensValidated(),
-		"gatehouse_token_cache_total result=hit":  t.CacheHit(),
-		"gatehouse_token_cache_total result=miss": t.CacheMiss(),
-		"gatehouse_audit_dropped_total":           t.AuditDropped(),
-		"gatehouse_audit_queue_events":            t.AuditQueue(),
-		"gatehouse_validation_duration_us":        t.ValidationDuration(),
+		"gatehouse_tokens_validated_total":                              t.TokensValidated(),
+		"gatehouse_token_cache_total result=hit":                        t.CacheHit(),
+		"gatehouse_token_cache_total result=miss":                       t.CacheMiss(),
+		"gatehouse_audit_dropped_total":                                 t.AuditDropped(),
+		"gatehouse_audit_queue_events":                                  t.AuditQueue(),
+		"gatehouse_config_hash":                                         t.ConfigHash(),
+		"gatehouse_build_info version=" + metrics.LabelValue(l.Version): t.BuildInfo(),
+		"gatehouse_validation_duration_us":                              t.ValidationDuration(),
 	}
 	for r := reason.None; r < reason.Count; r++ {
 		if r.OfToken() {
@@ -201,7 +204,7 @@ func TestIstiosTagExtractionFindsTheLabels(t *testing.T) {
 	// From Istio's tools/packaging/common/envoy_bootstrap.json: the template for each of extraStatTags, and those of the
 	// default patterns that aren't bound to the beginning of another component's names.
 	var tags []tag
-	for _, name := range []string{"reason", "route", "decision", "caller", "result", "rule", "provider", "event_type"} {
+	for _, name := range []string{"reason", "route", "decision", "caller", "result", "rule", "provider", "event_type", "version"} {
 		tags = append(tags, tag{name, `(` + name + `=\.=(.*?);\.;)`})
 	}
 	tags = append(tags,

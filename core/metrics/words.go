@@ -8,9 +8,9 @@ import (
 
 // The values of the labels that don't come from the configuration, in the order of their metrics' indexes.
 var (
-	cacheResults   = [...]string{"miss", "hit"}
-	fetchResults   = [...]string{"failure", "success", "partial"}
-	limitDecisions = [...]string{"admitted", "limited", "shadow_limited", "contention", "error"}
+	cacheResults = []string{"miss", "hit"}
+	fetchResults = []string{"failure", "success", "partial"}
+	limitResults = []string{"admitted", "limited", "shadow_limited", "contention", "error"}
 )
 
 // decisionWords are the values of the label decision of gatehouse_requests_total, by reason: "admitted" for None, and

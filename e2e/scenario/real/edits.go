@@ -175,7 +175,7 @@ func istioTags(b envoy.Bootstrap) error {
 		return errors.New("no stats_config")
 	}
 	tags, _ := stats["stats_tags"].([]any)
-	for _, label := range []string{"reason", "route", "decision", "caller", "result", "rule", "event_type", "provider"} {
+	for _, label := range []string{"reason", "route", "decision", "caller", "result", "rule", "event_type", "provider", "version"} {
 		tags = append(tags, object{"tag_name": label, "regex": `(` + label + `=\.=(.*?);\.;)`})
 	}
 	stats["stats_tags"] = tags

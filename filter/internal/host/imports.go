@@ -55,5 +55,8 @@ func proxyIncrementMetric(id uint32, offset int64) int32
 //go:wasmimport env proxy_record_metric
 func proxyRecordMetric(id uint32, value uint64) int32
 
+//go:wasmimport env proxy_get_metric
+func proxyGetMetric(id uint32, value *uint64) int32
+
 //go:wasmimport env proxy_call_foreign_function
 func proxyCallForeignFunction(name *byte, nameSize int32, arg *byte, argSize int32, out unsafe.Pointer, size *int32) int32

@@ -162,6 +162,12 @@ func (Proxy) AddMetric(id uint32, delta int64) error { return result(proxyIncrem
 // RecordMetric implements proxy.Proxy.
 func (Proxy) RecordMetric(id uint32, value uint64) error { return result(proxyRecordMetric(id, value)) }
 
+// Metric implements proxy.Proxy.
+func (Proxy) Metric(id uint32) (value uint64, err error) {
+	err = result(proxyGetMetric(id, &value))
+	return value, err
+}
+
 // CallForeign implements proxy.Proxy.
 func (Proxy) CallForeign(name string, arg []byte) ([]byte, error) {
 	p, n := stringPtr(name)

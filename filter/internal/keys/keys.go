@@ -52,7 +52,7 @@ type provider struct {
 	warned string // of these keys, which can't be used
 }
 
-var vmID = proxy.NewPath("plugin_vm_id")
+const vmID proxy.Path = "plugin_vm_id"
 
 // New prepares the remote providers of the configuration of a plugin (its name) and takes what sets there already are. An error is the proxy's status.
 func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys, error) {

@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 
 	"gatehouse/core"
+	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 )
 
-var (
-	responseCode = proxy.NewPath("response", "code")
-	codeDetails  = proxy.NewPath("response", "code_details")
-	auditState   = proxy.NewPath("gatehouse_audit")
+const (
+	responseCode proxy.Path = "response\x00code"
+	codeDetails  proxy.Path = "response\x00code_details"
+	auditState   proxy.Path = "gatehouse_audit"
 )
 
 // Done implements proxy.Stream. What can't be read at this point is unknown in the event.
@@ -32,17 +33,27 @@ func (s *stream) Done() {
 		out.Details = string(details)
 	}
 	p.lines, p.events = p.lines[:0], 0
+	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
 	p.gate.Finish(&s.decision, out, p.record)
+	p.keepState()
+	p.free = append(p.free, s)
+}
+
+// keepState leaves the stream's audit lines to the access log.
+func (p *plugin) keepState() {
 	if p.events > 0 && p.cfg.Audit.AccessLog {
 		if err := p.proxy.SetProperty(auditState, p.lines); err != nil {
 			p.dropped("the filter state", p.events, err)
 		}
 	}
-	p.free = append(p.free, s)
 }
 
 // record takes an audit line: to the log, and with the stream's others to its filter state.
 func (p *plugin) record(line []byte) {
+	if p.refused {
+		p.refused = false // what follows are the upstream's own events
+		p.feed.Refused(line)
+	}
 	if p.log >= proxy.Trace {
 		if err := p.proxy.Log(p.log, line); err != nil {
 			p.dropped("the log", 1, err)

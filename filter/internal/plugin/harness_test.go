@@ -155,8 +155,8 @@ func play(px *proxytest.Proxy, p proxy.Plugin, r request) exchange {
 	if r.token != "" {
 		x.Headers[proxy.RequestHeaders] = append(x.Headers[proxy.RequestHeaders], proxytest.Header{Name: "authorization", Value: "Bearer " + r.token})
 	}
-	x.Properties[proxy.NewPath("source", "address")] = []byte("192.0.2.1:4711")
-	x.Properties[proxy.NewPath("metadata")] = r.metadata
+	x.Properties["source\x00address"] = []byte("192.0.2.1:4711")
+	x.Properties["metadata"] = r.metadata
 	s := p.NewStream(streamID)
 	x.admitted = s.RequestHeaders() == proxy.Continue
 	for range 4 {
@@ -194,7 +194,7 @@ func (x *exchange) finish(px *proxytest.Proxy, s proxy.Stream, r request) {
 		x.passed = s.ResponseHeaders() == proxy.Continue
 	}
 	px.Context = streamID
-	x.Properties[proxy.NewPath("response", "code")] = protowire.AppendFixed64(nil, code)
+	x.Properties["response\x00code"] = protowire.AppendFixed64(nil, code)
 	s.Done()
 	px.Context = pluginID
 }

@@ -10,11 +10,13 @@ import (
 type metrics struct {
 	proxy  proxy.Proxy
 	table  *coremetrics.Table
-	ids    []uint32 // plus one; 0 is not yet defined
-	failed bool     // a call failed, which has been logged
+	ids    []uint32          // plus one; 0 is not yet defined
+	count  int               // of those that are defined
+	byName map[string]uint32 // those that the admin API reads
+	failed bool              // a call failed, which has been logged
 }
 
-func (m *metrics) open(px proxy.Proxy, table *coremetrics.Table) {
+func (m *metrics) open(px proxy.Proxy, table *coremetrics.Table, hash uint64) {
 	m.proxy, m.table, m.ids = px, table, make([]uint32, table.Len())
 	// Those without labels are there from the start, so that a dashboard shows 0 and not nothing.
 	for _, i := range [...]int{table.TokensValidated(), table.AuditDropped()} {
@@ -22,6 +24,8 @@ func (m *metrics) open(px proxy.Proxy, table *coremetrics.Table) {
 			m.fail(i, err)
 		}
 	}
+	m.set(table.BuildInfo(), 1)
+	m.set(table.ConfigHash(), hash)
 }
 
 // id finds the proxy's number for a metric.
@@ -35,6 +39,7 @@ func (m *metrics) id(metric int) (uint32, error) {
 		return 0, err
 	}
 	m.ids[metric] = id + 1
+	m.count++
 	return id, nil
 }
 
@@ -63,6 +68,31 @@ func (m *metrics) validated(nanos int64) {
 }
 
 func (m *metrics) set(metric int, value uint64) { m.observe(metric, value) }
+
+// names yields the names of those that are defined.
+func (m *metrics) names(yield func(name string)) {
+	for i, id := range m.ids {
+		if id != 0 {
+			yield(m.table.Def(i).Full)
+		}
+	}
+}
+
+// value reads a metric, its own or another instance's.
+func (m *metrics) value(kind coremetrics.Kind, name string) (uint64, error) {
+	id, ok := m.byName[name]
+	if !ok {
+		var err error
+		if id, err = m.proxy.DefineMetric(proxy.MetricKind(kind), name); err != nil {
+			return 0, err
+		}
+		if m.byName == nil {
+			m.byName = map[string]uint32{}
+		}
+		m.byName[name] = id
+	}
+	return m.proxy.Metric(id)
+}
 
 // fail logs the first call that failed.
 func (m *metrics) fail(metric int, err error) {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -9,6 +10,7 @@ import (
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/ratelimit"
+	"gatehouse/filter/internal/admin"
 	"gatehouse/filter/internal/keys"
 	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
@@ -34,6 +36,8 @@ type plugin struct {
 	gate    *core.Gate
 	keys    *keys.Keys
 	metrics metrics
+	feed    *admin.Feed
+	admin   *admin.API // nil for a gate
 	sources []claimsSource
 	log     proxy.Level // of audit events; below Trace for none
 
@@ -50,6 +54,7 @@ type plugin struct {
 	reply    proxy.Reply
 	lines    []byte // a stream's audit lines
 	events   int    // of lines
+	refused  bool   // the next audit line is a refusal's, which the feed wants
 }
 
 // New makes the context of a plugin instance.
@@ -59,7 +64,7 @@ func (vm *VM) New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{vm: vm
 // come since. Its listener drains, for ten minutes by default.
 func (p *plugin) drained() bool { return p.vm.newest[p.name] > p.seen }
 
-var pluginName = proxy.NewPath("plugin_name")
+const pluginName proxy.Path = "plugin_name"
 
 // Start implements proxy.Plugin.
 func (p *plugin) Start(doc []byte) (ok bool) {
@@ -83,7 +88,12 @@ func (p *plugin) Start(doc []byte) (ok bool) {
 	for _, w := range cfg.Warnings {
 		proxy.Log(p.proxy, proxy.Warn, "configuration: "+w)
 	}
-	proxy.Log(p.proxy, proxy.Info, "started; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+
+	role := "the gate"
+	if cfg.Admin != nil {
+		role = "the admin API"
+	}
+	proxy.Log(p.proxy, proxy.Info, "started as "+role+"; version "+Version+", configuration hash "+strconv.FormatUint(cfg.Hash, 10)+
+		"; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+
 		", Go's own crypto the others")
 	return true
 }
@@ -115,12 +125,17 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	}
 	p.gate, err = core.New(cfg, core.Host{
 		Store: store, Remote: p.keys, Verify: p.verify, Mono: p.mono,
-		HashKey: hashKey, InstanceID: binary.LittleEndian.Uint64(seed[16:]),
+		HashKey: hashKey, Version: Version, InstanceID: binary.LittleEndian.Uint64(seed[16:]),
 	})
 	if err != nil {
 		return "the gate", err
 	}
-	p.metrics.open(p.proxy, p.gate.Metrics())
+	p.metrics.open(p.proxy, p.gate.Metrics(), cfg.Hash)
+	p.replaceVersion(store)
+	p.feed = admin.NewFeed(store)
+	if cfg.Admin != nil {
+		p.admin = admin.New(cfg, p.gate, store, p, Version, p.mono())
+	}
 	p.sources = claimsSources(cfg)
 	p.log = proxy.Level(cfg.Audit.Log) - 1
 	if err := p.setTick(hurryMilliseconds); err != nil { // the first fetch is due
@@ -151,22 +166,42 @@ func (p *plugin) Tick() {
 		return
 	}
 	// Deferred, so that a panic in one doesn't keep the others from running.
-	defer p.gate.Flush(p.metrics.add, p.metrics.validated)
+	defer p.flush()
 	now, err := p.proxy.Monotonic()
 	if err != nil {
 		proxy.Log(p.proxy, proxy.Error, "a tick without a clock: "+err.Error())
 		return
 	}
+	defer p.meetAdmin(now)
 	defer p.resume(now)
 	p.keys.Tick(now, p.drained())
+}
+
+// meetAdmin tells gates that this is the admin API, or finds out whether there is one.
+func (p *plugin) meetAdmin(now clock.Mono) {
+	if p.admin != nil {
+		p.admin.Tick(now)
+	}
+	p.feed.Look(now)
 }
 
 // Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance.
 func (p *plugin) Stop() {
 	defer proxy.Survive(p.proxy, "plugin done")
 	if p.gate != nil {
-		p.gate.Flush(p.metrics.add, p.metrics.validated)
+		p.flush()
 	}
+}
+
+// flush hands what has been counted to the proxy, and to the admin API what the proxy doesn't add up.
+func (p *plugin) flush() {
+	p.gate.Flush(p.metrics.add, p.validated)
+	p.feed.Share(p.metrics.count, p.metrics.names)
+}
+
+func (p *plugin) validated(nanos int64) {
+	p.metrics.validated(nanos)
+	p.feed.Validated(nanos)
 }
 
 // Fetched implements keys.Owner.
@@ -190,6 +225,9 @@ func (p *plugin) Aged(provider int, seconds int64) {
 // NewStream implements proxy.Plugin.
 func (p *plugin) NewStream(id uint32) proxy.Stream {
 	p.seen = p.vm.starts
+	if p.admin != nil {
+		return &adminStream{plugin: p}
+	}
 	if n := len(p.free); n > 0 {
 		s := p.free[n-1]
 		p.free = p.free[:n-1]

@@ -10,9 +10,9 @@ import (
 	"gatehouse/filter/internal/proxy"
 )
 
-var (
-	sourceAddress   = proxy.NewPath("source", "address")
-	dynamicMetadata = proxy.NewPath("metadata")
+const (
+	sourceAddress   proxy.Path = "source\x00address"
+	dynamicMetadata proxy.Path = "metadata"
 )
 
 // request reads the stream's request. It is valid until the next one is read. On an error it holds what could be read, and

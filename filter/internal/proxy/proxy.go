@@ -47,6 +47,8 @@ type Proxy interface {
 	AddMetric(id uint32, delta int64) error
 	// RecordMetric sets a gauge, or adds a value to a histogram.
 	RecordMetric(id uint32, value uint64) error
+	// Metric reads a counter or a gauge: its value over all workers.
+	Metric(id uint32) (uint64, error)
 	// CallForeign calls a function of the proxy's own by name; NotFound if the proxy lacks it.
 	CallForeign(name string, arg []byte) ([]byte, error)
 	// SetTick sets the time between ticks of the plugin.
@@ -105,20 +107,8 @@ const (
 	Critical
 )
 
-// Path is a property's path in the ABI's form: elements joined by NUL bytes.
+// Path is a property's path in the ABI's form: elements with a NUL byte between them.
 type Path string
-
-// NewPath joins the elements of a property path.
-func NewPath(elements ...string) Path {
-	var p []byte
-	for i, e := range elements {
-		if i > 0 {
-			p = append(p, 0)
-		}
-		p = append(p, e...)
-	}
-	return Path(p)
-}
 
 // Status is the ABI's result of a call. It is an error, for all results but OK.
 type Status int32

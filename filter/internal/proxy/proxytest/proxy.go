@@ -282,6 +282,14 @@ func (p *Proxy) RecordMetric(id uint32, value uint64) error {
 	return nil
 }
 
+// Metric implements proxy.Proxy.
+func (p *Proxy) Metric(id uint32) (uint64, error) {
+	if err := p.call("Metric", ""); err != nil {
+		return 0, err
+	}
+	return uint64(p.Metrics[p.names[id]]), nil
+}
+
 // CallForeign implements proxy.Proxy.
 func (p *Proxy) CallForeign(name string, arg []byte) ([]byte, error) {
 	if err := p.call("CallForeign", name); err != nil {

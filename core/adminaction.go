@@ -1,0 +1,17 @@
+package core
+
+import "gatehouse/core/audit"
+
+// AdminAction records a change through the admin API, which was answered with status. d is scratch. write gets the event's
+// line, as in Finish.
+func (g *Gate) AdminAction(r *Request, d *Decision, status int, write func(line []byte)) {
+	if !logs(&g.cfg.Audit) {
+		return
+	}
+	d.Reset()
+	g.remember(r, d, &target{}) // without a path: audit.exclude_paths is about the gate's
+	e := &d.event
+	e.Type, e.Status = audit.TypeAdminAction, status
+	e.Meta.Extra = d.extra
+	g.write(d, write)
+}
