@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core"
+	"gatehouse/core/audit"
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/metrics"
@@ -470,3 +471,35 @@ func TestAFailingStoreIsServiceUnavailable(t *testing.T) {
 }
 
 func nothing(func(string)) {}
+
+func TestHeadsAreTheLastOfEachStream(t *testing.T) {
+	f := newFleet()
+	a, b := f.worker(t), f.worker(t)
+	a.api.Tick(f.now)
+	head := func(stream string, seq uint64) audit.Head {
+		return audit.Head{KeyID: "k", Stream: stream, Seq: seq, MAC: [32]byte{byte(seq)}}
+	}
+	shares := func(w *worker, stream string, seq uint64) {
+		w.feed.Look(f.now)
+		w.feed.Head(head(stream, seq))
+		w.feed.Share(0, nothing)
+	}
+	heads := func() (out []string) {
+		for _, h := range a.get("/audit/heads").([]any) {
+			h := h.(map[string]any)
+			out = append(out, fmt.Sprintf("%s %v %s", h["stream"], h["seq"], h["mac"].(string)[:4]))
+		}
+		return out
+	}
+	assert.Empty(t, heads())
+	shares(a, "a", 0)
+	shares(b, "b", 7)
+	assert.Equal(t, []string{"a 0 0000", "b 7 0700"}, heads())
+	shares(a, "a", 2)
+	assert.Equal(t, []string{"b 7 0700", "a 2 0200"}, heads())
+	for i := range 600 { // workers that came and went
+		shares(f.worker(t), fmt.Sprint("c", i), 1)
+	}
+	assert.Len(t, heads(), 512)
+	assert.Contains(t, heads(), "c599 1 0100")
+}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/core/audit"
 	"gatehouse/core/clock"
 	"gatehouse/core/metrics"
 	"gatehouse/core/ratelimit"
@@ -16,6 +17,7 @@ const Refusals = 200
 const (
 	maxRefusal = 64 << 10  // bytes of an audit event; a longer one is left out
 	maxNames   = 512 << 10 // bytes of all metrics' names
+	maxHeads   = 512       // streams whose heads are kept
 )
 
 // Feed is a gate's side of the admin API: it shares what the proxy doesn't add up over all workers. It belongs to one
@@ -26,6 +28,9 @@ type Feed struct {
 	durations *metrics.Sketch // not yet shared
 	refusals  [][]byte        // not yet shared, oldest first
 	named     int             // how many metrics have been named
+	head      audit.Head      // of the gate's stream of chained audit lines
+	chained   uint64          // lines of that stream
+	shared    uint64          // how many there were when its head was last shared
 }
 
 // NewFeed returns the Feed of a plugin instance.
@@ -41,7 +46,7 @@ func (f *Feed) Look(now clock.Mono) {
 		f.durations = &metrics.Sketch{}
 	}
 	if !active {
-		f.durations, f.refusals, f.named = nil, nil, 0
+		f.durations, f.refusals, f.named, f.shared = nil, nil, 0, 0
 	}
 	f.active = active
 }
@@ -64,6 +69,9 @@ func (f *Feed) Refused(event []byte) {
 	f.refusals = append(f.refusals, bytes.Clone(event))
 }
 
+// Head is told the head of the gate's stream of chained audit lines.
+func (f *Feed) Head(head audit.Head) { f.head, f.chained = head, head.Seq+1 }
+
 // Share shares what has come since the last time. defined is how many metrics the gate has defined, names calls yield with
 // the name of each. What can't be shared now is shared the next time.
 func (f *Feed) Share(defined int, names func(yield func(name string))) {
@@ -75,6 +83,9 @@ func (f *Feed) Share(defined int, names func(yield func(name string))) {
 	}
 	if f.durations.Count() > 0 && f.shareDurations() == nil {
 		*f.durations = metrics.Sketch{}
+	}
+	if f.chained != f.shared && f.shareHead() == nil {
+		f.shared = f.chained
 	}
 	if len(f.refusals) > 0 && f.shareRefusals() == nil {
 		f.refusals = f.refusals[:0]
@@ -104,6 +115,25 @@ func (f *Feed) shareNames(names func(yield func(name string))) error {
 			}
 		})
 		return value, len(value) > len(old)
+	})
+}
+
+// shareHead replaces the stream's head among those of all streams. A stream ends with its VM; the oldest go if there are too
+// many.
+func (f *Feed) shareHead() error {
+	line := text(f.head.AppendJSON(nil))
+	stream := line[:bytes.Index(line, []byte(`"seq"`))]
+	line.add("\n")
+	return update(f.store, HeadsKey, func(old []byte) ([]byte, bool) {
+		var value text
+		count := bytes.Count(old, []byte{'\n'})
+		for other := range strings.Lines(string(old)) {
+			if !strings.HasPrefix(other, string(stream)) && count < maxHeads {
+				value.add(other)
+			}
+			count--
+		}
+		return append(value, line...), true
 	})
 }
 

@@ -196,6 +196,9 @@ func (p *plugin) Stop() {
 // flush hands what has been counted to the proxy, and to the admin API what the proxy doesn't add up.
 func (p *plugin) flush() {
 	p.gate.Flush(p.metrics.add, p.validated)
+	if head, ok := p.gate.Head(); ok {
+		p.feed.Head(head)
+	}
 	p.feed.Share(p.metrics.count, p.metrics.names)
 }
 

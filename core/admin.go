@@ -15,3 +15,11 @@ func (g *Gate) AdminAction(r *Request, d *Decision, status int, write func(line 
 	e.Meta.Extra = d.extra
 	g.write(d, write)
 }
+
+// Head returns the head of the stream of chained audit lines. ok is false if lines aren't chained, or there is none yet.
+func (g *Gate) Head() (head audit.Head, ok bool) {
+	if g.chain == nil {
+		return head, false
+	}
+	return g.chain.Head()
+}
