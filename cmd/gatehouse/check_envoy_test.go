@@ -1,0 +1,36 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/cmd/testbed/envoy"
+)
+
+// TestCheckReadsWhatARunningEnvoyDumps has the plugins and the surroundings of envoy.yaml come back
+// from /config_dump, in Envoy's own spelling.
+func TestCheckReadsWhatARunningEnvoyDumps(t *testing.T) {
+	o := envoy.OptionsForTest(t)
+	p := envoy.StartForTest(t, o)
+	dump, err := p.ConfigDump(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, result{0, "-: ok\n", ""}, gatehouse(t, string(dump), "check", "-"))
+
+	r := gatehouse(t, strings.ReplaceAll(string(dump), `"use_remote_address": true`, `"use_remote_address": false`), "check", "-")
+	assert.Equal(t, 0, r.code)
+	for _, plugin := range []string{"Listener gate: gate: ", "Listener gate_envoy_jwt: gate_envoy_jwt: "} {
+		assert.Equal(t, 1, strings.Count(r.err, plugin+"use_remote_address: warning: "), r.err)
+	}
+	r = gatehouse(t, strings.ReplaceAll(string(dump), `\"/account/**\"`, `\"/account/{id}\"`), "check", "-")
+	assert.Equal(t, 1, r.code)
+	assert.Regexp(t, `^-:[0-9]+:[0-9]+: Listener gate: gate: routes\[1\]\.path: want .*; write /account/\*\n`, r.err)
+
+	event := `{"event_type":"access_denied","path":"/account/x","method":"GET","status_code":403,"metadata":{"reason":"human_required","route":"account"}}`
+	path := file(t, "dump.json", string(dump))
+	r = gatehouse(t, event, "explain", "--config", path, "--plugin", "gate", "--event")
+	assert.Equal(t, 0, r.code, r.err)
+	assert.Contains(t, r.out, `"route":{"index":1,"name":"account"`)
+}
