@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/cmd/gatehouse/internal/lint"
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
 )
@@ -21,7 +23,7 @@ The claims are one JSON object on the standard input. Nothing is verified.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, ok := caller.ParseProfile(profile)
 			if !ok {
-				return fmt.Errorf(`--profile: want "auto" or "cognito", got %q`, profile)
+				return errors.New("--profile: " + lint.Want(allowedValues("tokens", "providers", "profile"), profile))
 			}
 			text, err := readAll(c.InOrStdin(), maxInput)
 			if err != nil {

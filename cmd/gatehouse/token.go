@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/cmd/gatehouse/internal/lint"
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwks"
@@ -168,7 +169,7 @@ The JWS is on the standard input. The exit code is 0 if the signature is valid, 
 			for _, name := range names {
 				alg, ok := jwt.ParseAlg(name)
 				if !ok {
-					return fmt.Errorf("--algorithms: %q is none that Gatehouse knows", name)
+					return errors.New("--algorithms: " + lint.Want(allowedValues("tokens", "providers", "algorithms"), name))
 				}
 				allowed = allowed.With(alg)
 			}
@@ -240,4 +241,24 @@ func printJSON(out io.Writer, v any) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// allowedValues is the closed list of a field of the configuration.
+func allowedValues(path ...string) []string {
+	shape := config.Fields()
+	for _, name := range path {
+		for shape.Type == config.List {
+			shape = shape.Element
+		}
+		for _, f := range shape.Fields {
+			if f.Name == name {
+				shape = f.Shape
+				break
+			}
+		}
+	}
+	for shape.Type == config.List {
+		shape = shape.Element
+	}
+	return shape.Enum
 }

@@ -244,3 +244,12 @@ func TestInspectSaysWhatThePythonLibrarySays(t *testing.T) {
 	}
 	assert.Greater(t, seen, 50)
 }
+
+func TestFlagsWithAClosedListSayWhatIsMeant(t *testing.T) {
+	r := gatehouse(t, "{}", "token", "inspect", "--profile", "congito")
+	assert.Equal(t, result{2, "", `gatehouse: --profile: want auto or cognito, got "congito"; did you mean "cognito"?` + "\n"}, r)
+	r = gatehouse(t, "a.b.c", "token", "signature", "--jwks", "x", "--algorithms", "RS265")
+	assert.Equal(t, 2, r.code)
+	assert.Contains(t, r.err, `--algorithms: want RS256, `)
+	assert.Contains(t, r.err, `got "RS265"; did you mean "RS256"?`)
+}
