@@ -39,7 +39,7 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 	$(GO) test -timeout 40m -p 1 -v ./cmd/testbed/... ./e2e/...
 
 FUZZTIME ?= 10s
-FUZZ     := core/jwt:FuzzVerify core/jwt:FuzzClaims core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
+FUZZ     := core:FuzzTokenCookie core/jwt:FuzzVerify core/jwt:FuzzClaims core/jwt:FuzzIssuer core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
             core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket \
             filter/internal/metadata:FuzzRead filter/internal/proxy:FuzzAppendHeaders e2e/abifuzz:FuzzSequences
 

@@ -7,16 +7,16 @@ import "strings"
 // around names, and old ones split at commas as well (RFC 2965 §3.2).
 func cookie(header, name string) (value string, found, several bool) {
 	for header != "" {
-		var pair, rest string
+		var pair string
 		pair, header, _ = strings.Cut(header, ";")
-		own, text, ok := strings.Cut(pair, "=")
-		if ok && trimCookieName(own) == name {
+		own, text, _ := strings.Cut(pair, "=") // without "=", some servers read a name and an empty value
+		if trimCookieName(own) == name {
 			if found {
 				return "", true, true
 			}
 			value, found = strings.Trim(trimBlanks(text), `"`), true
 		}
-		for _, rest, ok = strings.Cut(pair, ","); ok; {
+		for _, rest, ok := strings.Cut(pair, ","); ok; {
 			var part string
 			part, rest, ok = strings.Cut(rest, ",")
 			if own, _, is := strings.Cut(part, "="); is && trimCookieName(own) == name {
@@ -48,7 +48,7 @@ func withoutCookie(header, name string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(header, ";") {
 		pair = trimBlanks(pair)
-		if own, _, ok := strings.Cut(pair, "="); pair != "" && (!ok || trimCookieName(own) != name) {
+		if own, _, _ := strings.Cut(pair, "="); pair != "" && trimCookieName(own) != name {
 			kept = append(kept, pair)
 		}
 	}

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,6 +95,7 @@ func TestATokenCookieOccursOnce(t *testing.T) {
 		{[]string{"session=", "session=a.b.c"}, "", reason.MalformedToken},
 		{[]string{"session=a.b.c", "session="}, "", reason.MalformedToken},
 		{[]string{"session=", "session="}, "", reason.MalformedToken},
+		{[]string{"session; session=a.b.c"}, "", reason.MalformedToken},
 		{[]string{"x=y,session=d.e.f; session=a.b.c"}, "", reason.MalformedToken},
 		{[]string{"session=a.b.c; x=y, session =d.e.f"}, "", reason.MalformedToken},
 		{[]string{`x="y;session=d.e.f;"; session=a.b.c`}, "", reason.MalformedToken},
@@ -105,6 +108,36 @@ func TestATokenCookieOccursOnce(t *testing.T) {
 		assert.Equal(t, c.token, token, "%q", c.cookies)
 		assert.Equal(t, c.bad, bad, "%q", c.cookies)
 	}
+}
+
+var wellFormed = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// FuzzTokenCookie holds that a token which Gatehouse takes from a Cookie header is the only one that Go's own server
+// could take, and that what is left without the cookie has none.
+func FuzzTokenCookie(f *testing.F) {
+	for _, seed := range []string{"session=a.b.c", "a=b; session=a.b.c", "session=a; session =b", "session=\"a;session=b\"", ";=;session==", "session=a,session=b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		token, bad := findToken(&Request{Headers: []Header{{"cookie", value}}}, []config.Source{{Cookie: "session"}})
+		theirs := func(value string) (found []string) {
+			r := http.Request{Header: http.Header{"Cookie": {value}}}
+			for _, c := range r.CookiesNamed("session") {
+				found = append(found, c.Value)
+			}
+			return found
+		}
+		if bad == reason.None && wellFormed.MatchString(token) { // others are malformed tokens
+			for _, other := range theirs(value) {
+				if strings.Trim(other, ` "`) != token {
+					t.Fatalf("%q: we take %q, Go %q", value, token, other)
+				}
+			}
+		}
+		if left := theirs(withoutCookie(value, "session")); len(left) > 0 {
+			t.Fatalf("%q: %q is left", value, left)
+		}
+	})
 }
 
 // TestWithoutCookieLeavesNoSpelling holds that what is taken out is all that counts as the cookie.

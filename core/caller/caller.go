@@ -68,8 +68,14 @@ func ClientID(c claims.Set) string {
 // fromClient is true. Another caller without a subject has no user id: it would share the id with all other
 // users of the client.
 func UserID(c claims.Set, kind Kind) (id string, fromClient bool) {
-	if sub, ok := c.String("sub"); ok {
-		return sub, false
+	switch c.Get("sub").Kind() {
+	case claims.String:
+		if id, ok := c.String("sub"); ok {
+			return id, false
+		}
+	case claims.Absent, claims.Null:
+	default:
+		return "", false // a subject of a wrong type, which is refused, is nobody
 	}
 	if kind == Machine {
 		id = ClientID(c)

@@ -65,6 +65,7 @@ func TestOnlyAMachineWithoutSubjectHasItsClientAsUserID(t *testing.T) {
 		{`{"client_id":"c"}`, caller.Machine, "c", true},
 		{`{"sub":"","client_id":"c"}`, caller.Machine, "c", true},
 		{`{"sub":null,"client_id":"c"}`, caller.Machine, "c", true},
+		{`{"sub":1001,"client_id":"c"}`, caller.Machine, "", false},
 		{`{"client_id":"c"}`, caller.Human, "", false},
 		{`{"client_id":"c"}`, caller.Unknown, "", false},
 		{`{"sub":"","client_id":"c"}`, caller.Human, "", false},
