@@ -46,14 +46,13 @@ func TestEveryCommandHasHelp(t *testing.T) {
 
 func TestWrongUseIsOneLineAndExitCode2(t *testing.T) {
 	for want, args := range map[string][]string{
-		`unknown command "bogus" for "gatehouse"`:           {"bogus"},
-		`unknown command "bogus" for "gatehouse token"`:     {"token", "bogus"},
-		`unknown flag: --bogus`:                             {"check", "--bogus"},
-		`requires at least 1 arg(s), only received 0`:       {"check"},
-		`required flag(s) "config" not set`:                 {"token", "verify"},
-		`required flag(s) "algorithms", "jwks" not set`:     {"token", "signature"},
-		`--algorithms: "none" is none that Gatehouse knows`: {"token", "signature", "--jwks", "x", "--algorithms", "none"},
-		`--profile: want "auto" or "cognito", got "okta"`:   {"token", "inspect", "--profile", "okta"},
+		`unknown command "bogus" for "gatehouse"`:       {"bogus"},
+		`unknown command "bogus" for "gatehouse token"`: {"token", "bogus"},
+		`unknown flag: --bogus`:                         {"check", "--bogus"},
+		`requires at least 1 arg(s), only received 0`:   {"check"},
+		`required flag(s) "config" not set`:             {"token", "verify"},
+		`required flag(s) "algorithms", "jwks" not set`: {"token", "signature"},
+		`--profile: want auto or cognito, got "okta"`:   {"token", "inspect", "--profile", "okta"},
 	} {
 		r := gatehouse(t, "", args...)
 		assert.Equal(t, result{2, "", "gatehouse: " + want + "\n"}, r, args)

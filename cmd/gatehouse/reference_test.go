@@ -43,7 +43,7 @@ func TestTheReferenceIsComplete(t *testing.T) {
 		for _, label := range def.Labels {
 			assert.Contains(t, line, "`"+label.Name+"`", def.Name)
 			switch label.Name {
-			case "route", "rule", "provider", "reason", "event_type":
+			case "route", "rule", "provider", "reason", "event_type", "version":
 			case "decision":
 				if def.Name == "gatehouse_requests_total" {
 					break
