@@ -49,6 +49,7 @@ type Decision struct {
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
 	metadata   bool       // it is answered with the metadata of a protected resource
 	challenge  string     // what a challenge says beside RFC 6750's parameters
+	lack       lack       // what the caller lacks of the route's requirement
 	identified bool       // a token was looked for and the principal, if any, is known
 	excluded   bool       // the path is one of audit.exclude_paths
 	event      audit.Event

@@ -78,6 +78,11 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	}
 	e.Type, e.Meta.Origin = audit.TypeOf(out), audit.OriginOf(out)
 	e.Meta.Reason, e.Meta.WouldBe = d.Reason.String(), d.WouldBe.String()
+	if d.lack.field != "" {
+		start := len(d.text)
+		d.text = d.lack.appendJSON(d.text)
+		e.Meta.Required = d.text[start:]
+	}
 	if d.Rule >= 0 {
 		e.Meta.Rule = g.cfg.Limits[d.Rule].Name
 	}

@@ -143,24 +143,6 @@ func (g *Gate) begin(r *Request, d *Decision, t *target) (why reason.Reason) {
 	return g.limit(r, d, true)
 }
 
-// authorize applies the route's requirements to the caller.
-func (g *Gate) authorize(d *Decision, route *policy.Route) reason.Reason {
-	p := d.Principal
-	if p == nil {
-		if route.Caller != caller.Any || len(route.ScopesAll)+len(route.ScopesAny)+len(route.GroupsAny)+len(route.Claims) > 0 {
-			return reason.MissingToken
-		}
-		return reason.None
-	}
-	if !route.Caller.Admits(p.Kind) {
-		if route.Caller == caller.Human {
-			return reason.HumanRequired
-		}
-		return reason.MachineRequired
-	}
-	return p.meets(route)
-}
-
 // conclude turns a reason into the decision.
 func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
 	if why == waiting {

@@ -42,17 +42,12 @@ func challenge(why reason.Reason) string {
 	return `Bearer realm="gatehouse", error="invalid_token"`
 }
 
-// scopeChallenge names the scopes that the route wants (RFC 6750 §3). Scope tokens have no quotes or backslashes (RFC 6749 §3.3),
+// scopeChallenge names the scopes that the caller lacks (RFC 6750 §3). Scope tokens have no quotes or backslashes (RFC 6749 §3.3),
 // which the configuration holds them to.
 func (g *Gate) scopeChallenge(d *Decision) string {
-	route := g.table.Route(d.Route)
-	wanted := route.ScopesAll
-	if containsAll(d.Principal.Scopes, wanted) {
-		wanted = route.ScopesAny
-	}
 	start := len(d.text)
 	d.text = append(d.text, `Bearer realm="gatehouse", error="insufficient_scope", scope="`...)
-	for i, s := range wanted {
+	for i, s := range d.lack.values {
 		if i > 0 {
 			d.text = append(d.text, ' ')
 		}

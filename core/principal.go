@@ -1,15 +1,11 @@
 package core
 
 import (
-	"slices"
-
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
-	"gatehouse/core/policy"
-	"gatehouse/core/reason"
 )
 
 // Principal is what a verified token says about its bearer. It is immutable: all requests with the same
@@ -135,41 +131,4 @@ func appendEscaped(dst []byte, s string, inList bool) []byte {
 		}
 	}
 	return dst
-}
-
-// meets checks the scopes, groups and claims that a route requires, in this order.
-func (p *Principal) meets(route *policy.Route) reason.Reason {
-	switch {
-	case !containsAll(p.Scopes, route.ScopesAll),
-		len(route.ScopesAny) > 0 && !containsAny(p.Scopes, route.ScopesAny):
-		return reason.InsufficientScope
-	case len(route.GroupsAny) > 0 && !containsAny(p.Groups, route.GroupsAny):
-		return reason.GroupRequired
-	}
-	for i := range route.Claims {
-		if !p.Claims.HasAny(route.Claims[i].Name, route.Claims[i].Values) {
-			return reason.ClaimRequired
-		}
-	}
-	return reason.None
-}
-
-func contains(list []string, s string) bool { return s != "" && slices.Contains(list, s) }
-
-func containsAny(have, want []string) bool {
-	for _, w := range want {
-		if contains(have, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func containsAll(have, want []string) bool {
-	for _, w := range want {
-		if !contains(have, w) {
-			return false
-		}
-	}
-	return true
 }

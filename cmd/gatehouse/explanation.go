@@ -3,6 +3,7 @@ package main
 import (
 	"gatehouse/cmd/gatehouse/internal/explain"
 	"gatehouse/core"
+	"gatehouse/core/caller"
 	"gatehouse/core/config"
 	"gatehouse/core/policy"
 	"gatehouse/core/reason"
@@ -92,7 +93,10 @@ func describeRoute(cfg *config.Config, i int) *explainedRoute {
 	route := &explainedRoute{
 		Index: i, Name: r.Name, Path: r.Pattern.String(), Limits: []string{},
 		Auth:   map[policy.Auth]string{policy.Required: "required", policy.Optional: "optional", policy.None: "none"}[r.Auth],
-		Caller: r.Caller.String(),
+		Caller: caller.Any.String(),
+	}
+	if len(r.AnyOf) == 1 {
+		route.Caller = r.AnyOf[0].Caller.String()
 	}
 	for _, l := range r.RateLimits {
 		route.Limits = append(route.Limits, cfg.Limits[l].Name)

@@ -30,8 +30,8 @@ type Event struct {
 	Meta      Metadata
 }
 
-// Metadata is the event's metadata object. An empty member is written as null; an empty Origin and
-// an empty WouldBe are left out.
+// Metadata is the event's metadata object. An empty member is written as null; an empty Origin, WouldBe
+// or Required is left out.
 type Metadata struct {
 	EventID     string
 	Reason      string // the reason for Gatehouse's refusal, from the closed list of reasons
@@ -45,6 +45,7 @@ type Metadata struct {
 	RequestID   string  // the x-request-id header
 	Origin      string  // the other filter that refused the request, from OriginOf
 	WouldBe     string  // in observe mode: the reason for which enforce mode would have refused
+	Required    []byte  // what a caller lacked of the route's requirement, a JSON object; written whole
 	Extra       []Field // written after the fixed members, in this order
 }
 

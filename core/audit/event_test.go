@@ -24,7 +24,7 @@ var keys = []string{
 }
 
 var metaKeys = []string{
-	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required",
 }
 
 func full() audit.Event {
@@ -153,7 +153,7 @@ func TestMetadataNamesNeverCollide(t *testing.T) {
 // unset adds the members that are null when nothing is known.
 func unset(metadata map[string]any) map[string]any {
 	for _, name := range metaKeys {
-		if _, ok := metadata[name]; !ok && name != "origin" && name != "would_be" {
+		if _, ok := metadata[name]; !ok && name != "origin" && name != "would_be" && name != "required" {
 			metadata[name] = nil
 		}
 	}

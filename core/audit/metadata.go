@@ -43,7 +43,7 @@ type Field struct {
 // fixedMembers are the members of metadata that Gatehouse itself sets, in the order in which they
 // are written.
 var fixedMembers = [...]string{
-	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required",
 }
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
@@ -68,6 +68,9 @@ func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	}
 	if m.WouldBe != "" {
 		dst = appendMember(dst, `,"would_be":`, m.WouldBe, maxField)
+	}
+	if len(m.Required) > 0 {
+		dst = append(append(dst, `,"required":`...), m.Required...)
 	}
 	for i := range m.Extra {
 		dst = appendField(dst, m.Extra, i, maxField)

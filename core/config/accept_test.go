@@ -59,7 +59,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 			Forward:      true,
 			CacheEntries: 4096, MaxTokenBytes: 16384,
 		},
-		Routes: []policy.Route{{Name: "/**", Pattern: pattern(t, "/**"), Caller: caller.Any, RateLimits: []int{0}, Cost: 1, Audit: true}},
+		Routes: []policy.Route{{Name: "/**", Pattern: pattern(t, "/**"), AnyOf: []policy.Requirement{{Caller: caller.Any}}, RateLimits: []int{0}, Cost: 1, Audit: true}},
 		Limits: []config.Limit{{
 			Rule: ratelimit.Rule{
 				Name: "l", Windows: []ratelimit.Window{{Max: 5, Length: 60 * second}},
@@ -100,7 +100,8 @@ const everything = `{
 		{"path": "/open", "auth": "none"},
 		{"path": "/open/limited", "auth": "none", "rate_limits": ["everywhere"]},
 		{"path": "/h", "caller": "human", "rate_limits": [], "skip_rate_limits": ["*"]},
-		{"path": "/**"}
+		{"path": "/**"},
+		{"path": "/any", "any_of": [{"caller": "human", "scopes_all": ["r"]}, {"scopes_any": ["s"], "groups_any": ["g"], "claims": {"c": ["v"]}}]}
 	],
 	"rate_limits": [
 		{"name": "flood", "max_requests": 1000, "window_seconds": 1, "identifier": ["ip"], "when": "before_auth", "ip_prefix_v4": 24, "ip_prefix_v6": 48},
@@ -145,14 +146,21 @@ func TestEveryFieldIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, policy.Route{
 		Name: "ab", Pattern: pattern(t, "/a/*/b"), Methods: []string{"GET", "POST"}, Hosts: []policy.HostPattern{host},
-		Auth: policy.Optional, Caller: caller.Machine, ScopesAll: []string{"r", "w"}, ScopesAny: []string{"x"}, GroupsAny: []string{"g"},
-		Claims:     []policy.ClaimRule{{Name: "tenant", Values: []string{"a", "b"}}, {Name: "realm.x", Values: []string{"c"}}},
+		Auth: policy.Optional,
+		AnyOf: []policy.Requirement{{
+			Caller: caller.Machine, ScopesAll: []string{"r", "w"}, ScopesAny: []string{"x"}, GroupsAny: []string{"g"},
+			Claims: []policy.ClaimRule{{Name: "tenant", Values: []string{"a", "b"}}, {Name: "realm.x", Values: []string{"c"}}},
+		}},
 		RateLimits: []int{0, 2}, Cost: 3, CORSPass: true, PreflightLimits: []int{0, 2},
 	}, c.Routes[0])
 	assert.Equal(t, policy.None, c.Routes[1].Auth)
 	assert.Empty(t, c.Routes[1].RateLimits, "auth none: no limit unless named")
 	assert.Equal(t, []int{1}, c.Routes[2].RateLimits)
-	assert.Equal(t, caller.Human, c.Routes[3].Caller)
+	assert.Equal(t, []policy.Requirement{{Caller: caller.Human}}, c.Routes[3].AnyOf)
+	assert.Equal(t, []policy.Requirement{
+		{Caller: caller.Human, ScopesAll: []string{"r"}},
+		{Caller: caller.Any, ScopesAny: []string{"s"}, GroupsAny: []string{"g"}, Claims: []policy.ClaimRule{{Name: "c", Values: []string{"v"}}}},
+	}, c.Routes[5].AnyOf)
 	assert.Empty(t, c.Routes[3].RateLimits, "it skips all that apply everywhere")
 	assert.Equal(t, []int{0, 1}, c.Routes[4].RateLimits, "by_name limits only where named")
 

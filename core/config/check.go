@@ -101,6 +101,9 @@ func (r *report) checkObject(n *node, s *Shape, secret bool) {
 			r.problem(kid, s.unknown(kid.name))
 		}
 	}
+	if int64(len(n.kids)) < s.Min {
+		r.problem(n, "want at least one of "+strings.Join(s.fieldNames(), ", "))
+	}
 	if s.Choices != nil {
 		r.checkChoices(n, s.Choices)
 	}
@@ -180,6 +183,14 @@ func (s *Shape) field(name string) *Field {
 		}
 	}
 	return nil
+}
+
+// fieldNames returns the names of an object's fields.
+func (s *Shape) fieldNames() (names []string) {
+	for _, f := range s.Fields {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // holds reports whether a list or map of this shape may have n elements, or a text of this shape n

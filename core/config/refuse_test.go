@@ -355,6 +355,17 @@ var refused = []struct {
 		`routes[0].cost: want at most 10, the max_requests of rate_limits[0], got 20`,
 		`routes[1].cost: want at most 19, the max_requests of rate_limits[1], got 20`,
 	}},
+	{withRoutes(`{"path":"/a","any_of":[]},{"path":"/b","any_of":[{},{"caller":"robot"},{"scopes":["a"]}]},{"path":"/c","auth":"none","any_of":[{"caller":"human"}]},
+		{"path":"/d","caller":"human","groups_any":["g"],"any_of":[{"caller":"human"}]},{"path":"/e","any_of":[` + strings.Repeat(`{"caller":"human"},`, 16) + `{"caller":"human"}]}`), []string{
+		`routes[0].any_of: want a list of 1..16, got 0`,
+		`routes[1].any_of[0]: want at least one of ` + fieldsOf("routes[].any_of[]"),
+		`routes[1].any_of[1].caller: want "any", "human" or "machine", got "robot"`,
+		`routes[1].any_of[2].scopes: unknown field, want one of ` + fieldsOf("routes[].any_of[]") + `; did you mean scopes_all?`,
+		`routes[2].any_of: not together with "auth": "none"`,
+		`routes[3].caller: not together with any_of: put it into each alternative`,
+		`routes[3].groups_any: not together with any_of: put it into each alternative`,
+		`routes[4].any_of: want a list of 1..16, got 17`,
+	}},
 	{`{` + toks + `,"routes":[{"path":"/a","rate_limits":["a"],"skip_rate_limits":["a","b","c","x y"]},{"path":"/b","skip_rate_limits":["a","*"]}],
 		"rate_limits":[{"name":"a","max_requests":10,"window_seconds":1},{"name":"b","max_requests":10,"window_seconds":1,"apply":"by_name"}]}`, []string{
 		`routes[0].skip_rate_limits[0]: not together with routes[0].rate_limits[0]`,

@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 
-	"gatehouse/core/caller"
 	"gatehouse/core/metrics"
 	"gatehouse/core/policy"
 )
@@ -67,16 +66,12 @@ func (p *parser) routeLabel(names labels, n *node) {
 
 func (p *parser) route(n *node) policy.Route {
 	r := policy.Route{
-		Name:      n.str("name"),
-		Pattern:   p.pattern(n.get("path")),
-		Methods:   n.strs("methods"),
-		ScopesAll: n.strs("scopes_all"),
-		ScopesAny: n.strs("scopes_any"),
-		GroupsAny: n.strs("groups_any"),
-		Cost:      uint64(n.num("cost")),
-		Audit:     n.yes("audit"),
-		Caller:    callerKind(n),
-		CORSPass:  p.passesPreflights(n),
+		Name:     n.str("name"),
+		Pattern:  p.pattern(n.get("path")),
+		Methods:  n.strs("methods"),
+		Cost:     uint64(n.num("cost")),
+		Audit:    n.yes("audit"),
+		CORSPass: p.passesPreflights(n),
 	}
 	if r.Name == "" {
 		r.Name = n.str("path")
@@ -95,18 +90,13 @@ func (p *parser) route(n *node) policy.Route {
 			r.Hosts = append(r.Hosts, host)
 		}
 	}
-	if claims := n.get("claims"); claims.usable() {
-		for _, kid := range claims.kids {
-			p.noAnyValue(kid)
-			r.Claims = append(r.Claims, policy.ClaimRule{Name: kid.name, Values: claims.strs(kid.name)})
-		}
-	}
+	r.AnyOf = p.requirements(n)
 	switch n.str("auth") {
 	case "optional":
 		r.Auth = policy.Optional
 	case "none":
 		r.Auth = policy.None
-		p.noRequirements(n, r.Caller)
+		p.noRequirements(n)
 	}
 	return r
 }
@@ -170,14 +160,57 @@ func pathRules(root *node) policy.PathRules {
 	return rules
 }
 
+// requirements reads what a route requires of a caller: the alternatives in any_of, or its own fields.
+func (p *parser) requirements(n *node) (anyOf []policy.Requirement) {
+	alternatives := n.list("any_of")
+	if alternatives == nil {
+		return []policy.Requirement{p.requirement(n)}
+	}
+	for _, name := range requirementFields {
+		if requires(n, name) {
+			p.problem(n.get(name), "not together with any_of: put it into each alternative")
+		}
+	}
+	for _, kid := range alternatives {
+		anyOf = append(anyOf, p.requirement(kid))
+	}
+	return anyOf
+}
+
+// requires reports whether the document has a field that requires something of a caller. "caller": "any" doesn't.
+func requires(n *node, name string) bool {
+	return n.has(name) && (name != "caller" || n.str("caller") != "any")
+}
+
+// requirement reads the fields of a route, or of one of its alternatives.
+func (p *parser) requirement(n *node) policy.Requirement {
+	r := policy.Requirement{
+		Caller:    callerKind(n),
+		ScopesAll: n.strs("scopes_all"),
+		ScopesAny: n.strs("scopes_any"),
+		GroupsAny: n.strs("groups_any"),
+	}
+	r.Claims = p.requiredClaims(n.get("claims"))
+	return r
+}
+
+// requiredClaims reads an object of claims and the values that they may have.
+func (p *parser) requiredClaims(n *node) (rules []policy.ClaimRule) {
+	if !n.usable() {
+		return nil
+	}
+	for _, kid := range n.kids {
+		p.noAnyValue(kid)
+		rules = append(rules, policy.ClaimRule{Name: kid.name, Values: n.strs(kid.name)})
+	}
+	return rules
+}
+
 // noRequirements refuses requirements on a route that ignores tokens: they would only look like
 // protection.
-func (p *parser) noRequirements(n *node, c caller.Kind) {
-	if c != caller.Any {
-		p.problem(n.get("caller"), `not together with "auth": "none"`)
-	}
-	for _, name := range []string{"scopes_all", "scopes_any", "groups_any", "claims"} {
-		if n.has(name) {
+func (p *parser) noRequirements(n *node) {
+	for _, name := range append([]string{"any_of"}, requirementFields...) {
+		if requires(n, name) {
 			p.problem(n.get(name), `not together with "auth": "none"`)
 		}
 	}

@@ -20,7 +20,7 @@ const (
 // JSON Schema and the reference in docs/config.md all use it.
 type Shape struct {
 	Type     Type
-	Min, Max int64    // inclusive bounds. Integer: of the value; Text: of its characters; List and Map: of its elements
+	Min, Max int64    // inclusive bounds: an Integer's value, a Text's characters, a List's or Map's elements; Min alone: an Object's members
 	Enum     []string // Text: the allowed values; nil allows others
 	Format   *Format  // Text: the grammar; may be nil
 	Unique   bool     // List of Text: no value twice

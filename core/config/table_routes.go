@@ -16,6 +16,22 @@ var values = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Ty
 // claimValues are claims and the values that each may have.
 var claimValues = Shape{Type: Map, Min: 1, Max: 16, Names: &claimName, Element: &values}
 
+var requiredCaller = Shape{Type: Text, Enum: []string{"any", "human", "machine"}}
+
+var groups = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256}}
+
+// requirementFields are the fields of a route, and of its alternatives, that require something of a caller.
+var requirementFields = []string{"caller", "scopes_all", "scopes_any", "groups_any", "claims"}
+
+// alternative is an element of routes[].any_of. It isn't empty.
+var alternative = Shape{Type: Object, Min: 1, Fields: []Field{
+	{Name: "caller", Shape: &requiredCaller, Doc: "Who is admitted."},
+	{Name: "scopes_all", Shape: &scopes, Doc: "The token needs all of these scopes."},
+	{Name: "scopes_any", Shape: &scopes, Doc: "The token needs one of these scopes."},
+	{Name: "groups_any", Shape: &groups, Doc: "The caller must be in one of these groups."},
+	{Name: "claims", Shape: &claimValues, Doc: "Claims and the values they may have."},
+}}
+
 var route = Shape{Type: Object, Fields: []Field{
 	{Name: "path", Required: true, Shape: &path,
 		Doc: "`/exact` (and `/exact/`), `/tree/**` (the path itself and all below it), `/users/*/avatar` (`*` is one segment)."},
@@ -27,16 +43,18 @@ var route = Shape{Type: Object, Fields: []Field{
 		Doc: "Labels metrics and audit events. By default the path. Unique after mapping to `[a-z0-9_]`, unless `metrics.per_route` is false."},
 	{Name: "auth", Default: `"required"`, Shape: &Shape{Type: Text, Enum: []string{"required", "optional", "none"}},
 		Doc: "`optional`: no token is an anonymous caller, a bad one still 401. `none`: tokens aren't looked at."},
-	{Name: "caller", Default: `"any"`, Shape: &Shape{Type: Text, Enum: []string{"any", "human", "machine"}},
+	{Name: "caller", Default: `"any"`, Shape: &requiredCaller,
 		Doc: "Who is admitted."},
 	{Name: "scopes_all", Shape: &scopes,
 		Doc: "The token needs all of these scopes."},
 	{Name: "scopes_any", Shape: &scopes,
 		Doc: "The token needs one of these scopes."},
-	{Name: "groups_any", Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256}},
+	{Name: "groups_any", Shape: &groups,
 		Doc: "The caller must be in one of these groups."},
 	{Name: "claims", Shape: &claimValues,
 		Doc: "Claims and the values they may have: `{\"tenant\": [\"a\",\"b\"]}`."},
+	{Name: "any_of", Shape: &Shape{Type: List, Min: 1, Max: 16, Element: &alternative},
+		Doc: "Alternatives, of which one must hold, instead of the fields above: people need scope X, services need role Y. If none holds, the refusal is that of the alternative that got furthest in the order caller, scopes, groups, claims; of equal ones the first."},
 	{Name: "rate_limits", Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &label},
 		Doc: "Names of limits that apply here, beside those with `\"apply\": \"everywhere\"`. Where `auth` is `none`, only these apply."},
 	{Name: "skip_rate_limits", Shape: &Shape{Type: List, Max: 256, Unique: true, Element: &labelOrAll},

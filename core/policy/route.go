@@ -24,6 +24,20 @@ type ClaimRule struct {
 	Values []string
 }
 
+// Requirement is what a caller must have: all of it.
+type Requirement struct {
+	Caller    caller.Kind // the only kind that is admitted, or caller.Any
+	ScopesAll []string    // every one of them
+	ScopesAny []string    // one of them
+	GroupsAny []string    // one of them
+	Claims    []ClaimRule
+}
+
+// Empty reports whether nothing is required, so that an anonymous caller meets the requirement too.
+func (r *Requirement) Empty() bool {
+	return r.Caller == caller.Any && len(r.ScopesAll)+len(r.ScopesAny)+len(r.GroupsAny)+len(r.Claims) == 0
+}
+
 // Route is one entry of the configuration's routes. Names are resolved to indexes.
 type Route struct {
 	Name    string // label of metrics and audit events
@@ -31,12 +45,8 @@ type Route struct {
 	Methods []string      // compared with case (RFC 9110 §9.1); none: all. GET does not include HEAD
 	Hosts   []HostPattern // none: all
 
-	Auth      Auth
-	Caller    caller.Kind // the only kind that is admitted, or caller.Any
-	ScopesAll []string    // every one of them
-	ScopesAny []string    // one of them
-	GroupsAny []string    // one of them
-	Claims    []ClaimRule
+	Auth  Auth
+	AnyOf []Requirement // one of them must hold; there is at least one
 
 	RateLimits []int  // indexes of the limits that apply, in configuration order
 	Cost       uint64 // what a request charges to each of them

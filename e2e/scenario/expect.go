@@ -299,6 +299,13 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	}
 	set(metadata, "reason", want.Reason)
 	set(metadata, "route", want.Route)
+	why := want.Reason
+	if word, ok := want.Metadata["would_be"].(string); ok {
+		why = word
+	}
+	if lacks := s.required(want.Route, why); lacks != nil {
+		metadata["required"] = lacks
+	}
 	if want.Who == anonymous {
 		metadata["caller"] = anonymous
 	} else if c, ok := s.caller(want.Who); ok {

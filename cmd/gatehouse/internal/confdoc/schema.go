@@ -87,6 +87,9 @@ func schemaOf(s *config.Shape) schema {
 
 func objectSchema(s *config.Shape) schema {
 	out := schema{Type: "object", Properties: map[string]schema{}}
+	if s.Min > 0 {
+		out.MinProperties = &s.Min
+	}
 	if !s.Open {
 		out.AdditionalProperties = false
 	}
