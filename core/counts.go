@@ -96,4 +96,6 @@ func (g *Gate) countDecision(d *Decision) {
 func (g *Gate) countEvent(t audit.Type) { g.Count(g.metrics.AuditEvents(t), 1) }
 
 // logs reports whether events go anywhere at all.
-func logs(a *config.Audit) bool { return a.Enabled && (a.Log != config.LogNone || a.AccessLog) }
+func logs(a *config.Audit) bool {
+	return a.Enabled && (a.Log != config.LogNone || a.State != "" || a.HTTP != nil)
+}

@@ -8,6 +8,7 @@ import (
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
 	"gatehouse/core/clock"
+	"gatehouse/core/ipaddr"
 	"gatehouse/core/metrics"
 )
 
@@ -35,7 +36,9 @@ func (g *Gate) remember(r *Request, d *Decision, t *target) {
 		return d.since(start)
 	}
 	e.Path, e.Method = field(audit.WithoutQuery(r.Path)), field(r.Method)
-	e.IP = field(sourceHost(r.Source))
+	if ip := sourceHost(r.Source); isAddress(ip) { // a pipe's path and an internal listener's name are none
+		e.IP = field(ip)
+	}
 	d.excluded = g.excluded(t)
 	e.UserAgent, e.Meta.RequestID = header("user-agent"), header("x-request-id")
 	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
@@ -52,6 +55,10 @@ func (g *Gate) remember(r *Request, d *Decision, t *target) {
 //
 //go:noinline
 func (d *Decision) keepField(s string, longest int) string { return d.keep(s[:min(len(s), longest)]) }
+func isAddress(s string) bool {
+	_, _, ok := ipaddr.Parse(s)
+	return ok
+}
 
 // Unseen prepares d for a request that another filter refused before the Gate was asked, so that Finish can record it. It
 // decides nothing.

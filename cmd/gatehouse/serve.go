@@ -70,7 +70,7 @@ func (f *serveFlags) options() (o embedded.Options, err error) {
 	if o.Wasm == "" {
 		o.Wasm = besideProgram("gatehouse.wasm")
 	}
-	o.LogInfo = !cfg.Audit.AccessLog
+	o.LogInfo, o.AuditState = cfg.Audit.State == "", cfg.Audit.State
 	if o.Workers < 1 {
 		return o, fmt.Errorf("--workers: want 1 or more, got %d", o.Workers)
 	}
@@ -101,6 +101,9 @@ func clusterURLs(pairs []string, cfg *config.Config) (map[string]*url.URL, error
 		if p.Remote != nil && clusters[p.Remote.Cluster] == nil {
 			return nil, fmt.Errorf("provider %s: its cluster is unknown: give --cluster %s=URL", p.Name, p.Remote.Cluster)
 		}
+	}
+	if h := cfg.Audit.HTTP; h != nil && clusters[h.Cluster] == nil {
+		return nil, fmt.Errorf("audit.http: its cluster is unknown: give --cluster %s=URL", h.Cluster)
 	}
 	return clusters, nil
 }

@@ -84,6 +84,9 @@ func OriginOf(o Outcome) string {
 	return firstWord(o.Details)
 }
 
+// RefusedByJWT reports whether Envoy's JWT filter gave the answer.
+func RefusedByJWT(details string) bool { return strings.HasPrefix(details, "jwt_authn_access_denied") }
+
 // answered reports whether the client got a response from the upstream, or one that stands for it.
 func answered(o Outcome) bool {
 	if o.Status == 0 {

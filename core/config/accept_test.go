@@ -70,7 +70,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 		}},
 		Audit: config.Audit{
 			Enabled: true, Exclude: []policy.Pattern{pattern(t, "/health"), pattern(t, "/metrics")},
-			Log: config.LogInfo, AccessLog: true, MaxFieldBytes: 1024,
+			Log: config.LogInfo, State: "gatehouse_audit", MaxFieldBytes: 1024,
 		},
 		Identity: config.Identity{Prefix: "x-gatehouse-"},
 		Metrics:  config.Metrics{PerRoute: true, Naming: metrics.Envoy},
@@ -109,7 +109,8 @@ const everything = `{
 		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "shadow": true, "max_identifiers": 7, "on_contention": "allow"},
 		{"name": "named", "max_requests": 3, "window_seconds": 60.0, "apply": "by_name", "caller": "anonymous"}
 	],
-	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": false, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16,
+	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": "gate_2",
+		"http": {"cluster": "logs", "path": "/in?x=1", "headers": {"Authorization": {"env": "HMAC"}, "host": "logs.example"}, "batch_events": 7, "flush_seconds": 3, "queue_events": 70, "timeout_seconds": 9}, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16,
 		"chain": {"key_id": "2026-03", "hmac_key": {"env": "HMAC"}}},
 	"identity_headers": {"prefix": "x-me-", "claims": ["email", "cognito:groups"]},
 	"metrics": {"per_route": false, "naming": "istio"},
@@ -179,7 +180,11 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.True(t, named.ByName)
 	assert.Equal(t, caller.Anonymous, named.Caller)
 
-	assert.Equal(t, config.Audit{Exclude: []policy.Pattern{pattern(t, "/x/**")}, Log: config.LogCritical,
+	assert.Equal(t, config.Audit{Exclude: []policy.Pattern{pattern(t, "/x/**")}, Log: config.LogCritical, State: "gate_2",
+		HTTP: &config.AuditHTTP{
+			Cluster: "logs", Authority: "logs.example", Path: "/in?x=1", Headers: []config.HTTPHeader{{Name: "authorization", Value: strings.ToUpper(k32)}},
+			BatchEvents: 7, QueueEvents: 70, FlushSeconds: 3, TimeoutSeconds: 9,
+		},
 		Claims: []string{"email"}, Headers: []string{"x-region"}, MaxFieldBytes: 16, Chain: c.Audit.Chain}, c.Audit)
 	assert.Equal(t, "2026-03", c.Audit.Chain.KeyID)
 	assert.Len(t, c.Audit.Chain.Key, 32)

@@ -13,10 +13,14 @@ func (p *parser) audit(root *node) {
 	*a = Audit{
 		Enabled:       n.yes("enabled"),
 		Log:           LogLevel(max(0, slices.Index(logLevels, n.str("log")))),
-		AccessLog:     n.yes("access_log"),
+		State:         n.str("access_log"),
 		Claims:        n.strs("claims"),
 		MaxFieldBytes: int(n.num("max_field_bytes")),
 	}
+	if n.yes("access_log") {
+		a.State = defaultState
+	}
+	a.HTTP = p.auditHTTP(n.get("http"))
 	a.Chain = p.chain(n.get("chain"))
 	for _, kid := range n.list("exclude_paths") {
 		a.Exclude = append(a.Exclude, p.pattern(kid))
@@ -32,6 +36,54 @@ func (p *parser) audit(root *node) {
 		}
 	}
 }
+
+// auditHTTP reads audit.http; nil if there is none.
+func (p *parser) auditHTTP(n *node) *AuditHTTP {
+	if !n.usable() {
+		return nil
+	}
+	h := &AuditHTTP{
+		Cluster:        n.str("cluster"),
+		Authority:      n.str("cluster"),
+		Path:           n.str("path"),
+		BatchEvents:    int(n.num("batch_events")),
+		QueueEvents:    int(n.num("queue_events")),
+		FlushSeconds:   n.num("flush_seconds"),
+		TimeoutSeconds: n.num("timeout_seconds"),
+	}
+	if queue := n.get("queue_events"); queue.usable() && h.QueueEvents < h.BatchEvents {
+		p.problem(queue, "want at least batch_events, "+itoa(int64(h.BatchEvents))+", got "+itoa(int64(h.QueueEvents)))
+	}
+	headers := n.get("headers")
+	if !headers.usable() {
+		return h
+	}
+	seen := map[string]bool{}
+	for _, kid := range headers.kids {
+		name := strings.ToLower(kid.name)
+		switch {
+		case slices.Contains(ownHeaders, name):
+			p.problem(kid, "Gatehouse sets this header itself")
+		case seen[name]:
+			p.problem(kid, "the same header twice")
+		case !p.secret(kid):
+		case !every(kid.text, func(c byte) bool { return c >= ' ' && c <= '~' }):
+			p.problem(kid, "want a header value of visible ASCII characters and spaces")
+		case name == "host":
+			h.Authority = kid.text
+		default:
+			h.Headers = append(h.Headers, HTTPHeader{name, kid.text})
+		}
+		seen[name] = true
+	}
+	return h
+}
+
+// ownHeaders are headers of an audit request that the configuration can't set.
+var ownHeaders = []string{"connection", "content-length", "content-type", "te", "trailer", "transfer-encoding", "upgrade"}
+
+// defaultState is the filter state of events unless the configuration names another one.
+const defaultState = "gatehouse_audit"
 
 // chain reads audit.chain; nil if there is none.
 func (p *parser) chain(n *node) *Chain {

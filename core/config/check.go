@@ -83,6 +83,8 @@ func (r *report) checkMap(n *node, s *Shape, secret bool) {
 	for _, kid := range n.kids {
 		if !s.Names.holds(utf8.RuneCountInString(kid.name)) {
 			r.problem(kid, "want a name of "+span(s.Names.Min, s.Names.Max)+" characters")
+		} else if f := s.Names.Format; f != nil && !f.ok(kid.name) {
+			r.problem(kid, "want "+f.Want+" as name")
 			continue
 		}
 		r.check(kid, s.Element, secret)

@@ -109,6 +109,18 @@ type Element struct {
 	Name string // the claim's, or the header's in lower case
 }
 
+// AuditHTTP is an HTTP receiver of audit events.
+type AuditHTTP struct {
+	Cluster, Authority, Path string
+	Headers                  []HTTPHeader // further ones, in lower case
+	BatchEvents, QueueEvents int
+	FlushSeconds             int64
+	TimeoutSeconds           int64
+}
+
+// HTTPHeader is a header of a request. Its value may be a secret.
+type HTTPHeader struct{ Name, Value string }
+
 // LogLevel is the level at which audit events go to the proxy's log.
 type LogLevel uint8
 
@@ -128,9 +140,10 @@ type Audit struct {
 	Enabled       bool
 	Exclude       []policy.Pattern // admitted requests to these paths aren't recorded
 	Log           LogLevel
-	AccessLog     bool     // also as filter state, for Envoy's access loggers
-	Claims        []string // extra claims under metadata
-	Headers       []string // extra request headers under metadata, in lower case
+	HTTP          *AuditHTTP // nil for no HTTP receiver
+	State         string     // the filter state with the event, for Envoy's access loggers, without "wasm."; "" for none
+	Claims        []string   // extra claims under metadata
+	Headers       []string   // extra request headers under metadata, in lower case
 	MaxFieldBytes int
 	Chain         *Chain // nil: lines aren't chained
 }

@@ -391,8 +391,9 @@ var refused = []struct {
 	{withTop("admin", `{"token":["s3cret"]}`), []string{`admin.token: want a string of 1..4096 characters, or an object, got a list`}},
 
 	// audit, identity_headers, metrics
-	{withTop("audit", `{"http":{},"chain":{}}`), []string{
-		`audit.http: unknown field, want one of ` + fieldsOf("audit"),
+	{withTop("audit", `{"htpp":{},"http":{},"chain":{}}`), []string{
+		`audit.htpp: unknown field, want one of ` + fieldsOf("audit") + `; did you mean http?`,
+		`audit.http.cluster: required: want a string of 1..256 characters`,
 		`audit.chain.key_id: required: want a string of 1..64 characters`,
 		`audit.chain.hmac_key: required: want a string of 1..4096 characters, or an object`,
 	}},
@@ -405,6 +406,20 @@ var refused = []struct {
 	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":"s3cretAA"}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got 6 bytes`}},
 	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":{"env":"NOT_UTF8"}}}`), []string{`audit.chain.hmac_key: want base64 of 32..1024 bytes, got text of 8 characters that isn't base64`}},
 	{withTop("audit", `{"chain":{"key_id":"k","hmac_key":{"env":"UNSET"}}}`), []string{`audit.chain.hmac_key.env: the environment variable UNSET is not set`}},
+	{withTop("audit", `{"http":{"cluster":"logs","path":"events","headers":{"Content-Length":"1","a b":"c","x-a":{"env":"UNSET"},"X-B":"1","x-b":"2","x-c":"a\u00e9"},"batch_events":1001,"flush_seconds":0,"timeout_seconds":61}}`), []string{
+		`audit.http.path: want a path that begins with '/', got "events"`,
+		`audit.http.headers.Content-Length: Gatehouse sets this header itself`,
+		`audit.http.headers["a b"]: want an HTTP token (RFC 9110) as name`,
+		`audit.http.headers.x-a.env: the environment variable UNSET is not set`,
+		`audit.http.headers.x-b: the same header twice`,
+		`audit.http.headers.x-c: want a header value of visible ASCII characters and spaces`,
+		`audit.http.batch_events: want 1..1000, got 1001`,
+		`audit.http.flush_seconds: want 1..60, got 0`,
+		`audit.http.timeout_seconds: want 1..60, got 61`,
+	}},
+	{withTop("audit", `{"http":{"cluster":"logs","batch_events":500,"queue_events":100}}`), []string{`audit.http.queue_events: want at least batch_events, 500, got 100`}},
+	{withTop("audit", `{"access_log":"Gate 2"}`), []string{`audit.access_log: want lower-case letters, digits and '_', got "Gate 2"`}},
+	{withTop("audit", `{"access_log":1}`), []string{`audit.access_log: want true or false, or a string of 1..64 characters, got 1`}},
 	{withTop("audit", `{"log":"warning","max_field_bytes":8,"exclude_paths":["health","/a/"]}`), []string{
 		`audit.log: want "none", "trace", "debug", "info", "warn", "error" or "critical", got "warning"`,
 		`audit.max_field_bytes: want 16..65536, got 8`,

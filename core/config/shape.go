@@ -120,6 +120,24 @@ var uriFormat = Format{
 	ok:      func(s string) bool { _, _, ok := splitURI(s); return ok },
 }
 
+// stateFormat is the name of a filter state.
+var stateFormat = Format{
+	Want:    "lower-case letters, digits and '_'",
+	Pattern: `^[a-z0-9_]+$`,
+	ok: func(s string) bool {
+		return every(s, func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' })
+	},
+}
+
+// targetFormat is an origin-form request target (RFC 9112 §3.2.1).
+var targetFormat = Format{
+	Want:    "a path that begins with '/'",
+	Pattern: `^/[!-"$-~]*$`,
+	ok: func(s string) bool {
+		return s[0] == '/' && every(s, func(c byte) bool { return c > ' ' && c <= '~' && c != '#' })
+	},
+}
+
 var prefixFormat = Format{
 	Want:    "a header prefix: lower-case letters, digits and '-', from a letter to a '-'",
 	Pattern: `^[a-z][a-z0-9-]*-$`,

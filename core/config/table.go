@@ -44,8 +44,12 @@ var auditTable = Shape{Type: Object, Fields: []Field{
 		Doc: "Paths, in the grammar of routes, whose admitted requests aren't recorded. Refusals are, all the same."},
 	{Name: "log", Default: `"info"`, Shape: &Shape{Type: Text, Enum: logLevels},
 		Doc: "The level at which events go to the proxy's log. Istio's proxies log from `warn`."},
-	{Name: "access_log", Default: `true`, Shape: &boolean,
-		Doc: "Whether the event is also the filter state `wasm.gatehouse_audit`, which Envoy's access loggers can write."},
+	{Name: "access_log", Default: `true`, Shape: &Shape{Type: Either, Either: []*Shape{
+		{Type: Boolean},
+		{Type: Text, Min: 1, Max: 64, Format: &stateFormat},
+	}}, Doc: "Whether the event is also the filter state `wasm.gatehouse_audit`, which Envoy's access loggers can write. A string names the state `wasm.NAME`: two gates in one chain need two names."},
+	{Name: "http", Shape: &httpTable,
+		Doc: "Delivers the events to an HTTP receiver as well: newline-delimited JSON in batches, in order, at least once (repeats have the same `event_id`). What finds no room in the queue is counted, and told in the stream by `audit_gap` events."},
 	{Name: "chain", Shape: &chainTable,
 		Doc: "Makes the lines tamper-evident: each ends with a MAC over itself and the line before it. `gatehouse audit verify` checks them."},
 	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
@@ -61,6 +65,23 @@ var chainTable = Shape{Type: Object, Fields: []Field{
 		Doc: "The key's name, which each line carries. A new key gets a new name, and begins new streams."},
 	{Name: "hmac_key", Required: true, Shape: &secretText,
 		Doc: "The key: base64 of 32 bytes or more, such as `openssl rand -base64 32` makes; `{\"env\": \"NAME\"}` reads it from the VM's environment variables."},
+}}
+
+var httpTable = Shape{Type: Object, Fields: []Field{
+	{Name: "cluster", Required: true, Shape: &Shape{Type: Text, Min: 1, Max: 256},
+		Doc: "The name of the Envoy cluster that leads to the receiver."},
+	{Name: "path", Default: `"/"`, Shape: &Shape{Type: Text, Min: 1, Max: 2048, Format: &targetFormat},
+		Doc: "Path and query of the request, a POST."},
+	{Name: "headers", Default: `{}`, Shape: &Shape{Type: Map, Max: 16, Names: &headerName, Element: &secretText},
+		Doc: "Further headers, such as `authorization`; `host` is the authority, which is else the cluster's name. `{\"env\": \"NAME\"}` reads a value from the VM's environment variables."},
+	{Name: "batch_events", Default: `100`, Shape: &Shape{Type: Integer, Min: 1, Max: 1000},
+		Doc: "The most events in one request."},
+	{Name: "flush_seconds", Default: `1`, Shape: &Shape{Type: Integer, Min: 1, Max: 60},
+		Doc: "How long an event may wait for others before they are sent."},
+	{Name: "queue_events", Default: `10000`, Shape: &Shape{Type: Integer, Min: 10, Max: 100000},
+		Doc: "How many events each worker keeps while the receiver takes none; at least `batch_events`. They never take more than 32 MiB."},
+	{Name: "timeout_seconds", Default: `5`, Shape: &Shape{Type: Integer, Min: 1, Max: 60},
+		Doc: "Of one request. Then, and after any answer but 2xx, the same events are sent again, with a back-off of up to 30 seconds."},
 }}
 
 // logLevels are the values of audit.log, in the order of LogLevel.

@@ -45,10 +45,7 @@ func (c *pluginContext) OnPluginStart(size int) types.OnPluginStartStatus {
 
 func (c *pluginContext) OnTick() { c.plugin.Tick() }
 
-func (c *pluginContext) OnPluginDone() (done bool) {
-	c.plugin.Stop()
-	return true
-}
+func (c *pluginContext) OnPluginDone() bool { return c.plugin.Stop() }
 
 func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {
 	return &streamContext{stream: c.plugin.NewStream(id)}
@@ -73,6 +70,10 @@ func (c *streamContext) OnHttpRequestTrailers(int) types.Action {
 
 func (c *streamContext) OnHttpResponseHeaders(int, bool) types.Action {
 	return action(c.stream.ResponseHeaders())
+}
+
+func (c *streamContext) OnHttpResponseTrailers(int) types.Action {
+	return action(c.stream.ResponseTrailers())
 }
 
 func (c *streamContext) OnHttpStreamDone() { c.stream.Done() }

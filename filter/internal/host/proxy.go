@@ -184,6 +184,12 @@ func (Proxy) SetTick(milliseconds uint32) error {
 	return status(proxywasm.SetTickPeriodMilliSeconds(milliseconds))
 }
 
+// Stopped implements proxy.Proxy.
+func (Proxy) Stopped() error {
+	proxywasm.PluginDone()
+	return nil
+}
+
 // SetContext implements proxy.Proxy.
 func (Proxy) SetContext(id uint32) error { return status(proxywasm.SetEffectiveContext(id)) }
 

@@ -70,6 +70,9 @@ func (*adminStream) RequestTrailers() proxy.Action { return proxy.Pause }
 // ResponseHeaders implements proxy.Stream.
 func (*adminStream) ResponseHeaders() proxy.Action { return proxy.Continue }
 
+// ResponseTrailers implements proxy.Stream.
+func (*adminStream) ResponseTrailers() proxy.Action { return proxy.Continue }
+
 // Done implements proxy.Stream: changes are audited.
 func (s *adminStream) Done() {
 	p := s.plugin

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"gatehouse/core"
+	"gatehouse/core/audit"
 	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 )
@@ -11,7 +12,6 @@ import (
 const (
 	responseCode proxy.Path = "response\x00code"
 	codeDetails  proxy.Path = "response\x00code_details"
-	auditState   proxy.Path = "gatehouse_audit"
 )
 
 // Done implements proxy.Stream. What can't be read at this point is unknown in the event.
@@ -20,35 +20,49 @@ func (s *stream) Done() {
 	p := s.plugin
 	defer s.survive("stream done", &ignored)
 	p.forget(s)
-	if !s.decided { // another filter was faster
-		r, _, _ := p.request()
-		p.gate.Unseen(r, &s.decision)
-	}
 	out := core.Outcome{Mono: p.mono(), Custom: s.custom}
-	if code, err := p.proxy.Property(responseCode); err == nil && len(code) == 8 {
-		out.Status = int(binary.LittleEndian.Uint64(code))
-	}
 	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
 	if details, err := p.proxy.Property(codeDetails); err == nil {
 		out.Details = string(details)
 	}
+	if s.decided || s.refusedBefore(out.Details) {
+		s.finish(&out)
+	}
+}
+
+// refusedBefore reports whether jwt_authn refused the request before this gate saw it. What any other filter answered is
+// not the gate's to tell: behind another gate its event would take the place of that one's.
+func (s *stream) refusedBefore(details string) bool {
+	if !audit.RefusedByJWT(details) {
+		return false
+	}
+	r, _, _ := s.plugin.request()
+	s.plugin.gate.Unseen(r, &s.decision)
+	return true
+}
+
+// finish records the stream's events.
+func (s *stream) finish(out *core.Outcome) {
+	p := s.plugin
+	if code, err := p.proxy.Property(responseCode); err == nil && len(code) == 8 {
+		out.Status = int(binary.LittleEndian.Uint64(code))
+	}
 	p.lines, p.events = p.lines[:0], 0
 	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
-	p.gate.Finish(&s.decision, out, p.record)
+	p.gate.Finish(&s.decision, *out, p.record)
 	p.keepState()
-	p.free = append(p.free, s)
 }
 
 // keepState leaves the stream's audit lines to the access log.
 func (p *plugin) keepState() {
-	if p.events > 0 && p.cfg.Audit.AccessLog {
-		if err := p.proxy.SetProperty(auditState, p.lines); err != nil {
+	if p.events > 0 && p.state != "" {
+		if err := p.proxy.SetProperty(p.state, p.lines); err != nil {
 			p.dropped("the filter state", p.events, err)
 		}
 	}
 }
 
-// record takes an audit line: to the log, and with the stream's others to its filter state.
+// record takes an audit line: to the log, to the receiver's queue, and with the stream's others to its filter state.
 func (p *plugin) record(line []byte) {
 	if p.refused {
 		p.refused = false // what follows are the upstream's own events
@@ -59,7 +73,10 @@ func (p *plugin) record(line []byte) {
 			p.dropped("the log", 1, err)
 		}
 	}
-	if p.cfg.Audit.AccessLog {
+	if p.sink != nil {
+		p.sink.Append(line)
+	}
+	if p.state != "" {
 		if p.events > 0 {
 			p.lines = append(p.lines, '\n')
 		}

@@ -17,9 +17,10 @@
 //	Reply                                   once more as a bare 503; if that fails too, the request stays held
 //	Resume                                  503; if that fails too, the request stays held
 //	SetContext before a Resume              the request stays held, and the next tick tries again
-//	Headers, RemoveHeader, x-audit-event    503 in place of the response
+//	Headers, RemoveHeader, x-audit-event    503 in place of the response; if it has begun, the proxy resets it
 //	SetHeader on the response               logged; the response lacks the header
 //	clock and properties at the end         the event says null
+//	Call of a batch of events               the batch waits and is sent again
 //	Log, SetProperty of an event            counted in gatehouse_audit_dropped_total
 //	metrics                                 logged once; the counter lags for good
 //	Random, clock or SetTick at start       the configuration is refused

@@ -53,6 +53,17 @@ func (m *metrics) add(metric int, n uint64) {
 	}
 }
 
+// grow adds to a gauge, or takes away from it.
+func (m *metrics) grow(metric int, delta int64) {
+	id, err := m.id(metric)
+	if err == nil {
+		err = m.proxy.AddMetric(id, delta)
+	}
+	if err != nil {
+		m.fail(metric, err)
+	}
+}
+
 func (m *metrics) observe(metric int, value uint64) {
 	id, err := m.id(metric)
 	if err == nil {

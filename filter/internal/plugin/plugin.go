@@ -14,6 +14,7 @@ import (
 	"gatehouse/filter/internal/keys"
 	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/shared"
+	"gatehouse/filter/internal/sink"
 )
 
 // VM is what the plugin instances of one VM share.
@@ -39,7 +40,9 @@ type plugin struct {
 	feed    *admin.Feed
 	admin   *admin.API // nil for a gate
 	sources []claimsSource
+	sink    *sink.Sink  // of audit events; nil for none
 	log     proxy.Level // of audit events; below Trace for none
+	state   proxy.Path  // of audit events; "" for none
 
 	waiting []*stream
 	forged  int       // of waiting: no key made their signature
@@ -137,7 +140,10 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 		p.admin = admin.New(cfg, p.gate, store, p, Version, p.mono())
 	}
 	p.sources = claimsSources(cfg)
-	p.log = proxy.Level(cfg.Audit.Log) - 1
+	if cfg.Audit.HTTP != nil {
+		p.sink = sink.New(p.proxy, cfg.Audit.HTTP, p, binary.LittleEndian.Uint64(seed[16:]))
+	}
+	p.log, p.state = proxy.Level(cfg.Audit.Log)-1, proxy.Path(cfg.Audit.State)
 	if err := p.setTick(hurryMilliseconds); err != nil { // the first fetch is due
 		return "no ticks", err
 	}
@@ -174,6 +180,7 @@ func (p *plugin) Tick() {
 	}
 	defer p.meetAdmin(now)
 	defer p.resume(now)
+	defer p.deliver(now)
 	p.keys.Tick(now, p.drained())
 }
 
@@ -185,11 +192,36 @@ func (p *plugin) meetAdmin(now clock.Mono) {
 	p.feed.Look(now)
 }
 
-// Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance.
-func (p *plugin) Stop() {
+// Stop implements proxy.Plugin: neither what has been counted since the last tick nor the audit events in the queue are
+// lost with the instance, as far as the receiver takes them at once.
+func (p *plugin) Stop() (done bool) {
+	done = true // whatever happens: the proxy would keep an instance that isn't
 	defer proxy.Survive(p.proxy, "plugin done")
-	if p.gate != nil {
-		p.flush()
+	if p.gate == nil {
+		return true
+	}
+	defer p.flush()
+	if p.sink == nil {
+		return true
+	}
+	now, err := p.proxy.Monotonic()
+	if err != nil {
+		return true
+	}
+	p.tellGaps()
+	lost, done := p.sink.Stop(now, p.stopped)
+	p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(lost))
+	p.countQueue()
+	return done
+}
+
+// stopped is told that the queue is empty, or that the receiver takes no more.
+func (p *plugin) stopped(lost int) {
+	p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(lost))
+	p.flush()
+	p.countQueue()
+	if err := p.proxy.Stopped(); err != nil {
+		proxy.Log(p.proxy, proxy.Error, "the end can't be told: "+err.Error())
 	}
 }
 

@@ -161,7 +161,7 @@ func (s *stream) ResponseHeaders() (action proxy.Action) {
 	px := s.plugin.proxy
 	if _, err := px.Header(proxy.ResponseHeaders, customHeader); !errors.Is(err, proxy.NotFound) {
 		if err == nil {
-			err = s.takeCustom()
+			err = s.takeCustom(proxy.ResponseHeaders)
 		}
 		if err != nil {
 			return s.fail("taking x-audit-event out of the response", err)
@@ -179,11 +179,29 @@ func (s *stream) ResponseHeaders() (action proxy.Action) {
 	return proxy.Continue
 }
 
-// takeCustom takes the upstream's own events out of the response. There may be several; to read one header gives the first
+// ResponseTrailers implements proxy.Stream: the upstream's own events may stand there too.
+func (s *stream) ResponseTrailers() (action proxy.Action) {
+	action = proxy.Pause
+	defer s.survive("response trailers", &action)
+	if s.replied {
+		return proxy.Continue
+	}
+	if _, err := s.plugin.proxy.Header(proxy.ResponseTrailers, customHeader); !errors.Is(err, proxy.NotFound) {
+		if err == nil {
+			err = s.takeCustom(proxy.ResponseTrailers)
+		}
+		if err != nil {
+			return s.fail("taking x-audit-event out of the trailers", err)
+		}
+	}
+	return proxy.Continue
+}
+
+// takeCustom takes the upstream's own events out of a header map. There may be several; to read one header gives the first
 // only.
-func (s *stream) takeCustom() error {
+func (s *stream) takeCustom(from proxy.Map) error {
 	p := s.plugin
-	headers, err := p.headers(proxy.ResponseHeaders)
+	headers, err := p.headers(from)
 	if err != nil {
 		return err
 	}
@@ -193,7 +211,7 @@ func (s *stream) takeCustom() error {
 			s.custom = append(s.custom, strings.Clone(headers[i].Value))
 		}
 	}
-	return p.proxy.RemoveHeader(proxy.ResponseHeaders, customHeader)
+	return p.proxy.RemoveHeader(from, customHeader)
 }
 
 // survive recovers from a panic in the callback that defers it, and refuses the request; one that has been answered

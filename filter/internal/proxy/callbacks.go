@@ -7,8 +7,9 @@ type Plugin interface {
 	Start(config []byte) bool
 	// Tick runs at the period that SetTick asked for, on the main thread's VM too.
 	Tick()
-	// Stop runs last, when the proxy has no more use for the instance: after an update of its configuration, or at exit.
-	Stop()
+	// Stop runs when the proxy has no more use for the instance: after an update of its configuration, or at exit. If it
+	// returns false, the proxy keeps the instance until Proxy.Stopped is called.
+	Stop() (done bool)
 	// NewStream makes the context of one HTTP stream.
 	NewStream(id uint32) Stream
 }
@@ -24,6 +25,8 @@ type Stream interface {
 	RequestTrailers() Action
 	// ResponseHeaders sees the upstream's response headers, or those of a reply.
 	ResponseHeaders() Action
+	// ResponseTrailers sees the upstream's trailers, if it has any.
+	ResponseTrailers() Action
 	// Done runs last, before the access log.
 	Done()
 }

@@ -53,6 +53,8 @@ type Proxy interface {
 	CallForeign(name string, arg []byte) ([]byte, error)
 	// SetTick sets the time between ticks of the plugin.
 	SetTick(milliseconds uint32) error
+	// Stopped ends an instance whose Stop returned false.
+	Stopped() error
 	// SetContext makes later calls act on another stream, or on the plugin, by its id.
 	SetContext(id uint32) error
 	// Call sends an HTTP request through one of the proxy's clusters. done is called once when it has ended. An error

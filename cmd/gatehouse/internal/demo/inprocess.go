@@ -17,7 +17,8 @@ func (g *inProcess) Start(ctx context.Context, setup Setup) (string, error) {
 	}
 	var err error
 	g.gate, err = embedded.Start(ctx, embedded.Options{
-		Wasm: setup.Wasm, Config: []byte(setup.Config), Listen: setup.Listen, Metrics: setup.Admin,
+		AuditState: "gatehouse_audit",
+		Wasm:       setup.Wasm, Config: []byte(setup.Config), Listen: setup.Listen, Metrics: setup.Admin,
 		Upstream: clusters["upstream"], Clusters: clusters, Workers: 2, Audit: setup.Audit, Logf: setup.Logf,
 	})
 	if err != nil {

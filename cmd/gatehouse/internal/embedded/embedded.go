@@ -30,6 +30,8 @@ type Options struct {
 	Workers  int                 // VMs that work in parallel
 	// Audit receives each audit line, without its newline; calls do not overlap.
 	Audit func(line string)
+	// AuditState is the filter state that has the audit lines (audit.access_log of the configuration), without "wasm.".
+	AuditState string
 	// Logf receives progress, and what the filter logs from warnings up, or with LogInfo from info
 	// up; calls may overlap.
 	Logf    func(format string, args ...any)
@@ -49,9 +51,6 @@ type Gate struct {
 
 // drainTimeout is how long open requests have to finish.
 const drainTimeout = 10 * time.Second
-
-// accessLogState is the filter state in which the filter leaves its audit lines.
-const accessLogState = "wasm.gatehouse_audit"
 
 // Start compiles the filter, if this machine hasn't before, and serves until ctx ends or
 // [Gate.Stop]. A configuration that the filter refuses is an error with the filter's own words.
@@ -159,7 +158,7 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 	ctx, g.cancel = context.WithCancel(ctx)
 	p := proxy.New(g.host, proxy.Options{
 		Upstream: o.Upstream, UseRemoteAddress: true, ClusterName: "upstream", RouteName: "default",
-		AccessLog: lineWriter(o.Audit), AccessLogState: accessLogState, DrainTimeout: drainTimeout,
+		AccessLog: lineWriter(o.Audit), AccessLogState: "wasm." + o.AuditState, DrainTimeout: drainTimeout,
 	})
 	go func() {
 		if g.err = p.Serve(ctx, g.gate); errors.Is(g.err, context.DeadlineExceeded) {

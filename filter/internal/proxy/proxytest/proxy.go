@@ -24,6 +24,7 @@ type Proxy struct {
 	Logs    []Line
 	Tick    uint32 // milliseconds
 	Pending []*PendingCall
+	Ended   int // how often Stopped was called
 
 	// Fault is asked before each call. A status other than proxy.OK fails the call, which then does nothing.
 	Fault func(c Invocation) proxy.Status
@@ -307,6 +308,15 @@ func (p *Proxy) SetTick(milliseconds uint32) error {
 		return err
 	}
 	p.Tick = milliseconds
+	return nil
+}
+
+// Stopped implements proxy.Proxy.
+func (p *Proxy) Stopped() error {
+	if err := p.call("Stopped", ""); err != nil {
+		return err
+	}
+	p.Ended++
 	return nil
 }
 

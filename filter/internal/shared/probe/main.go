@@ -26,7 +26,7 @@ type plugin struct{ proxy proxy.Proxy }
 
 func (plugin) Start([]byte) bool { return true }
 func (plugin) Tick()             {}
-func (plugin) Stop()             {}
+func (plugin) Stop() bool        { return true }
 
 func (p plugin) NewStream(uint32) proxy.Stream { return stream{p.proxy, shared.Store{Proxy: p.proxy}} }
 
@@ -35,10 +35,11 @@ type stream struct {
 	store shared.Store
 }
 
-func (s stream) RequestBody() proxy.Action     { return proxy.Pause }
-func (s stream) RequestTrailers() proxy.Action { return proxy.Pause }
-func (s stream) ResponseHeaders() proxy.Action { return proxy.Continue }
-func (s stream) Done()                         {}
+func (s stream) RequestBody() proxy.Action      { return proxy.Pause }
+func (s stream) RequestTrailers() proxy.Action  { return proxy.Pause }
+func (s stream) ResponseHeaders() proxy.Action  { return proxy.Continue }
+func (s stream) ResponseTrailers() proxy.Action { return proxy.Continue }
+func (s stream) Done()                          {}
 
 // RequestHeaders implements proxy.Stream.
 func (s stream) RequestHeaders() proxy.Action {

@@ -1,0 +1,130 @@
+package plugin_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/filter/internal/proxy"
+	"gatehouse/filter/internal/proxy/proxytest"
+)
+
+const delivered = `{"routes": [{"path": "/**", "auth": "none"}],
+	"audit": {"log": "none", "access_log": false, "http": {"cluster": "logs", "path": "/in", "batch_events": 5, "queue_events": 10},
+		"chain": {"key_id": "k", "hmac_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}}`
+
+// chained is a line as a receiver reads it.
+type chained struct {
+	Type  string `json:"event_type"`
+	Meta  gap    `json:"metadata"`
+	Chain struct{ Seq uint64 }
+}
+
+type gap struct {
+	EventID string `json:"event_id"`
+	Dropped uint64
+	From    *uint64 `json:"from_seq"`
+	To      *uint64 `json:"to_seq"`
+}
+
+// admitted plays an admitted request.
+func admitted(t *testing.T, px *proxytest.Proxy, p proxy.Plugin) {
+	t.Helper()
+	s := px.Open(streamID, proxytest.Header{Name: ":method", Value: "GET"}, proxytest.Header{Name: ":path", Value: "/orders"},
+		proxytest.Header{Name: ":authority", Value: "api.example"})
+	x := p.NewStream(streamID)
+	require.Equal(t, proxy.Continue, x.RequestHeaders())
+	s.Properties["response\x00code"] = []byte{200, 0, 0, 0, 0, 0, 0, 0}
+	x.Done()
+}
+
+// TestEachEventIsDeliveredOrItsLossIsToldInTheStream has a receiver that is away for a while.
+func TestEachEventIsDeliveredOrItsLossIsToldInTheStream(t *testing.T) {
+	px, p := start(t, delivered)
+	var lines []chained
+	tickAndAnswer := func(status string) {
+		tick(px, p, 31)
+		for len(px.Pending) > 0 {
+			c := px.Pending[0]
+			if status == "200" {
+				for line := range strings.SplitSeq(strings.TrimSuffix(string(c.Body), "\n"), "\n") {
+					var l chained
+					require.NoError(t, json.Unmarshal([]byte(line), &l))
+					lines = append(lines, l)
+				}
+			}
+			c.End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: status}}})
+		}
+	}
+	requests, phases := 0, []string{"200", "503", "503", "200", "200", "503", "200", "200", "200"}
+	for i, status := range phases {
+		for range 7 * (i + 1) {
+			admitted(t, px, p)
+			requests++
+		}
+		tickAndAnswer(status)
+		assert.LessOrEqual(t, px.Metrics["gatehouse_audit_queue_events"], int64(10))
+	}
+	tickAndAnswer("200")
+	tickAndAnswer("200")
+
+	events, dropped, next, ids := 0, uint64(0), uint64(0), map[string]bool{}
+	for _, l := range lines {
+		assert.False(t, ids[l.Meta.EventID], "no event twice")
+		ids[l.Meta.EventID] = true
+		if l.Type == "audit_gap" {
+			require.NotNil(t, l.Meta.From)
+			assert.Equal(t, next, *l.Meta.From, "the gap begins where the stream broke off")
+			assert.Equal(t, *l.Meta.To-*l.Meta.From+1, l.Meta.Dropped)
+			dropped += l.Meta.Dropped
+			next = *l.Meta.To + 1
+		} else {
+			events++
+		}
+		assert.Equal(t, next, l.Chain.Seq)
+		next++
+	}
+	assert.Greater(t, dropped, uint64(50))
+	assert.Equal(t, requests, events+int(dropped), "each event is there or its loss is told")
+	assert.EqualValues(t, dropped, px.Metrics["gatehouse_audit_dropped_total"])
+	assert.Zero(t, px.Metrics["gatehouse_audit_queue_events"])
+}
+
+func TestAnInstanceThatStopsWaitsForItsLastEvents(t *testing.T) {
+	px, p := start(t, delivered)
+	for range 8 {
+		admitted(t, px, p)
+	}
+	assert.False(t, p.Stop())
+	got := 0
+	for len(px.Pending) > 0 {
+		assert.Zero(t, px.Ended)
+		c := px.Pending[0]
+		got += strings.Count(string(c.Body), "\n")
+		c.End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "200"}}})
+	}
+	assert.Equal(t, 8, got)
+	assert.Equal(t, 1, px.Ended)
+	assert.True(t, p.Stop(), "nothing is left")
+
+	px, p = start(t, delivered)
+	admitted(t, px, p)
+	assert.False(t, p.Stop())
+	px.Pending[0].End(nil)
+	assert.Equal(t, 1, px.Ended, "an instance doesn't wait for a receiver that fails")
+	assert.EqualValues(t, 1, px.Metrics["gatehouse_audit_dropped_total"])
+	assert.Zero(t, px.Metrics["gatehouse_audit_queue_events"])
+}
+
+// TestARequestOnlyAppends holds that no request waits for the receiver, or calls the proxy for it.
+func TestARequestOnlyAppends(t *testing.T) {
+	px, p := start(t, delivered)
+	without, q := start(t, strings.Replace(delivered, `"http": {"cluster": "logs", "path": "/in", "batch_events": 5, "queue_events": 10},`, "", 1))
+	px.Calls, without.Calls = nil, nil
+	admitted(t, px, p)
+	admitted(t, without, q)
+	assert.Equal(t, without.Calls, px.Calls)
+}

@@ -1,0 +1,63 @@
+package sink
+
+import "bytes"
+
+// maxQueueBytes bounds the memory of a worker's queue, whatever its events hold.
+const maxQueueBytes = 32 << 20
+
+// queue holds the lines that a receiver hasn't taken yet, in order.
+type queue struct {
+	lines     [][]byte // lines[head:] wait
+	head      int
+	bytes     int
+	maxEvents int
+}
+
+func (q *queue) len() int { return len(q.lines) - q.head }
+
+// push appends a copy of a line; false if there is no room.
+func (q *queue) push(line []byte) bool {
+	if q.len() >= q.maxEvents || q.bytes+len(line) > maxQueueBytes {
+		return false
+	}
+	q.lines = append(q.lines, bytes.Clone(line))
+	q.bytes += len(line)
+	return true
+}
+
+// maxBatchBytes bounds a request, but for a single event that is longer.
+const maxBatchBytes = 1 << 20
+
+// batch is up to n of the oldest lines as newline-delimited JSON, and how many they are.
+func (q *queue) batch(n int) (body []byte, events int) {
+	size := 0
+	for _, line := range q.lines[q.head:] {
+		if events == n || events > 0 && size+len(line) >= maxBatchBytes {
+			break
+		}
+		size += len(line) + 1
+		events++
+	}
+	body = make([]byte, 0, size)
+	for _, line := range q.lines[q.head : q.head+events] {
+		body = append(append(body, line...), '\n')
+	}
+	return body, events
+}
+
+// pop removes the n oldest lines.
+func (q *queue) pop(n int) {
+	for i := range n {
+		q.bytes -= len(q.lines[q.head+i])
+		q.lines[q.head+i] = nil
+	}
+	q.head += n
+	if q.head > len(q.lines)/2 {
+		kept := copy(q.lines, q.lines[q.head:])
+		clear(q.lines[kept:])
+		q.lines, q.head = q.lines[:kept], 0
+	}
+}
+
+// roomy reports whether at least half of the queue is free.
+func (q *queue) roomy() bool { return q.len() <= q.maxEvents/2 && q.bytes <= maxQueueBytes/2 }

@@ -1,0 +1,196 @@
+// Package sink delivers audit events to an HTTP receiver (audit.http): newline-delimited JSON, in order, at least once. A
+// request only appends to a queue in memory; batches leave in the plugin's own callbacks, one at a time.
+//
+// A batch counts as delivered when the receiver answers 2xx. Until then it is sent again, with the same bytes, after a
+// back-off: a receiver tells repeats by event_id. If the queue is full, events are lost until half of it is free; the owner
+// is given each lost line, and is then asked to write audit_gap events before any other event enters the queue.
+package sink
+
+import (
+	"strconv"
+
+	"gatehouse/core/clock"
+	"gatehouse/core/config"
+	"gatehouse/filter/internal/proxy"
+)
+
+// A batch that failed is sent again after a second, then after twice as long each time, up to maxBackoff; up to half of the
+// time is left to chance, so that workers don't send all at once.
+const maxBackoff = 30 * clock.Second
+
+// Owner makes events of what the sink lost.
+type Owner interface {
+	// Lost is given a line that found no room.
+	Lost(line []byte)
+	// WriteGaps writes an audit_gap event for the lines lost, through Append among others.
+	WriteGaps()
+}
+
+// Sink is the queue of one plugin instance, and its receiver.
+type Sink struct {
+	proxy    proxy.Proxy
+	owner    Owner
+	cfg      *config.AuditHTTP
+	headers  [][2]string
+	queue    queue
+	batch    int            // events that a batch may have now: fewer after 413
+	sending  int            // events of the batch that is under way; 0 for none
+	lastSent clock.Mono     // of the last batch
+	retryAt  clock.Mono     // 0 if the last batch was taken
+	failures uint32         // of batches, in a row
+	full     bool           // events are lost until there is room for those that say so
+	stopped  func(lost int) // set once the proxy waits for the queue to empty
+	reported int            // the queue's length that Growth last told
+	random   uint64
+}
+
+// New makes a sink. seed makes its back-off differ from other workers'.
+func New(px proxy.Proxy, cfg *config.AuditHTTP, owner Owner, seed uint64) *Sink {
+	s := &Sink{
+		proxy: px, owner: owner, cfg: cfg, batch: cfg.BatchEvents, random: seed | 1, queue: queue{maxEvents: cfg.QueueEvents},
+		headers: [][2]string{
+			{":method", "POST"}, {":path", cfg.Path}, {":authority", cfg.Authority}, {":scheme", "http"},
+			{"content-type", "application/x-ndjson"}, {"user-agent", "gatehouse"},
+		},
+	}
+	for _, h := range cfg.Headers {
+		s.headers = append(s.headers, [2]string{h.Name, h.Value})
+	}
+	return s
+}
+
+// Append puts a line, without its newline, into the queue, or gives it to the owner as lost.
+func (s *Sink) Append(line []byte) {
+	if s.full || !s.queue.push(line) {
+		s.full = true
+		s.owner.Lost(line)
+	}
+}
+
+// Growth is by how much the queue grew since the last call.
+func (s *Sink) Growth() int {
+	n := s.queue.len()
+	grown := n - s.reported
+	s.reported = n
+	return grown
+}
+
+// Tick sends what is due: a full batch, or what has waited flush_seconds.
+func (s *Sink) Tick(now clock.Mono) {
+	switch {
+	case s.sending > 0, now < s.retryAt:
+	case s.retryAt != 0, s.queue.len() >= s.batch, now.Since(s.lastSent) >= s.cfg.FlushSeconds*clock.Second:
+		s.send(now)
+	}
+}
+
+// Stop sends what is left: each batch gets one attempt, and the first one that fails is the end. If done, nothing is under
+// way, and lost events are left that the receiver didn't take; else stopped is called at the end with their number.
+func (s *Sink) Stop(now clock.Mono, stopped func(lost int)) (lost int, done bool) {
+	if s.sending == 0 {
+		s.send(now)
+	}
+	if s.sending == 0 {
+		return s.abandon(), true
+	}
+	s.stopped = stopped
+	return 0, false
+}
+
+// abandon empties the queue and reports how many events it had.
+func (s *Sink) abandon() int {
+	left := s.queue.len()
+	s.queue.pop(left)
+	return left
+}
+
+// send sends the oldest lines.
+func (s *Sink) send(now clock.Mono) {
+	body, events := s.queue.batch(s.batch)
+	if events == 0 {
+		s.lastSent = now
+		return
+	}
+	s.sending, s.lastSent = events, now
+	err := s.proxy.Call(&proxy.Call{
+		Cluster: s.cfg.Cluster, Headers: s.headers, Body: body, TimeoutMilliseconds: uint32(s.cfg.TimeoutSeconds) * 1000,
+	}, s.answered)
+	if err != nil {
+		s.fail(now, "no request can be sent: "+err.Error())
+	}
+}
+
+// answered takes the receiver's answer.
+func (s *Sink) answered(end proxy.CallEnd) {
+	defer proxy.Survive(s.proxy, "an audit receiver's answer")
+	now, err := s.proxy.Monotonic()
+	if err != nil {
+		now = s.lastSent
+	}
+	switch status := s.status(end); {
+	case status >= 200 && status < 300:
+		s.delivered(now)
+	case status == 0:
+		s.fail(now, "no answer")
+	default:
+		if status == 413 {
+			s.batch = max(1, s.sending/2) // Content Too Large (RFC 9110 §15.5.14)
+		}
+		s.fail(now, "status "+strconv.Itoa(status))
+	}
+	if s.stopped != nil && s.sending == 0 {
+		s.stopped(s.abandon())
+	}
+}
+
+// status is the answer's; 0 for none.
+func (s *Sink) status(end proxy.CallEnd) int {
+	if end.NumHeaders == 0 {
+		return 0
+	}
+	text, err := s.proxy.Header(proxy.CallHeaders, ":status")
+	if err != nil {
+		return 0
+	}
+	status, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
+// delivered forgets the batch that the receiver took, says what was lost if there is room for it, and goes on.
+func (s *Sink) delivered(now clock.Mono) {
+	if s.failures > 0 {
+		proxy.Log(s.proxy, proxy.Info, "audit events reach "+s.cfg.Cluster+" again")
+	}
+	s.queue.pop(s.sending)
+	s.sending, s.failures, s.retryAt = 0, 0, 0
+	s.batch = min(2*s.batch, s.cfg.BatchEvents)
+	if s.full && s.queue.roomy() {
+		s.full = false
+		s.owner.WriteGaps()
+	}
+	if s.queue.len() >= s.batch || s.stopped != nil {
+		s.send(now)
+	}
+}
+
+// fail keeps the batch for another attempt.
+func (s *Sink) fail(now clock.Mono, why string) {
+	if s.failures == 0 {
+		proxy.Log(s.proxy, proxy.Error, "audit events wait: cluster "+s.cfg.Cluster+": "+why)
+	}
+	s.sending = 0
+	s.failures = min(s.failures+1, 30)
+	wait := min(int64(clock.Second)<<min(s.failures-1, 10), maxBackoff)
+	s.retryAt = now.Add(wait/2 + int64(s.chance()%uint64(wait/2)))
+}
+
+// chance is a random number, good enough to spread attempts (xorshift64).
+func (s *Sink) chance() uint64 {
+	s.random ^= s.random << 13
+	s.random ^= s.random >> 7
+	s.random ^= s.random << 17
+	return s.random
+}
