@@ -92,7 +92,7 @@ func TestScenariosAreTheSameInCoreHostsimAndEnvoy(t *testing.T) {
 		r.inHostsim(t)
 	}
 	running.Wait()
-	r.judge(t, len(active) == len(scenario.Runners))
+	r.report(t, len(active) == len(scenario.Runners))
 }
 
 // TestScenariosAreTheSameInTheOldestEnvoy leaves out scenarios that need time to pass, which works
@@ -102,7 +102,7 @@ func TestScenariosAreTheSameInTheOldestEnvoy(t *testing.T) {
 	r := newRun(t, func(s *scenario.Scenario) bool { return !s.Waits() })
 	r.inCore()
 	r.inEnvoys(t, binary)
-	r.judge(t, false)
+	r.report(t, false)
 }
 
 // newRun selects the scenarios that the flags ask for and want accepts.
@@ -212,17 +212,17 @@ func (r *run) inEnvoy(t *testing.T, binary envoy.Binary, rows []*scenario.Row) {
 	assert.Empty(t, rest, "counters that moved when all was over")
 }
 
-// judge prints the table and fails the test for each scenario that went wrong.
-func (r *run) judge(t *testing.T, complete bool) {
+// report prints the table and fails the test for each scenario that went wrong.
+func (r *run) report(t *testing.T, complete bool) {
 	for _, row := range r.rows {
-		t.Run(row.Scenario.File+"/"+row.Scenario.Name, func(t *testing.T) { r.judgeRow(t, row, complete) })
+		t.Run(row.Scenario.File+"/"+row.Scenario.Name, func(t *testing.T) { r.checkRow(t, row, complete) })
 	}
 	t.Log("\n" + scenario.Table(r.rows))
 }
 
-// judgeRow compares the runners' observations with the file and with each other. If all runners
+// checkRow compares the runners' observations with the file and with each other. If all runners
 // have run, at least one must have executed the scenario.
-func (r *run) judgeRow(t *testing.T, row *scenario.Row, complete bool) {
+func (r *run) checkRow(t *testing.T, row *scenario.Row, complete bool) {
 	for runner, err := range r.errs[row] {
 		row.Failed[runner] = true
 		t.Errorf("%s: %v", runner, err)

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,10 @@ func (c *chain) check(around *surroundings) {
 		f := &c.filters[i]
 		if f.plugin == nil {
 			continue
+		}
+		if f.plugin.tree.get("admin") != nil {
+			c.checkAdmin(f.plugin)
+			continue // no gate
 		}
 		c.checkJWT(f.plugin, i)
 		c.checkDisabled(f, around)
@@ -32,6 +37,17 @@ func (c *chain) check(around *surroundings) {
 			}
 			states[state] = f
 		}
+	}
+}
+
+// checkAdmin looks for an admin API that others than this machine can reach.
+func (c *chain) checkAdmin(p *Plugin) {
+	address := c.listener.field("address", "socket_address", "address")
+	if address == nil {
+		return // a pipe, or a part of a listener
+	}
+	if ip, err := netip.ParseAddr(address.text()); err != nil || !ip.IsLoopback() {
+		p.warn(address, "admin", "the admin API's listener isn't bound to loopback: want address 127.0.0.1 or ::1, got "+address.text())
 	}
 }
 

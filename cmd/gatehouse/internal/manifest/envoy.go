@@ -34,9 +34,10 @@ type filter struct {
 // name is the filter's, by which routes configure it.
 func (f *filter) name() string { return f.entry.get("name").text() }
 
-// chain is a list of HTTP filters, and the connection manager that has it.
+// chain is a list of HTTP filters, the connection manager that has it, and the listener around that;
+// nil where the file has none.
 type chain struct {
-	listener string
+	listener *value
 	manager  *value
 	filters  []filter
 }
@@ -48,7 +49,7 @@ func envoyPlugins(doc *value, resource string) []Plugin {
 	var found []*Plugin
 	seen := map[*value]bool{}
 	var chains []*chain
-	eachManager(doc, "", func(listener string, manager *value) {
+	eachManager(doc, nil, func(listener, manager *value) {
 		c := &chain{listener: listener, manager: manager}
 		for _, f := range manager.field("http_filters").elements() {
 			name, body := message(f.field("typed_config"))
@@ -59,7 +60,7 @@ func envoyPlugins(doc *value, resource string) []Plugin {
 			}
 			seen[body] = true
 			if p, ours := wasmPlugin(body); ours {
-				p.Title = envoyTitle(resource, listener, p.Name)
+				p.Title = envoyTitle(resource, listener.get("name").text(), p.Name)
 				found = append(found, &p)
 				last.plugin = &p
 			}
@@ -107,10 +108,10 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-// eachManager calls f for everything that has HTTP filters, with the name of the listener around it.
-func eachManager(v *value, listener string, f func(listener string, manager *value)) {
+// eachManager calls f for everything that has HTTP filters, with the listener around it.
+func eachManager(v, listener *value, f func(listener, manager *value)) {
 	if v.field("filter_chains") != nil || v.field("default_filter_chain") != nil {
-		listener = v.get("name").text()
+		listener = v
 	}
 	if v.field("http_filters") != nil {
 		f(listener, v)

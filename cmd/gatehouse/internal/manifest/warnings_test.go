@@ -32,6 +32,13 @@ const (
                           "issuer": "http://127.0.0.1:10080",
                           "audiences": ["orders"],
                           "claims_from"`
+	firstJSON = `                    {
+                      "tokens": {
+                        "providers": [{
+                          "name": "main",
+                          "issuer": "http://127.0.0.1:10080",
+                          "audiences": ["orders"],
+                          "algorithms"`
 	router   = "          - &router\n"
 	cors     = "          - {name: cors, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}\n"
 	second   = "          - name: second\n            typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {name: second, vm_config: *vm, configuration: " + stringValue + "}}\n"
@@ -94,6 +101,9 @@ func TestWhatMakesAGateWeakerThanItLooksIsAWarning(t *testing.T) {
 		"jwt_authn of another issuer": {shipped(t, "forward: true", "forward: false", firstJWT,
 			strings.Replace(firstJWT, `"name": "main"`, `"name": "own", "issuer": "http://other", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"cluster": "idp", `+
 				jwksURI+`}}, {"name": "main"`, 1)), nil},
+		"an admin API for everybody": {shipped(t, "address: 127.0.0.1, port_value: 10000", "address: 0.0.0.0, port_value: 10000", firstJSON, strings.Replace(firstJSON, "{\n", `{"admin": {"token": "0123456789abcdef0123456789abcdef"},`+"\n", 1)),
+			[]string{"admin: the admin API's listener isn't bound to loopback: want address 127.0.0.1 or ::1, got 0.0.0.0"}},
+		"an admin API": {shipped(t, firstJSON, strings.Replace(firstJSON, "{\n", `{"admin": {"token": "0123456789abcdef0123456789abcdef"},`+"\n", 1)), nil},
 		"Istio's phase AUTHN": {strings.NewReplacer("phase: AUTHZ", "phase: AUTHN", "    routes:",
 			"    tokens: {providers: [{name: m, claims_from: {envoy_metadata: {filter: envoy.filters.http.jwt_authn, key: payload}}}]}\n    routes:").Replace(istio),
 			[]string{"spec.phase: AUTHN runs before Istio's jwt_authn, so tokens.providers[0].claims_from never sees claims"}},
