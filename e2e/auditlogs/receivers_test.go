@@ -36,7 +36,6 @@ type fragment struct {
 	Clusters  []struct {
 		Name string `yaml:"name"`
 	} `yaml:"clusters"`
-	text []byte
 }
 
 // shipped puts fragments from deploy/audit in place of a listener's access log. Their clusters lead to
