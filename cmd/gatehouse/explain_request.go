@@ -11,6 +11,7 @@ import (
 	"gatehouse/core/claims"
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
+	"gatehouse/core/jwt"
 )
 
 func (q *question) request(cfg *config.Config, token string, now clock.Wall) (*core.Request, error) {
@@ -64,12 +65,14 @@ func carriesToken(cfg *config.Config, header string) bool {
 // envoysClaims are the token's claims where Envoy verifies it: where a provider takes them from
 // there, and the token's issuer is none of those whose tokens the filter itself verifies.
 func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, err error) {
-	own := map[string]bool{}
-	for _, p := range cfg.Tokens.Providers {
+	rules := make([]jwt.Rules, len(cfg.Tokens.Providers))
+	verifies := false // any provider's tokens itself
+	for i, p := range cfg.Tokens.Providers {
+		rules[i] = p.Rules
 		if p.ClaimsFrom != nil {
 			ok = true
 		} else {
-			own[p.Issuer] = true
+			verifies = true
 		}
 	}
 	if !ok {
@@ -77,10 +80,11 @@ func envoysClaims(cfg *config.Config, token string) (set claims.Set, ok bool, er
 	}
 	set, err = unverified(token)
 	iss, _ := set.Get("iss").Text()
+	provider, _ := jwt.New(rules, nil, nil, cfg.Tokens.MaxTokenBytes).Provider(iss)
 	switch {
-	case err != nil && len(own) == 0:
+	case err != nil && !verifies:
 		return set, false, err
-	case err != nil || own[iss]:
+	case err != nil || provider >= 0 && cfg.Tokens.Providers[provider].ClaimsFrom == nil:
 		return set, false, nil //nolint:nilerr // the filter will say what is wrong with it
 	}
 	return set, true, nil

@@ -108,13 +108,14 @@ func TestExplainKnowsWhoVerifiesATokenWhereBothDo(t *testing.T) {
 	secret := strings.Repeat("k", 32)
 	doc := strings.Replace(explained, "  providers:\n", `  providers:
   - name: own
-    issuer: https://own
+    issuer: https://own/{org}/v2
+    claims: {org: ["*"]}
     any_audience: true
     algorithms: [HS256]
     jwks: {inline: {keys: [{kty: oct, k: "`+base64.RawURLEncoding.EncodeToString([]byte(secret))+`"}]}}
 `, 1)
 	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`))
-	signed := header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"https://own","sub":"bob","exp":2000}`))
+	signed := header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"https://own/blue/v2","org":"blue","sub":"bob","exp":2000}`))
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(signed))
 	for token, provider := range map[string]string{

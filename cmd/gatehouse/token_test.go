@@ -82,6 +82,28 @@ func TestATokenIsVerifiedAsTheFilterWould(t *testing.T) {
 	assert.Equal(t, result{1, `{"valid":false,"provider":null,"reason":"invalid_issuer","claims":null}` + "\n", ""}, r)
 }
 
+func TestATokenOfATenantIsVerifiedAsTheFilterWould(t *testing.T) {
+	idp := newIssuer(t)
+	config := file(t, "tenants.json", `{"tokens":{"providers":[{"name":"main","issuer":"https://idp.example/{tid}/v2","claims":{"tid":["a","b"],"token_use":["access"]},
+		"audiences":["orders"],"algorithms":["RS256"],"jwks":{"inline":`+idp.jwks+`}}]},"routes":[{"path":"/**"}]}`)
+	for claims, want := range map[string]string{
+		`{"iss":"https://idp.example/a/v2","tid":"a","token_use":"access","aud":"orders","exp":2000}`:         "null",
+		`{"iss":"https://idp.example/b/v2","tid":"a","token_use":"access","aud":"orders","exp":2000}`:         `"invalid_issuer"`,
+		`{"iss":"https://idp.example/c/v2","tid":"c","token_use":"access","aud":"orders","exp":2000}`:         `"invalid_claim"`,
+		`{"iss":"https://idp.example/a/v2","tid":"a","token_use":"id","aud":"orders","exp":2000}`:             `"invalid_claim"`,
+		`{"iss":"https://idp.example/a/v2","tid":"a","token_use":"access","aud":"orders","exp":2000,"sub":7}`: `"malformed_token"`,
+	} {
+		r := gatehouse(t, idp.sign(t, claims), "token", "verify", "--config", config, "--at", "1999")
+		valid, code := "false", 1
+		if want == "null" {
+			valid, code = "true", 0
+		}
+		assert.Equal(t, result{code, `{"valid":` + valid + `,"provider":"main","reason":` + want + `,"claims":` + claims + "}\n", ""}, r)
+	}
+	r := gatehouse(t, idp.sign(t, `{"iss":"https://idp.example/a/b/v2"}`), "token", "verify", "--config", config)
+	assert.Equal(t, result{1, `{"valid":false,"provider":null,"reason":"invalid_issuer","claims":null}` + "\n", ""}, r)
+}
+
 func TestKeysComeFromTheProviderOrFromWhereTheUserSays(t *testing.T) {
 	idp := newIssuer(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -133,7 +133,7 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 		return res
 	}
 	iss, _ := set.Get("iss").Text()
-	provider, segment := v.provider(iss)
+	provider, segment := v.Provider(iss)
 	if provider < 0 {
 		res.Reason = reason.InvalidIssuer
 		return res
@@ -164,8 +164,9 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 	return res
 }
 
-// provider finds the rules for an issuer; -1 if there are none.
-func (v *Verifier) provider(iss string) (provider int, segment string) {
+// Provider finds the rules for an issuer, and the segment that it has where theirs is an IssuerPattern. provider is
+// -1 if there are none.
+func (v *Verifier) Provider(iss string) (provider int, segment string) {
 	if i, ok := v.byIssuer[iss]; ok {
 		return i, ""
 	}
@@ -195,7 +196,7 @@ func (v *Verifier) CheckClaims(provider int, c claims.Set, now clock.Wall) Resul
 	res := Result{Provider: provider, Claims: c}
 	iss, _ := c.Get("iss").Text()
 	if rules.Issuer != "" {
-		issuer, segment := v.provider(iss)
+		issuer, segment := v.Provider(iss)
 		if issuer != provider && iss != rules.Issuer {
 			res.Reason = reason.InvalidIssuer
 			return res
