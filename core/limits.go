@@ -37,6 +37,22 @@ func limitsFor(r *Request, route *policy.Route) []int {
 	return route.RateLimits
 }
 
+// counts reports whether a limit is for this caller. Before authentication every limit is for any caller.
+func (d *Decision) counts(l *config.Limit) bool {
+	if l.BeforeAuth {
+		return true
+	}
+	if !l.Caller.Admits(d.kind()) {
+		return false
+	}
+	for i := range l.Claims {
+		if c := &l.Claims[i]; d.Principal == nil || !d.Principal.Claims.HasAny(c.Name, c.Values) {
+			return false
+		}
+	}
+	return true
+}
+
 // limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and
 // the refusing limit is d.Rule.
 func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
@@ -44,7 +60,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 	first := len(d.charges)
 	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
-		if l.BeforeAuth != before || !before && !l.Caller.Admits(d.kind()) {
+		if l.BeforeAuth != before || !d.counts(l) {
 			continue
 		}
 		c := d.nextCharge()
@@ -113,7 +129,7 @@ func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 	}
 	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
-		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !before && !l.Caller.Admits(d.kind()) {
+		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !d.counts(l) {
 			continue
 		}
 		c := d.nextCharge()

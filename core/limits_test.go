@@ -214,3 +214,33 @@ func TestAKeyOfWhateverElementsAllocatesNothing(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, once))
 	assert.Equal(t, core.Admit, g.decision.Verdict)
 }
+
+func TestALimitByClaimsIsForCallersWithThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		claims, plan any
+		limited      bool
+	}{
+		"the value":       {`{"plan":["free"]}`, "free", true},
+		"one of a list":   {`{"plan":["free","trial"]}`, []string{"x", "trial"}, true},
+		"another value":   {`{"plan":["free"]}`, "gold", false},
+		"no such claim":   {`{"plan":["free"]}`, nil, false},
+		"a number":        {`{"plan":["3"]}`, 3, true},
+		"one of two":      {`{"plan":["free"],"org":["a"]}`, "free", false},
+		"a dotted path":   {`{"plan.name":["free"]}`, claims{"name": "free"}, true},
+		"no claims asked": {`null`, "free", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limit := `{"name":"l","max_requests":1,"window_seconds":60`
+			if c.claims != `null` {
+				limit += `,"claims":` + c.claims.(string)
+			}
+			g := open(t, `"routes":[{"path":"/**","auth":"optional"}],"rate_limits":[`+limit+`}]`)
+			token := main(t).mint(t, claims{"plan": c.plan})
+			assert.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
+			assert.Equal(t, c.limited, g.decide("GET /", token).Reason == reason.RateLimited)
+			if c.claims != `null` {
+				assert.Empty(t, g.decide("GET /", "").Met(), "an anonymous caller has no claims")
+			}
+		})
+	}
+}

@@ -106,7 +106,7 @@ const everything = `{
 	"rate_limits": [
 		{"name": "flood", "max_requests": 1000, "window_seconds": 1, "identifier": ["ip"], "when": "before_auth", "ip_prefix_v4": 24, "ip_prefix_v6": 48},
 		{"name": "everywhere", "windows": [{"max_requests": 10, "window_seconds": 1}, {"max_requests": 100, "window_seconds": 3600}],
-		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "shadow": true, "max_identifiers": 7, "on_contention": "allow"},
+		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "claims": {"plan": ["free", "trial"]}, "shadow": true, "max_identifiers": 7, "on_contention": "allow"},
 		{"name": "named", "max_requests": 3, "window_seconds": 60.0, "apply": "by_name", "caller": "anonymous"}
 	],
 	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": "gate_2",
@@ -174,6 +174,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}, everywhere.Identifier)
 	assert.Equal(t, []ratelimit.Window{{Max: 10, Length: second}, {Max: 100, Length: 3600 * second}}, everywhere.Windows)
 	assert.Equal(t, caller.Human, everywhere.Caller)
+	assert.Equal(t, []policy.ClaimRule{{Name: "plan", Values: []string{"free", "trial"}}}, everywhere.Claims)
 	assert.True(t, everywhere.Shadow)
 	assert.True(t, everywhere.AllowOnContention)
 	assert.Equal(t, 7, everywhere.MaxIdentifiers)

@@ -78,12 +78,13 @@ type Source struct {
 // Limit is one rate limit: the limiter's rule, and when and to whom the Gate applies it.
 type Limit struct {
 	ratelimit.Rule
-	Identifier         [][]Element // all outer elements form the key; of the inner ones, the first that the request has
-	PrefixV4, PrefixV6 int         // bits of an address that count
-	Caller             caller.Kind // the only kind that it applies to, or caller.Any
-	ByName             bool        // applies only to routes that name it
-	BeforeAuth         bool        // charged before authentication, and never refunded
-	Shadow             bool        // counts and reports, never refuses
+	Identifier         [][]Element        // all outer elements form the key; of the inner ones, the first that the request has
+	PrefixV4, PrefixV6 int                // bits of an address that count
+	Caller             caller.Kind        // the only kind that it applies to, or caller.Any
+	Claims             []policy.ClaimRule // the limit applies only to tokens that have all of these
+	ByName             bool               // applies only to routes that name it
+	BeforeAuth         bool               // charged before authentication, and never refunded
+	Shadow             bool               // counts and reports, never refuses
 	AllowOnContention  bool
 }
 

@@ -34,8 +34,15 @@ func (p *parser) limits(root *node) {
 		}
 		l.Identifier = p.identifier(n, l.BeforeAuth)
 		l.KeyedBy = keyedBy(&l)
+		l.Claims = p.requiredClaims(n.get("claims"))
 		if l.BeforeAuth && l.Caller != caller.Any {
 			p.problem(n.get("caller"), `want "any": before_auth nobody knows the caller`)
+		}
+		if l.BeforeAuth && l.Claims != nil {
+			p.problem(n.get("claims"), "not together with before_auth: the token's claims aren't known then")
+		}
+		if l.Caller == caller.Anonymous && l.Claims != nil {
+			p.problem(n.get("claims"), `not together with "caller": "anonymous": such a caller has no claims`)
 		}
 		p.config.Limits = append(p.config.Limits, l)
 	}

@@ -355,6 +355,14 @@ var refused = []struct {
 		`routes[0].cost: want at most 10, the max_requests of rate_limits[0], got 20`,
 		`routes[1].cost: want at most 19, the max_requests of rate_limits[1], got 20`,
 	}},
+	{withLimits(`{"name":"a","max_requests":1,"window_seconds":1,"identifier":["ip"],"when":"before_auth","claims":{"plan":["free"]}},
+		{"name":"b","max_requests":1,"window_seconds":1,"caller":"anonymous","claims":{"plan":["free"]}},
+		{"name":"c","max_requests":1,"window_seconds":1,"claims":{"plan":[]}},{"name":"d","max_requests":1,"window_seconds":1,"claims":{"plan":["*"]}}`), []string{
+		`rate_limits[0].claims: not together with before_auth: the token's claims aren't known then`,
+		`rate_limits[1].claims: not together with "caller": "anonymous": such a caller has no claims`,
+		`rate_limits[2].claims.plan: want a list of 1..64, got 0`,
+		`rate_limits[3].claims.plan[0]: want a value: "*" is for the claim in braces in a provider's issuer; required_claims asks for any value`,
+	}},
 	{withRoutes(`{"path":"/a","any_of":[]},{"path":"/b","any_of":[{},{"caller":"robot"},{"scopes":["a"]}]},{"path":"/c","auth":"none","any_of":[{"caller":"human"}]},
 		{"path":"/d","caller":"human","groups_any":["g"],"any_of":[{"caller":"human"}]},{"path":"/e","any_of":[` + strings.Repeat(`{"caller":"human"},`, 16) + `{"caller":"human"}]}`), []string{
 		`routes[0].any_of: want a list of 1..16, got 0`,
