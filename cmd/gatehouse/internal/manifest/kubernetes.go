@@ -72,7 +72,8 @@ func istioPlugin(doc *value) []Plugin {
 		}
 	}
 	p.configure(spec.get("pluginConfig"), "spec.pluginConfig")
-	if phase := spec.get("phase"); phase.text() == "AUTHN" {
+	p.phase = spec.get("phase").text()
+	if phase := spec.get("phase"); p.phase == "AUTHN" {
 		for _, from := range p.claimsFrom() {
 			p.warn(phase, "spec.phase", "AUTHN runs before Istio's jwt_authn, so "+from.path+" never sees claims: want AUTHZ")
 		}

@@ -57,8 +57,9 @@ type Plugin struct {
 	// configuration does.
 	Environment *Environment
 
-	text *source // Config, where the file holds it as a text
-	tree *value  // Config; nil where that is malformed
+	text  *source // Config, where the file holds it as a text
+	tree  *value  // Config; nil where that is malformed
+	phase string  // Istio's, when the plugin runs
 }
 
 // Environment are the variables that a plugin's VM sees.
@@ -93,8 +94,12 @@ func Read(text []byte) ([]Plugin, error) {
 		return nil, err
 	}
 	var out []Plugin
+	beside := companionsOf(docs)
 	for _, doc := range docs {
 		out = append(out, pluginsOf(doc, false)...)
+	}
+	for i := range out {
+		beside.check(&out[i])
 	}
 	if len(out) == 0 {
 		return nil, &Error{Finding{Message: "no configuration of Gatehouse in it"}}

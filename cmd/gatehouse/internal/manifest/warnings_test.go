@@ -136,3 +136,43 @@ func TestJWTAuthnBehindTheGateIsAWarning(t *testing.T) {
 	require.Len(t, plugins, 2)
 	assert.Equal(t, []string{"tokens.providers[0].claims_from: jwt_authn stands behind the gate, which never sees its claims: put it in front"}, texts(plugins[1].Warnings))
 }
+
+func TestWhatVerifiesTokensInFrontIsLookedAt(t *testing.T) {
+	const (
+		claims = "tokens: {providers: [{name: m, claims_from: {envoy_metadata: {filter: envoy.filters.http.jwt_authn, key: payload}}}]}"
+		own    = "tokens: {providers: [{name: m, issuer: https://i, audiences: [a], algorithms: [RS256], jwks: {cluster: c, uri: https://i/}}]}"
+		header = "fromHeaders: [{name: authorization, prefix: 'Bearer '}]"
+		query  = "jwtRules: takes tokens from the query, too (access_token): set fromHeaders"
+	)
+	wasm := func(tokens string) string {
+		return strings.Replace(istio, "    routes:", "    "+tokens+"\n    routes:", 1)
+	}
+	rule := func(rule string) string {
+		return "---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: r}\nspec: {jwtRules: [{issuer: https://i, " + rule + "}]}\n"
+	}
+	policy := func(tokens, provider string) string {
+		return strings.Replace(gateway, "      routes:", "      "+tokens+"\n      routes:", 1) +
+			"---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\nspec: {jwt: {providers: [{" + provider + "}]}}\n"
+	}
+	for name, test := range map[string]struct {
+		text     string
+		warnings []string
+	}{
+		"Istio, from the header":           {wasm(claims) + rule(header), nil},
+		"Istio, from the query by default": {wasm(claims) + rule("audiences: [a]"), []string{query}},
+		"Istio, from the query":            {wasm(claims) + rule("fromParams: [t]"), []string{"jwtRules.fromParams: takes tokens from the query, which ends up in logs (RFC 9700): want fromHeaders alone"}},
+		"Istio, in a List":                 {wasm(claims) + "---\napiVersion: v1\nkind: List\nitems:\n-" + indented("  ", strings.TrimPrefix(rule("audiences: [a]"), "---\n"))[1:], []string{query}},
+		"Istio, the token removed":         {wasm(own) + rule(header), []string{"jwtRules.forwardOriginalToken: without forwardOriginalToken: true it removes the token that tokens.providers[0] verifies; or set spec.phase: AUTHN"}},
+		"Istio, the token forwarded":       {wasm(own) + rule(header+", forwardOriginalToken: true"), nil},
+		"Istio, behind the gate":           {strings.Replace(wasm(own), "AUTHZ", "AUTHN", 1) + rule(header), nil},
+		"Envoy Gateway":                    {policy(claims, "name: payload, extractFrom: {headers: [{name: authorization}]}"), nil},
+		"Envoy Gateway, another name":      {policy(claims, "name: idp, extractFrom: {headers: [{name: authorization}]}"), []string{"tokens.providers[0].claims_from.envoy_metadata.key: the SecurityPolicy has no provider of this name, only idp: the gate never sees claims"}},
+		"Envoy Gateway, query by default":  {policy(claims, "name: payload"), []string{"jwt.providers.extractFrom: takes tokens from the query, too (access_token): set extractFrom.headers"}},
+		"Envoy Gateway, query":             {policy(claims, "name: payload, extractFrom: {params: [t]}"), []string{"jwt.providers.extractFrom.params: takes tokens from the query, which ends up in logs (RFC 9700): want headers alone"}},
+		"Envoy Gateway, own verification":  {policy(own, "name: payload"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.warnings, texts(read(t, test.text).Warnings))
+		})
+	}
+}
