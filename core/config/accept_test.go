@@ -91,7 +91,7 @@ const everything = `{
 			 "jwks": {"inline": {"more": [1], "keys": [{"kty": "oct", "kid": "1", "k": "` + k32 + `"}, {"kty": "oct", "k": {"env": "HMAC"}}]}}}
 		],
 		"resources": [{"identifier": "https://api.example/mcp", "scopes": ["mcp"], "authorization_servers": ["https://as.example"]}, {"identifier": {"hosts": ["*.b.example"], "path": "/mcp"}, "authorization_servers": ["https://as.example"]}],
-		"token_from": [{"header": "X-Token"}, {"cookie": "session"}], "forward_token": false, "cache_entries": 0, "max_token_bytes": 8e3
+		"token_from": [{"header": "X-Token", "scheme": "Token"}, {"cookie": "session"}], "forward_token": false, "cache_entries": 0, "max_token_bytes": 8e3
 	},
 	"routes": [
 		{"path": "/a/*/b", "methods": ["GET", "POST"], "hosts": ["*.Example.com"], "name": "ab", "auth": "optional", "caller": "machine",
@@ -135,7 +135,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, &config.ClaimsFrom{Filter: "f", Key: "k", FailedStatusKey: "fail"}, b.ClaimsFrom)
 	assert.Nil(t, b.Remote)
 	assert.Empty(t, b.Issuer)
-	assert.Equal(t, []config.Source{{Header: "x-token"}, {Cookie: "session"}}, c.Tokens.From)
+	assert.Equal(t, []config.Source{{Header: "x-token", Scheme: "Token"}, {Cookie: "session"}}, c.Tokens.From)
 	assert.False(t, c.Tokens.Forward)
 	assert.Zero(t, c.Tokens.CacheEntries)
 	assert.Equal(t, 8000, c.Tokens.MaxTokenBytes)

@@ -89,6 +89,50 @@ func TestSchemaAndParserAgreeOnMutatedConfigurations(t *testing.T) {
 	assert.Positive(t, refusals)
 }
 
+// TestTheCorpusHasEveryField keeps the documents that are mutated complete.
+func TestTheCorpusHasEveryField(t *testing.T) {
+	var doc any
+	require.NoError(t, json.Unmarshal([]byte(everything), &doc))
+	var missing []string
+	fieldsWithout(config.Fields(), []any{doc}, "", &missing)
+	for _, m := range missing {
+		t.Error("no document has " + m)
+	}
+}
+
+// fieldsWithout lists the fields below a shape that none of the values has.
+func fieldsWithout(s *config.Shape, values []any, path string, missing *[]string) {
+	for _, f := range s.Fields {
+		var found []any
+		for _, v := range values {
+			if object, ok := v.(map[string]any); ok {
+				if member, ok := object[f.Name]; ok {
+					found = append(found, member)
+				}
+			}
+		}
+		if found == nil {
+			*missing = append(*missing, path+"."+f.Name)
+			continue
+		}
+		fieldsWithout(f.Shape, found, path+"."+f.Name, missing)
+	}
+	if s.Element != nil && s.Type == config.List {
+		var elements []any
+		for _, v := range values {
+			if list, ok := v.([]any); ok {
+				elements = append(elements, list...)
+			}
+		}
+		fieldsWithout(s.Element, elements, path+"[]", missing)
+	}
+	for _, one := range s.Either {
+		if one.Type == config.Object || one.Type == config.List {
+			fieldsWithout(one, values, path, missing)
+		}
+	}
+}
+
 // mutate changes one place of a document.
 func mutate(t *rapid.T, v any) any {
 	if rapid.IntRange(0, 5).Draw(t, "stop") == 0 {
@@ -134,12 +178,13 @@ func sortedNames(v map[string]any) []string {
 }
 
 var fieldNames = []string{"name", "jwks", "claims_from", "inline", "cluster", "uri", "refresh_seconds", "windows", "max_requests",
-	"window_seconds", "scheme", "header", "cookie", "algorithms", "types", "unknown", "", "a.b", strings.Repeat("n", 257)}
+	"window_seconds", "scheme", "header", "cookie", "algorithms", "types", "any_of", "claims", "caller", "skip_rate_limits", "rate_limits", "unsafe_paths", "path_case", "cors_preflight",
+	"scopes_all", "groups_any", "apply", "when", "unknown", "", "a.b", strings.Repeat("n", 257)}
 
 func replacement(t *rapid.T) any {
 	number := rapid.SampledFrom([]json.Number{"-1", "0", "1", "2", "5", "9", "10", "16", "32", "33", "60", "61", "64", "128", "129", "300", "301",
 		"3600", "3601", "65536", "65537", "86400", "86401", "262145", "604801", "1000000", "1000001", "1000000000", "1000000001", "1.0", "1.5", "6e1"})
-	text := rapid.SampledFrom([]string{"", "a", "ä", "none", "enforce", "any", "human", "RS256", "HS256", "none", "/a", "a b", "GET", "get",
+	text := rapid.SampledFrom([]string{"", "a", "ä", "none", "enforce", "any", "human", "RS256", "HS256", "none", "/a", "a b", "GET", "get", "*", "ignore", "allow", "semicolon", "encoded_slash", "pass", "machine", "anonymous",
 		"https://a/b", "https://a", "x-", "X-", strings.Repeat("é", 64), strings.Repeat("é", 65), strings.Repeat("a", 256), strings.Repeat("a", 257),
 		"/" + strings.Repeat("a", 1023), "/" + strings.Repeat("a", 1024), strings.Repeat("a", 2049), "1A", "A_1"})
 	switch rapid.IntRange(0, 7).Draw(t, "kind") {
