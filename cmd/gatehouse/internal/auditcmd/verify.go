@@ -36,7 +36,7 @@ a file can't be read, a key is missing, or there is no chained event.`
 func Verify(no error) *cobra.Command {
 	var keyFiles []string
 	var headsFile string
-	var asJSON, allowUnchained bool
+	var asJSON, allowUnchained, anyOrder bool
 	c := &cobra.Command{
 		Use:   "verify FILE... --key-file ID=FILE [--heads FILE]",
 		Short: "check that chained audit logs are complete and unchanged",
@@ -51,7 +51,9 @@ func Verify(no error) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			result, err := verify(c, files, auditverify.New(keys, heads), allowUnchained)
+			v := auditverify.New(keys, heads)
+			v.AnyOrder = anyOrder
+			result, err := verify(c, files, v, allowUnchained)
 			if err != nil {
 				return err
 			}
@@ -69,6 +71,7 @@ func Verify(no error) *cobra.Command {
 	c.Flags().StringVar(&headsFile, "heads", "", "a `file` with heads of GET /audit/heads")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&allowUnchained, "allow-unchained", false, "accept events without a chain; nothing proves them")
+	c.Flags().BoolVar(&anyOrder, "any-order", false, "accept lines in any order, as an OpenTelemetry collector may store them")
 	return c
 }
 

@@ -221,7 +221,11 @@ func (v *Verifier) removed(s *stream, p *part, next uint64, before *part) {
 	if before != nil && before.input == p.input {
 		after = before.to.Line
 	}
-	in, d := p.input, p.input.damagedBetween(s, after, p.from.Line)
+	until := p.from.Line
+	if v.AnyOrder { // where a line stands says nothing of its place
+		after, until = 0, math.MaxInt
+	}
+	in, d := p.input, p.input.damagedBetween(s, after, until)
 	if before != nil && before.input != p.input {
 		if earlier := before.input.damagedBetween(s, before.to.Line, math.MaxInt); earlier != nil {
 			in, d = before.input, earlier

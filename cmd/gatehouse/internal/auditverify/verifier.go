@@ -2,7 +2,7 @@
 // aren't. docs/audit.md defines the chain.
 //
 // It reads each line once, in inputs of any order. Within one input, a stream's lines must be in
-// order. When all have been read, the parts of a stream are joined across inputs.
+// order, unless AnyOrder is set. When all have been read, the parts of a stream are joined across inputs.
 package auditverify
 
 import (
@@ -18,6 +18,10 @@ import (
 
 // Verifier verifies audit logs. Give it each input's lines, then ask for the Result.
 type Verifier struct {
+	// AnyOrder accepts lines in any order within an input. Receivers that take several batches at the
+	// same time store them so.
+	AnyOrder bool
+
 	keys    map[string]*audit.MAC // by key id
 	heads   []audit.Head
 	streams map[streamID]*stream
@@ -265,6 +269,10 @@ func (c *cursor) next() uint64 {
 func (in *Input) earlier(s *stream, c *cursor, here Place, link *audit.Link) {
 	if in.v.store.has(s, link.Seq, &link.MAC) {
 		in.v.repeated(s)
+		return
+	}
+	if _, taken := in.v.store.get(s, link.Seq); in.v.AnyOrder && !taken {
+		in.begin(s, c, here, link)
 		return
 	}
 	in.stray(s, c, here, link)

@@ -254,3 +254,33 @@ print(n + 1)
 	require.NoError(t, err, "%s", out)
 	assert.Equal(t, "50\n", string(out))
 }
+
+func TestLinesMayComeInAnyOrderOnRequest(t *testing.T) {
+	run := func(lines []line) *auditverify.Result {
+		l := &log{files: [][]line{lines}}
+		v := auditverify.New(keys, plainLog(1000).heads)
+		defer v.Close()
+		v.AnyOrder = true
+		in := v.Input("x")
+		require.NoError(t, auditlog.Read(auditlog.Stdin, bytes.NewReader(l.text(0)), nil, in.Line))
+		result, err := v.Result(false)
+		require.NoError(t, err)
+		return result
+	}
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, batch := range []int{1, 7, 50} {
+		batches := slices.Collect(slices.Chunk(plainLog(1000).files[0], batch))
+		r.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+		lines := slices.Concat(batches...)
+		result := run(lines)
+		assert.True(t, result.OK, "%+v", breaks(result))
+		assert.Equal(t, auditverify.Proven, result.Streams[0].Status)
+		assert.Equal(t, uint64(7), run(append(slices.Clone(lines), lines[3:10]...)).Repeats)
+		assert.False(t, run(slices.Delete(slices.Clone(lines), 500, 501)).OK, "a line is missing all the same")
+		changed := slices.Clone(lines)
+		changed[500].text = bytes.Replace(changed[500].text, []byte(`"method":"GET"`), []byte(`"method":"PUT"`), 1)
+		found := breaks(run(changed))
+		require.NotEmpty(t, found)
+		assert.Equal(t, 501, found[0].Line)
+	}
+}
