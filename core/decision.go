@@ -40,13 +40,16 @@ type Decision struct {
 	Set    []Header
 	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
 	Response []Header
-	// Status and Body are the answer, when Verdict is Answer.
+	// Status is that of the answer, when Verdict is Answer. Body is the answer's or the refusal's.
 	Status int
 	Body   string
 
 	mono       clock.Mono // arrival
 	failed     int        // the provider of a token that failed, -1 if none was chosen
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
+	grpc       bool       // a gRPC request
+	eventID    string     // of the event, which the client is told of a refusal
+	origin     string     // of the page that sent the request, if cors lists it
 	metadata   bool       // it is answered with the metadata of a protected resource
 	challenge  string     // what a challenge says beside RFC 6750's parameters
 	lack       lack       // what the caller lacks of the route's requirement
@@ -121,3 +124,6 @@ func (d *Decision) Met() []Met {
 	}
 	return out
 }
+
+// GRPC reports whether the request is gRPC, so that the proxy answers it with a gRPC status.
+func (d *Decision) GRPC() bool { return d.grpc }

@@ -1,7 +1,7 @@
 package core
 
 import (
-	"strconv"
+	"encoding/binary"
 	"unicode/utf8"
 
 	"gatehouse/core/ascii"
@@ -18,6 +18,8 @@ type Outcome struct {
 	Details string     // Envoy's response code details
 	Mono    clock.Mono // the end
 	Custom  []string   // the values of the upstream's x-audit-event
+	// GRPC is the status of a gRPC request, of which Decision.GRPC says that it is one; nil if it isn't known.
+	GRPC *int
 }
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
@@ -64,7 +66,7 @@ func isAddress(s string) bool {
 // decides nothing.
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
-	d.mono = r.Mono
+	d.mono, d.grpc = r.Mono, r.isGRPC()
 	t := g.target(r)
 	g.remember(r, d, &t)
 	d.Route, _ = g.findRoute(r, &t)
@@ -93,11 +95,18 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	if d.Rule >= 0 {
 		e.Meta.Rule = g.cfg.Limits[d.Rule].Name
 	}
+	if d.grpc && o.GRPC != nil {
+		e.Meta.GRPCStatus, e.Meta.HasGRPCStatus = *o.GRPC, true
+	}
 	if d.mono > 0 {
 		e.Meta.DurationMS, e.Meta.HasDuration = o.Mono.Since(d.mono)/1_000_000, true
 	}
 	if g.recorded(d) {
-		g.write(d, write)
+		if e.Meta.EventID = d.eventID; e.Meta.EventID != "" {
+			g.writeEvent(e, g.cfg.Audit.MaxFieldBytes, write)
+		} else {
+			g.write(d, write)
+		}
 	}
 	for _, header := range o.Custom {
 		if header != "" {
@@ -157,9 +166,10 @@ func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
 	g.write(d, write)
 }
 
+// write writes d's event under a new id.
 func (g *Gate) write(d *Decision, write func(line []byte)) {
 	e := &d.event
-	e.Meta.EventID = g.eventID(d)
+	e.Meta.EventID = g.newEventID(d)
 	g.writeEvent(e, g.cfg.Audit.MaxFieldBytes, write)
 }
 
@@ -172,12 +182,20 @@ func (g *Gate) writeEvent(e *audit.Event, maxField int, write func(line []byte))
 	write(g.line)
 }
 
-// eventID is unique: the instance's random number and a count.
-func (g *Gate) eventID(d *Decision) string {
-	start := len(d.text)
-	d.text = ascii.AppendHex(d.text, g.host.InstanceID)
-	d.text = append(d.text, '-')
-	d.text = strconv.AppendUint(d.text, g.events, 10)
+// newEventID makes an id that no other event has: a keyed hash of the instance's random number and a count. From an id that it
+// is told, a client learns nothing about how many requests there were.
+func (g *Gate) newEventID(d *Decision) string {
+	var n [17]byte
+	n[0] = eventKey
+	binary.LittleEndian.PutUint64(n[1:], g.host.InstanceID)
+	binary.LittleEndian.PutUint64(n[9:], g.events)
 	g.events++
+	id := g.hasher.Sum(n[:])
+	start := len(d.text)
+	d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(id[:8]))
+	d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(id[8:]))
 	return d.since(start)
 }
+
+// eventKey begins what the ids of events are a hash of. No key of a limit begins so.
+const eventKey = 0xff

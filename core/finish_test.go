@@ -32,8 +32,16 @@ func TestAnEventSaysWhoDidWhatAndHowItEnded(t *testing.T) {
 		`{"event_type":"refund","amount":7,"user_id":"eve"}`, "", `{"event_type":"mail"}`,
 	}})
 	require.Len(t, lines, 3)
+	ids := map[any]bool{}
+	for _, line := range lines {
+		id := line["metadata"].(map[string]any)["event_id"]
+		assert.Regexp(t, "^[0-9a-f]{32}$", id)
+		ids[id] = true
+		delete(line["metadata"].(map[string]any), "event_id")
+	}
+	assert.Len(t, ids, 3, "each event has an id of its own")
 	metadata := map[string]any{
-		"event_id": "0000000000000abc-0", "reason": nil, "rule": nil, "route": "orders", "caller": "human", "issuer": "https://idp.example", "m2m_evidence": "email",
+		"reason": nil, "rule": nil, "route": "orders", "caller": "human", "issuer": "https://idp.example", "m2m_evidence": "email",
 		"duration_ms": 3.0, "request_id": "r-1", "tenant": "t1", "roles": []any{"a"}, "x-team": "blue", "header:tenant": "forged",
 	}
 	event := map[string]any{
@@ -43,9 +51,9 @@ func TestAnEventSaysWhoDidWhatAndHowItEnded(t *testing.T) {
 	}
 	assert.Equal(t, event, lines[0])
 	event["event_type"] = "refund"
-	metadata["event_id"], metadata["amount"], metadata["user_id"] = "0000000000000abc-1", 7.0, "eve"
+	metadata["amount"], metadata["user_id"] = 7.0, "eve"
 	assert.Equal(t, event, lines[1])
-	event["event_type"], metadata["event_id"] = "mail", "0000000000000abc-2"
+	event["event_type"] = "mail"
 	delete(metadata, "amount")
 	delete(metadata, "user_id")
 	assert.Equal(t, event, lines[2], "nothing of the one before")

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"gatehouse/core/ascii"
 	"gatehouse/core/audit"
 	"gatehouse/core/caller"
@@ -83,7 +85,7 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 	g.prepareHeaders()
 	g.prepareResources()
 	g.prepareMetrics()
-	if cfg.Identity.Prefix != "" {
+	if cfg.Identity.Prefix != "" && slices.Contains(cfg.Identity.Fields, "caller") {
 		g.anonymous = []Header{{cfg.Identity.Prefix + "caller", caller.Anonymous.String()}}
 	}
 	return g, nil
@@ -97,6 +99,7 @@ const Namespace = "gatehouse/"
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.Reset()
 	d.mono = r.Mono
+	d.grpc, d.origin = r.isGRPC(), g.allowedOrigin(r)
 	t := g.target(r)
 	g.remember(r, d, &t)
 	if g.answerMetadata(r, d, &t) {

@@ -30,8 +30,32 @@ func (g *Gate) refuse(d *Decision) {
 			d.Response = append(d.Response, Header{"www-authenticate", g.scopeChallenge(d)})
 		}
 	case 429, 503:
-		d.Response = append(d.Response, d.number("retry-after", max(ceil(g.retry(d)), 1)))
+		seconds := max(ceil(g.retry(d)), 1)
+		d.Response = append(d.Response, d.number("retry-after", seconds))
+		if d.grpc { // gRPC's retry policy, "Server Pushback" (gRFC A6)
+			d.Response = append(d.Response, d.number("grpc-retry-pushback-ms", seconds*1000))
+		}
+		if d.Reason == reason.RateLimited { // an Envoy in front doesn't retry it as a failure then
+			d.Response = append(d.Response, Header{"x-envoy-ratelimited", "true"})
+		}
 	}
+	if g.tellsEvent(d) {
+		d.eventID = g.newEventID(d)
+		d.Response = append(d.Response, Header{EventIDHeader, d.eventID})
+	}
+	g.corsHeaders(d)
+	d.Body = d.Reason.Body()
+	if d.grpc { // the proxy makes it the grpc-message
+		d.Body = d.Reason.Detail()
+	}
+}
+
+// EventIDHeader tells the client of a refusal the id of its audit event. Responses of the upstream must not have it.
+const EventIDHeader = "x-gatehouse-event-id"
+
+// tellsEvent reports whether a refusal has an event. The paths that the configuration leaves out have one then, too.
+func (g *Gate) tellsEvent(d *Decision) bool {
+	return logs(&g.cfg.Audit) && (d.Route < 0 || g.table.Route(d.Route).Audit)
 }
 
 // challenge is a 401's WWW-Authenticate (RFC 6750 §3): without an error code when there was no token (§3.1).

@@ -31,7 +31,7 @@ func (g *Gate) WriteGaps(wall clock.Wall, write func(line []byte)) {
 		}
 		e := &audit.Event{Timestamp: wall}
 		gap.Event(e)
-		e.Meta.EventID = g.eventID(&d)
+		e.Meta.EventID = g.newEventID(&d)
 		g.writeEvent(e, max(g.cfg.Audit.MaxFieldBytes, minGapFieldBytes), write)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
+	"slices"
 )
 
 // Principal is what a verified token says about its bearer. It is immutable: all requests with the same
@@ -54,13 +55,14 @@ func identityHeaders(id *config.Identity, p *Principal) []Header {
 	if id.Prefix == "" {
 		return nil
 	}
-	out := identityFields{prefix: id.Prefix}
+	out := identityFields{prefix: id.Prefix, fields: id.Fields}
 	out.addText("user-id", p.UserID)
 	out.addText("client-id", p.ClientID)
 	out.addText("caller", p.Kind.String())
 	out.addText("issuer", p.Issuer)
 	out.add("scopes", appendList(nil, p.Scopes))
 	out.add("groups", appendList(nil, p.Groups))
+	out.all = true
 	for _, name := range id.Claims {
 		out.add("claim-"+config.IdentityHeader(name), appendClaim(nil, p.Claims.Get(name)))
 	}
@@ -69,6 +71,8 @@ func identityHeaders(id *config.Identity, p *Principal) []Header {
 
 type identityFields struct {
 	prefix  string
+	fields  []string // those that are sent
+	all     bool     // the others too
 	headers []Header
 }
 
@@ -79,7 +83,7 @@ func (f *identityFields) addText(name, value string) { f.add(name, appendEscaped
 //
 //go:noinline
 func (f *identityFields) add(name string, value []byte) {
-	if len(value) > 0 {
+	if len(value) > 0 && (f.all || slices.Contains(f.fields, name)) {
 		f.headers = append(f.headers, Header{f.prefix + name, string(value)})
 	}
 }

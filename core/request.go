@@ -1,6 +1,8 @@
 package core
 
 import (
+	"strings"
+
 	"gatehouse/core/claims"
 	"gatehouse/core/clock"
 	"gatehouse/core/reason"
@@ -60,6 +62,13 @@ func (r *Request) appendHeader(dst []byte, name string, limit int) (_ []byte, ok
 		return dst, true
 	}
 	return dst, ok
+}
+
+// isGRPC reports whether the proxy answers a request with a gRPC status, as Envoy decides it.
+func (r *Request) isGRPC() bool {
+	kind, _ := r.header("content-type")
+	rest, ok := strings.CutPrefix(kind, "application/grpc")
+	return ok && (rest == "" || rest[0] == '+')
 }
 
 // preflight is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.

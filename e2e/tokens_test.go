@@ -203,7 +203,7 @@ type audits struct {
 
 var (
 	timestamp = regexp.MustCompile(`^\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)",`)
-	eventID   = regexp.MustCompile(`"event_id":"([0-9a-f]{16}-\d+)"`)
+	eventID   = regexp.MustCompile(`"event_id":"([0-9a-f]{32})"`)
 	duration  = regexp.MustCompile(`"duration_ms":(\d+)`)
 	requestID = regexp.MustCompile(`"request_id":"([0-9a-f]{8}-[0-9a-f-]{27})"`)
 )

@@ -33,20 +33,22 @@ type Event struct {
 // Metadata is the event's metadata object. An empty member is written as null; an empty Origin, WouldBe
 // or Required is left out.
 type Metadata struct {
-	EventID     string
-	Reason      string // the reason for Gatehouse's refusal, from the closed list of reasons
-	Route       string // the route's name
-	Rule        string // the name of the rate limit that refused
-	Caller      string // human, machine, unknown or anonymous
-	Issuer      string
-	Evidence    string // the rule that told humans from machines; written as m2m_evidence
-	DurationMS  int64  // from the request's arrival to the stream's end, milliseconds; null unless HasDuration
-	HasDuration bool
-	RequestID   string  // the x-request-id header
-	Origin      string  // the other filter that refused the request, from OriginOf
-	WouldBe     string  // in observe mode: the reason for which enforce mode would have refused
-	Required    []byte  // what a caller lacked of the route's requirement, a JSON object; written whole
-	Extra       []Field // written after the fixed members, in this order
+	EventID       string
+	Reason        string // the reason for Gatehouse's refusal, from the closed list of reasons
+	Route         string // the route's name
+	Rule          string // the name of the rate limit that refused
+	Caller        string // human, machine, unknown or anonymous
+	Issuer        string
+	Evidence      string // the rule that told humans from machines; written as m2m_evidence
+	DurationMS    int64  // from the request's arrival to the stream's end, milliseconds; null unless HasDuration
+	HasDuration   bool
+	RequestID     string // the x-request-id header
+	Origin        string // the other filter that refused the request, from OriginOf
+	GRPCStatus    int    // what the client of a gRPC request got; left out unless HasGRPCStatus
+	HasGRPCStatus bool
+	WouldBe       string  // in observe mode: the reason for which enforce mode would have refused
+	Required      []byte  // what a caller lacked of the route's requirement, a JSON object; written whole
+	Extra         []Field // written after the fixed members, in this order
 }
 
 // AppendJSON appends the event to dst as one line of JSON, without the newline, and returns the

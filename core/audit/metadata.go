@@ -43,7 +43,7 @@ type Field struct {
 // fixedMembers are the members of metadata that Gatehouse itself sets, in the order in which they
 // are written.
 var fixedMembers = [...]string{
-	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required",
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required", "grpc_status",
 }
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
@@ -71,6 +71,9 @@ func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	}
 	if len(m.Required) > 0 {
 		dst = append(append(dst, `,"required":`...), m.Required...)
+	}
+	if m.HasGRPCStatus {
+		dst = strconv.AppendInt(append(dst, `,"grpc_status":`...), int64(m.GRPCStatus), 10)
 	}
 	for i := range m.Extra {
 		dst = appendField(dst, m.Extra, i, maxField)

@@ -72,7 +72,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 			Enabled: true, Exclude: []policy.Pattern{pattern(t, "/health"), pattern(t, "/metrics")},
 			Log: config.LogInfo, State: "gatehouse_audit", MaxFieldBytes: 1024,
 		},
-		Identity: config.Identity{Prefix: "x-gatehouse-"},
+		Identity: config.Identity{Prefix: "x-gatehouse-", Fields: []string{"user-id", "client-id", "caller", "issuer", "scopes", "groups"}},
 		Metrics:  config.Metrics{PerRoute: true, Naming: metrics.Envoy},
 		Hash:     c.Hash,
 	}, c)
@@ -112,7 +112,8 @@ const everything = `{
 	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": "gate_2",
 		"http": {"cluster": "logs", "path": "/in?x=1", "headers": {"Authorization": {"env": "HMAC"}, "host": "logs.example"}, "batch_events": 7, "flush_seconds": 3, "queue_events": 70, "timeout_seconds": 9}, "claims": ["email"], "headers": ["X-Region"], "max_field_bytes": 16,
 		"chain": {"key_id": "2026-03", "hmac_key": {"env": "HMAC"}}},
-	"identity_headers": {"prefix": "x-me-", "claims": ["email", "cognito:groups"]},
+	"cors": {"allow_origins": ["https://app.example", "http://localhost:8080"], "allow_credentials": true, "expose_headers": ["retry-after", "ratelimit"]},
+	"identity_headers": {"prefix": "x-me-", "fields": ["caller", "user-id"], "claims": ["email", "cognito:groups"]},
 	"metrics": {"per_route": false, "naming": "istio"},
 	"admin": {"token": {"env": "HMAC"}}
 }`
@@ -190,7 +191,8 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, "2026-03", c.Audit.Chain.KeyID)
 	assert.Len(t, c.Audit.Chain.Key, 32)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", *c.Audit.Chain, c.Audit.Chain, *c.Audit.Chain, c.Audit.Chain.Key), "[")
-	assert.Equal(t, config.Identity{Prefix: "x-me-", Claims: []string{"email", "cognito:groups"}}, c.Identity)
+	assert.Equal(t, config.Identity{Prefix: "x-me-", Fields: []string{"caller", "user-id"}, Claims: []string{"email", "cognito:groups"}}, c.Identity)
+	assert.Equal(t, config.CORS{Origins: []string{"https://app.example", "http://localhost:8080"}, Credentials: true, Expose: "retry-after, ratelimit"}, c.CORS)
 	assert.Equal(t, "cognito-groups", config.IdentityHeader("cognito:groups"))
 	assert.Equal(t, config.Secret(strings.ToUpper(k32)), c.Admin.Token)
 	assert.Equal(t, config.Metrics{Naming: metrics.Istio}, c.Metrics)

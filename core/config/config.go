@@ -15,6 +15,7 @@ import (
 // Config is a validated configuration: defaults are filled in, and names are resolved to indexes.
 // It doesn't change after Parse.
 type Config struct {
+	CORS     CORS
 	Observe  bool             // "mode": "observe": decide every request, refuse none
 	Paths    policy.PathRules // of routes, audit.exclude_paths and requests
 	Tokens   Tokens
@@ -167,6 +168,7 @@ func (Secret) GoString() string { return "***" }
 // Identity is what the upstream is told about the caller.
 type Identity struct {
 	Prefix string   // in lower case, ends in "-"; "" when identity_headers is "none"
+	Fields []string // the standard headers that are sent, without prefix
 	Claims []string // each becomes the header Prefix + "claim-" + IdentityHeader(claim)
 }
 

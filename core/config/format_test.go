@@ -20,6 +20,7 @@ func TestFormatsAndTheirPatternsAgree(t *testing.T) {
 		"path":   {&pathFormat, "/a?"},
 		"uri":    {&uriFormat, "a/:?#@[] \\é\n\"~>A"},
 		"prefix": {&prefixFormat, "az9-_A"},
+		"origin": {&originFormat, "https://a.Z9[]:_-é "},
 		"env":    {&envFormat, "aZ9_-= é"},
 	}
 	for name, f := range formats {

@@ -12,7 +12,7 @@ func (p *parser) identity(root *node) {
 		return
 	}
 	id := &p.config.Identity
-	*id = Identity{Prefix: n.str("prefix"), Claims: n.strs("claims")}
+	*id = Identity{Prefix: n.str("prefix"), Fields: n.strs("fields"), Claims: n.strs("claims")}
 	p.identityPrefix(n.get("prefix"))
 	names := map[string]*node{}
 	for _, kid := range n.list("claims") {

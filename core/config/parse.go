@@ -47,6 +47,7 @@ func (p *parser) resolve(root *node) {
 	if root.get("metrics").str("naming") == "istio" {
 		c.Metrics.Naming = metrics.Istio
 	}
+	p.cors(root)
 	p.tokens(root)
 	p.limits(root)
 	p.routes(root)

@@ -14,6 +14,8 @@ var configuration = Shape{Type: Object, Fields: []Field{
 		Doc: "How paths are compared. By default their case counts: `/Admin` is another path than `/admin`. Set `ignore` if the upstream ignores case, as Express (by default) and IIS do; else `/ADMIN/x` gets around a route for `/admin/**`. It folds ASCII letters in routes, `exclude_paths` and requests."},
 	{Name: "cors_preflight", Default: `"check"`, Shape: &Shape{Type: Text, Enum: preflightWords},
 		Doc: "What becomes of CORS preflights, on routes that don't say: `check` them like any request, or let them `pass` unauthenticated."},
+	{Name: "cors", Shape: &corsTable,
+		Doc: "Lets pages of other origins read why Gatehouse refused them: refusals carry the CORS headers then. Preflights stay the application's."},
 	{Name: "tokens", Shape: &tokens,
 		Doc: "Where tokens come from and who may issue them. Required unless every route is `\"auth\": \"none\"`."},
 	{Name: "routes", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 1000, Element: &route},
@@ -35,6 +37,15 @@ var configuration = Shape{Type: Object, Fields: []Field{
 var admin = Shape{Type: Object, Fields: []Field{
 	{Name: "token", Required: true, Shape: &secretText,
 		Doc: "What every request to the admin API must bring as `Authorization: Bearer`: 32 visible ASCII characters or more; `{\"env\": \"NAME\"}` reads it from the VM's environment variables."},
+}}
+
+var corsTable = Shape{Type: Object, Fields: []Field{
+	{Name: "allow_origins", Required: true, Shape: &Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 300, Format: &originFormat}},
+		Doc: "The origins whose pages may read refusals, compared exactly, as browsers send them in `origin`."},
+	{Name: "allow_credentials", Default: `false`, Shape: &boolean,
+		Doc: "Whether pages may read refusals of requests that they sent with credentials."},
+	{Name: "expose_headers", Shape: &Shape{Type: List, Max: 64, Unique: true, Element: &headerName},
+		Doc: "The headers of a refusal that a page may read: by default those of the limits, `retry-after`, `www-authenticate` and `x-gatehouse-event-id`."},
 }}
 
 var auditTable = Shape{Type: Object, Fields: []Field{
@@ -90,9 +101,14 @@ var logLevels = []string{"none", "trace", "debug", "info", "warn", "error", "cri
 var identity = Shape{Type: Object, Fields: []Field{
 	{Name: "prefix", Default: `"x-gatehouse-"`, Shape: &Shape{Type: Text, Min: 2, Max: 64, Format: &prefixFormat},
 		Doc: "What the headers begin with. Headers of the client that begin so are removed on every route: in any case, and with every byte but letters and digits read as `-`."},
+	{Name: "fields", Default: `["user-id","client-id","caller","issuer","scopes","groups"]`, Shape: &Shape{Type: List, Max: int64(len(identityFields)), Unique: true, Element: &Shape{Type: Text, Enum: identityFields}},
+		Doc: "Which of the standard headers are sent, as `PREFIXFIELD`. What is removed stays the same."},
 	{Name: "claims", Default: `[]`, Shape: &Shape{Type: List, Max: 32, Unique: true, Element: &claimName},
 		Doc: "Claims to pass on, as `PREFIXclaim-NAME`; the name in lower case, anything but letters and digits as `-`."},
 }}
+
+// identityFields are the standard identity headers, without prefix.
+var identityFields = []string{"user-id", "client-id", "caller", "issuer", "scopes", "groups"}
 
 var metricNames = Shape{Type: Object, Fields: []Field{
 	{Name: "per_route", Default: `true`, Shape: &boolean,

@@ -47,7 +47,7 @@ type Seen struct {
 
 // HostHeaders are fields that a proxy sets by itself on requests or responses. Gatehouse has
 // nothing to do with them, so no runner reports them; "x-envoy-" and "x-forwarded-" stand for all
-// that begin so.
+// that begin so, but for x-envoy-ratelimited.
 var HostHeaders = []string{"date", "server", "transfer-encoding", "connection", "content-length", "x-request-id", "x-envoy-", "x-forwarded-"}
 
 // Headers makes a header map for an [Observation] out of the fields that each calls its argument
@@ -59,7 +59,7 @@ func Headers(each func(add func(name, value string))) Header {
 		host := slices.ContainsFunc(HostHeaders, func(h string) bool {
 			return name == h || strings.HasSuffix(h, "-") && strings.HasPrefix(name, h)
 		})
-		if !host && !strings.HasPrefix(name, ":") {
+		if (!host || name == "x-envoy-ratelimited") && !strings.HasPrefix(name, ":") {
 			out[name] = append(out[name], value)
 		}
 	})
@@ -85,7 +85,7 @@ func (e *Exchange) Conceal(m *Minted) {
 // Volatile are the audit event's members whose values only have a shape.
 var volatile = map[string]*regexp.Regexp{
 	"timestamp":   regexp.MustCompile(`^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"$`),
-	"event_id":    regexp.MustCompile(`^"[0-9a-f]{16}-\d+"$`),
+	"event_id":    regexp.MustCompile(`^"[0-9a-f]{32}"$`),
 	"duration_ms": regexp.MustCompile(`^\d{1,6}$`),
 	"request_id":  regexp.MustCompile(`^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$`),
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 )
@@ -64,6 +65,44 @@ var (
 	}
 )
 
+const eventIDHeader = "x-gatehouse-event-id"
+
+var eventID = regexp.MustCompile(`"event_id":"([0-9a-f]{32})"`)
+
+// eventIDOf is the id of the exchange's event, "" if it has none.
+func eventIDOf(e *Exchange) string {
+	if len(e.Audit) == 0 {
+		return ""
+	}
+	if m := eventID.FindStringSubmatch(e.Audit[0]); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// GRPCStatus is the gRPC status of an exchange: the response's own, or what its HTTP status amounts to
+// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+func GRPCStatus(e *Exchange) int {
+	for _, v := range e.Header["grpc-status"] {
+		if status, err := strconv.Atoi(v); err == nil {
+			return status
+		}
+	}
+	switch e.Status {
+	case http.StatusBadRequest:
+		return 13
+	case http.StatusUnauthorized:
+		return 16
+	case http.StatusForbidden:
+		return 7
+	case http.StatusNotFound:
+		return 12
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return 14
+	}
+	return 2
+}
+
 // checkRefusal compares a refusal with the table, except for headers that the file mentions.
 func checkRefusal(want *Expect, e *Exchange) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -80,13 +119,22 @@ func checkRefusal(want *Expect, e *Exchange) (problems []string) {
 		"content-type": value("application/json"), "cache-control": value("no-store"),
 		"grpc-status": nil, "www-authenticate": nil, "retry-after": nil,
 	}
+	if id := eventIDOf(e); id != "" {
+		headers[eventIDHeader] = value(id)
+	} else {
+		headers[eventIDHeader] = nil
+	}
 	if e.Header["grpc-status"] != nil {
 		status, body = http.StatusOK, ""
 		headers["content-type"] = value("application/grpc")
 		headers["grpc-status"] = value(strconv.Itoa(grpcStatus[row.status]))
+		headers["grpc-message"] = value(row.detail)
 	}
 	if row.challenge != "" {
 		headers["www-authenticate"] = value(row.challenge)
+	}
+	if row.status == http.StatusTooManyRequests {
+		headers["x-envoy-ratelimited"] = value("true")
 	}
 	if row.status == http.StatusTooManyRequests || row.status == http.StatusServiceUnavailable {
 		headers["retry-after"] = value(`~[1-9]\d*`)

@@ -58,7 +58,7 @@ func line(kind, path, more string) string {
 // good is an observation that meets an exchange's expectations.
 func good() *scenario.Observation {
 	who := `"user_id":"alice","client_id":null,"is_m2m":false`
-	const meta = `"event_id":"0123456789abcdef-1",`
+	const meta = `"event_id":"0123456789abcdef0123456789abcdef",`
 	const end = `"duration_ms":3,"request_id":"5f0c1f5e-0000-4000-8000-000000000000"`
 	admitted := `"status_code":200,"ip_address":"127.0.0.1","user_agent":"u","metadata":{` + meta +
 		`"reason":null,"route":"r","rule":null,"caller":"human","issuer":"https://idp.example","m2m_evidence":"email",` + end
@@ -75,7 +75,8 @@ func good() *scenario.Observation {
 			}},
 			{{
 				Status: 401, Body: `{"detail": "Authentication required"}`, Details: "gatehouse_missing_token",
-				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}, "www-authenticate": {`Bearer realm="gatehouse"`}},
+				Header: scenario.Header{"content-type": {"application/json"}, "cache-control": {"no-store"}, "www-authenticate": {`Bearer realm="gatehouse"`},
+					"x-gatehouse-event-id": {"0123456789abcdef0123456789abcdef"}},
 				Audit: []string{line("auth_failure", "/x", `"user_id":null,"client_id":null,"is_m2m":false`) +
 					`"status_code":401,"ip_address":"127.0.0.1","user_agent":null,"metadata":{` + meta + `"reason":"missing_token","route":null,"rule":null,"caller":null,"issuer":null,"m2m_evidence":null,` + end + "}}"},
 			}},
@@ -123,7 +124,7 @@ func TestEveryDeviationIsAProblem(t *testing.T) {
 		"event's new member": replaceIn(0, `"route":"r"`, `"route":"r","new":1`),
 		"event's key order":  replaceIn(0, `"client_id":null,"is_m2m":false`, `"is_m2m":false,"client_id":null`),
 		"timestamp's shape":  replaceIn(0, "05.000006Z", "05.006Z"),
-		"event id's shape":   replaceIn(0, "0123456789abcdef-1", "1"),
+		"event id's shape":   replaceIn(0, "0123456789abcdef0123456789abcdef", "1"),
 		"duration's shape":   replaceIn(0, `"duration_ms":3`, `"duration_ms":-3`),
 		"no JSON":            replaceIn(0, `{"timestamp"`, `"timestamp"`),
 		"counter": func(o *scenario.Observation) {

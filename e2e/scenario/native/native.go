@@ -155,6 +155,10 @@ func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {
 		}
 	}
 	out.Status, out.Details = e.Status, e.Details
+	if e.Status != 0 {
+		status := scenario.GRPCStatus(e)
+		out.GRPC = &status
+	}
 	r.gate.Finish(d, out, func(line []byte) { e.Audit = append(e.Audit, string(line)) })
 	return e
 }
@@ -229,6 +233,9 @@ func (r *runner) admitted(step *scenario.Step, req *core.Request, d *core.Decisi
 	}
 	e.Header = scenario.Headers(func(add func(name, value string)) {
 		for _, f := range fields {
+			if f.Name == "x-gatehouse-event-id" {
+				continue
+			}
 			if f.Name == "x-audit-event" {
 				custom = append(custom, f.Value)
 			} else {
@@ -273,7 +280,7 @@ func answered(step *scenario.Step, d *core.Decision, e *scenario.Exchange) {
 }
 
 func refused(step *scenario.Step, d *core.Decision, e *scenario.Exchange) {
-	e.Status, e.Details, e.Body = d.Reason.Status(), "gatehouse_"+d.Reason.String(), d.Reason.Body()
+	e.Status, e.Details, e.Body = d.Reason.Status(), "gatehouse_"+d.Reason.String(), d.Body
 	e.Header = scenario.Headers(func(add func(name, value string)) {
 		for _, h := range d.Response {
 			add(h.Name, h.Value)

@@ -12,6 +12,7 @@ import (
 const (
 	responseCode proxy.Path = "response\x00code"
 	codeDetails  proxy.Path = "response\x00code_details"
+	grpcStatus   proxy.Path = "response\x00grpc_status"
 )
 
 // Done implements proxy.Stream. What can't be read at this point is unknown in the event.
@@ -46,6 +47,12 @@ func (s *stream) finish(out *core.Outcome) {
 	p := s.plugin
 	if code, err := p.proxy.Property(responseCode); err == nil && len(code) == 8 {
 		out.Status = int(binary.LittleEndian.Uint64(code))
+	}
+	if s.decision.GRPC() {
+		if status, err := p.proxy.Property(grpcStatus); err == nil && len(status) == 8 {
+			code := int(binary.LittleEndian.Uint64(status))
+			out.GRPC = &code
+		}
 	}
 	p.lines, p.events = p.lines[:0], 0
 	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None

@@ -140,11 +140,11 @@ func (s *stream) sendReply() error {
 	p, why := s.plugin, s.decision.Reason
 	p.pairs = proxy.AppendPairs(p.pairs[:0], s.decision.Response)
 	p.reply = proxy.Reply{
-		Status: why.Status(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: why.Body(),
+		Status: why.Status(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: s.decision.Body,
 		GRPC: int32(why.GRPCStatus()),
 	}
 	if s.decision.Verdict == core.Answer {
-		p.reply.Status, p.reply.Details, p.reply.Body = s.decision.Status, core.AnswerDetails, s.decision.Body
+		p.reply.Status, p.reply.Details = s.decision.Status, core.AnswerDetails
 		p.reply.GRPC = proxy.NoGRPC
 	}
 	err := p.proxy.Reply(&p.reply)
@@ -166,6 +166,9 @@ func (s *stream) ResponseHeaders() (action proxy.Action) {
 		if err != nil {
 			return s.fail("taking x-audit-event out of the response", err)
 		}
+	}
+	if err := px.RemoveHeader(proxy.ResponseHeaders, core.EventIDHeader); err != nil {
+		return s.fail("taking "+core.EventIDHeader+" out of the response", err)
 	}
 	if !s.decided {
 		return proxy.Continue
