@@ -73,7 +73,7 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad reason.Reason) 
 			case reason.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
 				failure = reason.InvalidIssuer
 			default:
-				d.failed = i
+				d.failed, d.refused = i, g.holderOf(&res)
 				return true, res.Reason
 			}
 		}
@@ -114,7 +114,7 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 	if p, ok := g.cache.Get(token, keys); ok {
 		g.Count(g.metrics.CacheHit(), 1)
 		if why := g.verifier.Times(p.Provider, p.NotBefore, p.Expires, r.Wall); why != reason.None {
-			d.failed = p.Provider
+			d.failed, d.refused = p.Provider, holder{p.UserID, p.ClientID, p.Issuer}
 			return true, why
 		}
 		d.Principal = p
@@ -139,6 +139,9 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 	}
 	g.Count(g.metrics.CacheMiss(), 1)
 	d.failed = res.Provider
+	if res.Claims.Raw() != nil {
+		d.refused = g.holderOf(&res)
+	}
 	return true, res.Reason
 }
 

@@ -47,6 +47,7 @@ type Decision struct {
 	mono       clock.Mono // arrival
 	failed     int        // the provider of a token that failed, -1 if none was chosen
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
+	refused    holder     // whom a token names that was refused although its signature holds
 	grpc       bool       // a gRPC request
 	eventID    string     // of the event, which the client is told of a refusal
 	origin     string     // of the page that sent the request, if cors lists it

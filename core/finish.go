@@ -135,6 +135,7 @@ func (g *Gate) identifyEvent(d *Decision) {
 	e.Meta.Extra = d.extra
 	p := d.Principal
 	if p == nil {
+		e.UserID, e.ClientID, e.Meta.Issuer = d.refused.userID, d.refused.clientID, d.refused.issuer
 		if d.identified {
 			e.Meta.Caller = caller.Anonymous.String()
 		}

@@ -49,6 +49,19 @@ func (g *Gate) newPrincipal(res *jwt.Result) *Principal {
 	return p
 }
 
+// holder is whom a token names that was refused although its signature holds: the event says so.
+type holder struct{ userID, clientID, issuer string }
+
+func (g *Gate) holderOf(res *jwt.Result) holder {
+	kind := caller.Classify(g.cfg.Tokens.Providers[res.Provider].Profile, res.Claims).Kind
+	userID, _ := caller.UserID(res.Claims, kind)
+	issuer := res.Issuer
+	if issuer == "" {
+		issuer, _ = res.Claims.String("iss")
+	}
+	return holder{userID, caller.ClientID(res.Claims), issuer}
+}
+
 // identityHeaders are the headers that tell the upstream who is calling. A property that the token lacks
 // has no header.
 func identityHeaders(id *config.Identity, p *Principal) []Header {

@@ -311,13 +311,19 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	}
 	if want.Who == anonymous {
 		metadata["caller"] = anonymous
-	} else if c, ok := s.caller(want.Who); ok {
+	}
+	if c, ok := s.caller(want.Who); ok {
 		set(out, "user_id", c.UserID)
 		set(out, "client_id", c.ClientID)
 		out["is_m2m"] = c.Kind == "machine"
 		set(metadata, "caller", c.Kind)
 		set(metadata, "issuer", c.Issuer)
 		set(metadata, "m2m_evidence", c.Evidence)
+	} else {
+		userID, clientID, issuer := s.holder(step)
+		set(out, "user_id", userID)
+		set(out, "client_id", clientID)
+		set(metadata, "issuer", issuer)
 	}
 	for _, members := range []map[string]any{want.Metadata, more} {
 		for name, value := range members {

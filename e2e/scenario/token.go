@@ -57,19 +57,10 @@ type Minted struct {
 // Mint makes all tokens that the scenario can name, as of now.
 func (s *Scenario) Mint(issuer *toy.Issuer, now time.Time) (*Minted, error) {
 	m := &Minted{map[string]string{}, map[string]toy.Claims{}}
-	specs := maps.Clone(s.common.Tokens)
-	maps.Copy(specs, s.Tokens)
 	for name := range s.named() {
-		spec, ok := specs[name]
-		if !ok {
-			return nil, fmt.Errorf("no token %q", name)
-		}
-		for depth := 0; spec.Like != ""; depth++ {
-			like, ok := s.common.Tokens[spec.Like]
-			if !ok || depth > 8 {
-				return nil, fmt.Errorf("token %s: no token %q", name, spec.Like)
-			}
-			spec = like.overlaid(spec)
+		spec, err := s.token(name)
+		if err != nil {
+			return nil, err
 		}
 		claims := spec.claims(now)
 		token, err := spec.sign(issuer, claims)
@@ -79,6 +70,25 @@ func (s *Scenario) Mint(issuer *toy.Issuer, now time.Time) (*Minted, error) {
 		m.Tokens[name], m.Claims[name] = token, claims
 	}
 	return m, nil
+}
+
+// token is a token with the fields of those that it is like.
+func (s *Scenario) token(name string) (Token, error) {
+	spec, ok := s.Tokens[name]
+	if !ok {
+		spec, ok = s.common.Tokens[name]
+	}
+	if !ok {
+		return spec, fmt.Errorf("no token %q", name)
+	}
+	for depth := 0; spec.Like != ""; depth++ {
+		like, ok := s.common.Tokens[spec.Like]
+		if !ok || depth > 8 {
+			return spec, fmt.Errorf("token %s: no token %q", name, spec.Like)
+		}
+		spec = like.overlaid(spec)
+	}
+	return spec, nil
 }
 
 var tokenName = regexp.MustCompile(`\{token:([^}]*)\}`)
