@@ -19,13 +19,12 @@ func (g *Gate) corsHeaders(d *Decision) {
 	if d.origin == "" {
 		return
 	}
-	d.Response = append(d.Response,
-		Header{"access-control-allow-origin", d.origin},
-		Header{"vary", "origin"})
+	d.respond("access-control-allow-origin", d.origin)
+	d.respond("vary", "origin")
 	if g.cfg.CORS.Credentials {
-		d.Response = append(d.Response, Header{"access-control-allow-credentials", "true"})
+		d.respond("access-control-allow-credentials", "true")
 	}
 	if g.cfg.CORS.Expose != "" {
-		d.Response = append(d.Response, Header{"access-control-expose-headers", g.cfg.CORS.Expose})
+		d.respond("access-control-expose-headers", g.cfg.CORS.Expose)
 	}
 }

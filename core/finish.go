@@ -193,8 +193,9 @@ func (g *Gate) newEventID(d *Decision) string {
 	g.events++
 	id := g.hasher.Sum(n[:])
 	start := len(d.text)
-	d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(id[:8]))
-	d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(id[8:]))
+	for half := id[:]; len(half) > 0; half = half[8:] {
+		d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(half))
+	}
 	return d.since(start)
 }
 

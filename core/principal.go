@@ -1,12 +1,13 @@
 package core
 
 import (
+	"slices"
+
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
-	"slices"
 )
 
 // Principal is what a verified token says about its bearer. It is immutable: all requests with the same

@@ -47,19 +47,18 @@ func (r *Request) header(name string) (string, bool) {
 // host is the authority: HTTP/2 has no other place for it. ok is false if the request lacks the header.
 func (r *Request) appendHeader(dst []byte, name string, limit int) (_ []byte, ok bool) {
 	end := len(dst) + limit
-	add := func(s string) { dst = append(dst, s[:min(len(s), end-len(dst))]...) }
 	for i := range r.Headers {
-		if h := &r.Headers[i]; h.Name == name {
-			if ok {
-				add(",")
-			}
-			add(h.Value)
-			ok = true
+		h := &r.Headers[i]
+		if h.Name != name {
+			continue
 		}
+		if ok && len(dst) < end {
+			dst = append(dst, ',')
+		}
+		dst, ok = append(dst, h.Value[:min(len(h.Value), end-len(dst))]...), true
 	}
-	if !ok && name == "host" && r.Host != "" {
-		add(r.Host)
-		return dst, true
+	if !ok && name == "host" {
+		return append(dst, r.Host[:min(len(r.Host), limit)]...), r.Host != ""
 	}
 	return dst, ok
 }

@@ -89,17 +89,16 @@ func (g *Gate) answerMetadata(r *Request, d *Decision, t *target) bool {
 // writeMetadata is the answer. Pages of all origins may read it: it is public.
 func (g *Gate) writeMetadata(p *published, r *Request, d *Decision, preflight bool) {
 	d.Status = 200
-	d.Response = append(d.Response,
-		Header{"access-control-allow-origin", "*"},
-		Header{"access-control-allow-headers", "*"})
+	d.respond("access-control-allow-origin", "*")
+	d.respond("access-control-allow-headers", "*")
 	if p.Host == "" { // the next request for another host gets another document
-		d.Response = append(d.Response, Header{"cache-control", "no-store"})
+		d.respond("cache-control", "no-store")
 	}
 	if preflight {
 		d.Status = 204
 		return
 	}
-	d.Response = append(d.Response, Header{"content-type", "application/json"})
+	d.respond("content-type", "application/json")
 	start := len(d.text)
 	d.text = append(d.text, `{"resource":"`...)
 	d.text = p.appendOrigin(d.text, r.Host)
