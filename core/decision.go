@@ -98,6 +98,8 @@ func (d *Decision) kind() caller.Kind {
 }
 
 // keep copies s into memory of the decision's own, for what must outlive the call that brought it.
+//
+//go:noinline
 func (d *Decision) keep(s string) string {
 	start := len(d.text)
 	d.text = append(d.text, s...)

@@ -45,6 +45,8 @@ func (r *Request) header(name string) (string, bool) {
 
 // appendHeader appends the values of a header, with commas between them (RFC 9110 §5.3), and at most limit bytes of them. The
 // host is the authority: HTTP/2 has no other place for it. ok is false if the request lacks the header.
+//
+//go:noinline
 func (r *Request) appendHeader(dst []byte, name string, limit int) (_ []byte, ok bool) {
 	end := len(dst) + limit
 	for i := range r.Headers {
