@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(demo.Command(), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
-		auditCommand(), versionCommand())
+		auditCommand(), uiCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
