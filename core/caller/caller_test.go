@@ -124,15 +124,15 @@ func TestScopesAreThoseOfTheFirstClaimThatIsThere(t *testing.T) {
 	}
 }
 
-// seedRow is a row of the pairs recorded from the Python library.
-type seedRow struct {
+// libraryRow is one of the pairs that were recorded from the Python library.
+type libraryRow struct {
 	Service, Case string
 	Input         struct{ Claims json.RawMessage }
 	Expected      json.RawMessage
 }
 
-// seedExpectation is what the library's four functions returned.
-type seedExpectation struct {
+// libraryAnswers is what the four functions of the library returned.
+type libraryAnswers struct {
 	IsM2M               bool    `json:"is_m2m_token"`
 	ClientID            *string `json:"get_client_id"`
 	RequiresUserContext bool    `json:"requires_user_context"`
@@ -149,10 +149,10 @@ type seedExpectation struct {
 	} `json:"get_token_metadata"`
 }
 
-func TestTheCognitoProfileReturnsWhatTheSeedReturned(t *testing.T) {
+func TestTheCognitoProfileReturnsWhatThePythonLibraryReturned(t *testing.T) {
 	doc, err := os.ReadFile("../testdata/vectors.json")
 	require.NoError(t, err)
-	var rows []seedRow
+	var rows []libraryRow
 	require.NoError(t, json.Unmarshal(doc, &rows))
 
 	ran := 0
@@ -162,7 +162,7 @@ func TestTheCognitoProfileReturnsWhatTheSeedReturned(t *testing.T) {
 		}
 		ran++
 		t.Run(row.Case, func(t *testing.T) {
-			var want seedExpectation
+			var want libraryAnswers
 			require.NoError(t, json.Unmarshal(row.Expected, &want))
 			c, err := claims.Parse(row.Input.Claims)
 			require.NoError(t, err)
@@ -234,5 +234,5 @@ func TestInspectReadsUserNamesOfOtherIssuersInAuto(t *testing.T) {
 	unknown := caller.Inspect(caller.Auto, parse(t, `{"sub":"s","client_id":"c"}`))
 	assert.False(t, unknown.IsM2M)
 	assert.False(t, unknown.HasUserContext)
-	assert.True(t, unknown.RequiresUserContext, "the seed's meaning: not a machine")
+	assert.True(t, unknown.RequiresUserContext, "as in the Python library: not a machine")
 }

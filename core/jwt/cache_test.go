@@ -16,12 +16,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// rotating gives what a fetcher would: sets that change.
+// rotating is a source of keys whose sets change.
 type rotating struct{ sets []*jwks.Set }
 
 func (r *rotating) Keys(provider int) *jwks.Set { return r.sets[provider] }
 
-// cost is what an entry is charged beside its token and value.
+// cost is what an entry takes beside its token and value.
 const cost = 128
 
 func TestCacheGivesBackWhatWasPutUntilTheKeyLeaves(t *testing.T) {

@@ -29,15 +29,15 @@ func jwxAccepts(token string, kid bool, skew int64) bool {
 	return err == nil
 }
 
-// difference is a kind of token about which we and jwx mean to disagree.
+// difference is a kind of token for which our verdict is meant to differ from jwx's.
 type difference struct {
 	ours  reason.Reason // OK if it is jwx that refuses
 	why   string
 	count int
 }
 
-// meant lists, by the kind of token, every disagreement that is allowed. A kind that isn't listed must agree always; one
-// that is must disagree at least once, so that the list can't outlive its reasons.
+// meant lists the kinds of tokens for which the verdicts may differ. For other kinds they must always agree. For a
+// listed kind they must differ at least once, so that no entry stays after its reason is gone.
 func meant() map[string]*difference {
 	return map[string]*difference{
 		"typ another":        {ours: reason.TokenType, why: "RFC 8725 §3.11 wants explicit types told apart; jwx leaves typ to its caller"},

@@ -20,7 +20,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// oct writes a set with HMAC keys; each is given as kid, secret, further members.
+// octSet makes a set of HMAC keys. Each is given as kid, secret and further members.
 func octSet(t *testing.T, keys ...[3]string) *jwks.Set {
 	var docs []string
 	for _, k := range keys {

@@ -169,7 +169,7 @@ func TestEachRuleHasItsReason(t *testing.T) {
 	}
 }
 
-// TestTheFirstFailureIsTheReason spoils everything at once and mends it in the contract's order.
+// TestTheFirstFailureIsTheReason begins with a token that breaks every rule, and repairs it in the order of the checks.
 func TestTheFirstFailureIsTheReason(t *testing.T) {
 	rules := testRules()
 	rules.Algorithms = jwt.NewAlgSet(jwt.HS256, jwt.HS512)

@@ -1,12 +1,14 @@
-// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP 800-186), and tells
-// which Ed25519 keys crypto/ed25519 had better not be given; nothing else. It exists because crypto/ecdsa costs a
-// WebAssembly module 1.2 MB (docs/RATIONALE.md), and every megabyte more than a second of an Envoy's start. It handles
-// public values only, so its time may depend on them: never give it a secret.
+// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP 800-186). It also
+// finds Ed25519 keys that crypto/ed25519 would accept but that prove nothing.
+//
+// It exists because crypto/ecdsa adds 1.2 MB to a WebAssembly module (docs/RATIONALE.md), and each megabyte adds more
+// than a second to the start of an Envoy. Its running time depends on its input, which must be public: never give it a
+// secret.
 package ec
 
 import "sync"
 
-// Curve is a curve y² = x³ - 3x + b over a prime field, with a generator of prime order.
+// Curve is the curve y² = x³ - 3x + b over a prime field, with a generator of prime order.
 type Curve struct {
 	size int // bytes of a coordinate, and of r and s
 	bits int // of the order
@@ -16,7 +18,7 @@ type Curve struct {
 	g    table
 }
 
-// table holds a point's multiples 0 to 15.
+// table holds the multiples 0 to 15 of a point.
 type table [16]point
 
 // P256 is NIST P-256 (SP 800-186 §3.2.1.3), also known as secp256r1.
@@ -63,7 +65,7 @@ func newCurve(bitLen int, p, n, b, gx, gy string) *Curve {
 	return c
 }
 
-// fromHex reads the constants above; encoding/hex would bring fmt.
+// fromHex reads the constants above. encoding/hex would link fmt.
 func fromHex(s string) (z element) {
 	for i := range len(s) {
 		d := uint64(s[len(s)-1-i])
@@ -78,8 +80,8 @@ func fromHex(s string) (z element) {
 // Size is the width in bytes of a coordinate, and of r and s in a JWS (RFC 7518 §3.4): 32, 48 or 66.
 func (c *Curve) Size() int { return c.size }
 
-// OnCurve reports whether x and y, each Size bytes big-endian, are the coordinates of a point of the curve (SEC 1
-// §3.2.2.1; with a cofactor of 1 no more needs checking). The point at infinity has no coordinates.
+// OnCurve reports whether x and y are the coordinates of a point on the curve (SEC 1 §3.2.2.1). Each has Size bytes,
+// big-endian. The cofactor is 1, so that no more needs to be checked. The point at infinity has no coordinates.
 func (c *Curve) OnCurve(x, y []byte) bool {
 	_, ok := c.point(x, y)
 	return ok
@@ -106,7 +108,8 @@ func (c *Curve) point(x, y []byte) (point, bool) {
 	return point{px, py, f.one}, left == right
 }
 
-// Scalar reports whether b, Size bytes big-endian, is a possible r or s: at least 1 and below the group's order.
+// Scalar reports whether b can be the r or s of a signature: at least 1 and below the order of the group. It has Size
+// bytes, big-endian.
 func (c *Curve) Scalar(b []byte) bool {
 	if len(b) != c.size {
 		return false
@@ -115,9 +118,9 @@ func (c *Curve) Scalar(b []byte) bool {
 	return !v.isZero() && v.less(&c.n.m)
 }
 
-// Verify reports whether r and s are a signature of hash by the key x, y (FIPS 186-5 §6.4.2). All but hash are Size bytes
-// big-endian; whatever is not a point of the curve or a scalar in range verifies nothing. The hash must not have more bits
-// than the order, as with the hashes that RFC 7518 §3.4 ties to each curve; longer ones would have to be cut.
+// Verify reports whether r and s are the signature of hash by the key x, y (FIPS 186-5 §6.4.2). x, y, r and s have Size
+// bytes, big-endian. It is false for a key that is not on the curve and for r or s out of range. The hash must not have
+// more bits than the order; the hashes of RFC 7518 §3.4 don't.
 func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	q, ok := c.point(x, y)
 	if !ok || !c.Scalar(r) || !c.Scalar(s) || len(hash)*8 > c.bits {
@@ -126,7 +129,7 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	rv := parse(r)
 	w := c.n.invert(c.n.enter(parse(s)))
 	var u1, u2 element
-	// The product of a number in the form with one out of it is out of it, and reduced.
+	// The product of a number in Montgomery form and one that is not is not in Montgomery form, and it is reduced.
 	e := parse(hash)
 	c.n.mul(&u1, &e, &w)
 	c.n.mul(&u2, &rv, &w)
@@ -134,7 +137,7 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	if sum.z.isZero() {
 		return false
 	}
-	// r must be X/Z² mod n; comparing r·Z² with X spares a division. X/Z² may be n or more, then r + n is it.
+	// r must be X/Z² mod n. Comparing r·Z² with X saves a division. If X/Z² is n or more, it is r + n.
 	f := c.p
 	var zz, want element
 	f.mul(&zz, &sum.z, &sum.z)

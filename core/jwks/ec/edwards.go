@@ -10,8 +10,8 @@ var field25519 = sync.OnceValue(func() *modulus {
 	return newModulus(fromHex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed"), 255)
 })
 
-// Edwards25519 reports whether 32 bytes encode a point of edwards25519 (RFC 8032 §5.1.3) that isn't one of the eight of small
-// order: by such a key everybody can make signatures that hold. All zeros are one of them.
+// Edwards25519 reports whether 32 bytes encode a point on edwards25519 (RFC 8032 §5.1.3) that is not one of the eight
+// points of small order. Anybody can make signatures that verify with a key of small order. 32 zero bytes are one.
 func Edwards25519(key []byte) bool {
 	if len(key) != 32 {
 		return false
@@ -29,18 +29,18 @@ func Edwards25519(key []byte) bool {
 	var yy, u, v, eight element
 	f.mul(&yy, &y, &y)
 	f.mul(&v, &num, &yy)
-	// The points of order 8 have x² = -y², which makes the curve dy⁴ + 2y² - 1 = 0; here times -den.
+	// The points of order 8 have x² = -y², so that the equation of the curve is dy⁴ + 2y² - 1 = 0; here times -den.
 	f.add(&eight, &den, &den)
 	f.sub(&eight, &v, &eight)
 	f.mul(&eight, &eight, &yy)
 	f.add(&eight, &eight, &den)
-	// x² is (y² - 1)/(dy² + 1); here u over v/den. It is zero at the orders 1 and 2, y at 4.
+	// x² is (y² - 1)/(dy² + 1); here u over v/den. x is zero for the orders 1 and 2, y for the order 4.
 	f.sub(&u, &yy, &f.one)
 	f.sub(&v, &den, &v)
 	if u.isZero() || yy.isZero() || eight.isZero() {
 		return false
 	}
-	// Whether that is a square, the product of all three says as well, by Euler's criterion.
+	// By Euler's criterion, that is a square if the product of all three is one.
 	f.mul(&u, &u, &v)
 	f.mul(&u, &u, &den)
 	return f.power(u, fromHex("3ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6")) == f.one // (p-1)/2

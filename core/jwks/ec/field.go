@@ -5,8 +5,8 @@ import "math/bits"
 // maxLimbs holds the 521 bits of P-521.
 const maxLimbs = 9
 
-// element is a number below a modulus, little-endian in 64-bit limbs. Which of them count is the modulus's matter; the
-// others are zero.
+// element is a number below a modulus, little-endian in 64-bit limbs. The modulus says how many limbs count; the others
+// are zero.
 type element [maxLimbs]uint64
 
 func (a *element) isZero() bool {
@@ -17,7 +17,7 @@ func (a *element) isZero() bool {
 	return or == 0
 }
 
-// less compares as integers.
+// less reports whether a is less than b.
 func (a *element) less(b *element) bool {
 	for i := maxLimbs - 1; i >= 0; i-- {
 		if a[i] != b[i] {
@@ -27,7 +27,8 @@ func (a *element) less(b *element) bool {
 	return false
 }
 
-// modulus is an odd prime m with what Montgomery multiplication needs: with R = 2^(64·limbs), a is held as a·R mod m.
+// modulus is an odd prime m, with the constants of Montgomery multiplication. With R = 2^(64·limbs), the Montgomery form
+// of a is a·R mod m.
 type modulus struct {
 	limbs int
 	m     element
@@ -44,7 +45,7 @@ func newModulus(m element, bitLen int) *modulus {
 		inv *= 2 - m[0]*inv
 	}
 	f.inv = -inv
-	// Doubling 1 mod m 64·limbs times gives R, as often again R².
+	// Doubling 1 mod m 64·limbs times gives R; doing it as many times again gives R².
 	f.rr[0] = 1
 	for i := range 2 * 64 * f.limbs {
 		if i == 64*f.limbs {
@@ -91,7 +92,7 @@ func (f *modulus) sub(z, a, b *element) {
 
 // mul is Montgomery's product a·b/R mod m: operand scanning with the reduction in the same pass (Koç, Acar and Kaliski,
 // "Analyzing and Comparing Montgomery Multiplication Algorithms", 1996, §5, CIOS). One of a and b may be any number
-// below R, which is how numbers are reduced; z may be a or b.
+// below R, so that mul also reduces numbers. z may be a or b.
 func (f *modulus) mul(z, a, b *element) {
 	var t element
 	var top uint64 // t's limb above the last
@@ -127,20 +128,20 @@ func (f *modulus) mul(z, a, b *element) {
 	*z = t
 }
 
-// enter brings a number below R into Montgomery form, reduced.
+// enter converts a number below R to Montgomery form and reduces it.
 func (f *modulus) enter(a element) element {
 	f.mul(&a, &a, &f.rr)
 	return a
 }
 
-// invert gives a⁻¹, by Fermat's little theorem as a^(m-2); a and the result are in Montgomery form, a isn't 0.
+// invert computes a⁻¹ as a^(m-2), by Fermat's little theorem. a and the result are in Montgomery form; a must not be 0.
 func (f *modulus) invert(a element) element {
 	e := f.m
 	e[0] -= 2 // no borrow: the lowest limb of every modulus here is large
 	return f.power(a, e)
 }
 
-// power gives aᵉ; a and the result are in Montgomery form.
+// power computes aᵉ. a and the result are in Montgomery form.
 func (f *modulus) power(a, e element) element {
 	z := f.one
 	for i := 64*f.limbs - 1; i >= 0; i-- {

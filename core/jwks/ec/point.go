@@ -3,7 +3,7 @@ package ec
 // point is (x/z², y/z³), in Montgomery form; the point at infinity has z = 0.
 type point struct{ x, y, z element }
 
-// multiples gives 0·p to 15·p.
+// multiples computes 0·p to 15·p.
 func (c *Curve) multiples(p point) (t table) {
 	t[1] = p
 	for i := 2; i < len(t); i++ {
@@ -16,7 +16,7 @@ func (c *Curve) multiples(p point) (t table) {
 	return t
 }
 
-// combine gives u1·G + u2·q, four bits of both at a time (Straus).
+// combine computes u1·G + u2·q by Straus's method, four bits of both factors at a time.
 func (c *Curve) combine(u1, u2 *element, q point) point {
 	tq := c.multiples(q)
 	var sum point
@@ -72,7 +72,8 @@ func (c *Curve) double(p *point) (r point) {
 	return r
 }
 
-// add is "add-1998-cmo-2" of the Explicit-Formulas Database. The formula fails where p = ±q, and there falls back.
+// add is "add-1998-cmo-2" of the Explicit-Formulas Database. That formula fails for p = ±q, where add doubles or returns
+// infinity.
 func (c *Curve) add(p, q *point) (r point) {
 	if p.z.isZero() {
 		return *q
