@@ -54,7 +54,7 @@ func (s *stream) finish(out *core.Outcome) {
 			out.GRPC = &code
 		}
 	}
-	p.lines, p.events = p.lines[:0], 0
+	p.beginLines()
 	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
 	p.gate.Finish(&s.decision, *out, p.record)
 	p.keepState()

@@ -128,3 +128,33 @@ func TestARequestOnlyAppends(t *testing.T) {
 	admitted(t, without, q)
 	assert.Equal(t, without.Calls, px.Calls)
 }
+
+// TestTheAccessLogHasEveryLineOfTheChain has a receiver that loses events. Their audit_gap is written between two streams,
+// and comes with the next one's events.
+func TestTheAccessLogHasEveryLineOfTheChain(t *testing.T) {
+	px, p := start(t, strings.Replace(delivered, `"access_log": false`, `"access_log": true`, 1))
+	next, gaps := uint64(0), 0
+	for round := range 6 {
+		for range 15 {
+			s := px.Open(streamID, proxytest.Header{Name: ":method", Value: "GET"}, proxytest.Header{Name: ":path", Value: "/orders"},
+				proxytest.Header{Name: ":authority", Value: "api.example"})
+			x := p.NewStream(streamID)
+			require.Equal(t, proxy.Continue, x.RequestHeaders())
+			x.Done()
+			for line := range strings.SplitSeq(s.FilterState["wasm.gatehouse_audit"]+s.FilterState["gatehouse_audit"], "\n") {
+				var l chained
+				require.NoError(t, json.Unmarshal([]byte(line), &l), "%q", line)
+				assert.Equal(t, next, l.Chain.Seq)
+				next++
+				if l.Type == "audit_gap" {
+					gaps++
+				}
+			}
+		}
+		tick(px, p, 31)
+		for len(px.Pending) > 0 {
+			px.Pending[0].End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: []string{"200", "503"}[round%2]}}})
+		}
+	}
+	assert.Positive(t, gaps)
+}

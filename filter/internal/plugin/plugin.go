@@ -50,14 +50,16 @@ type plugin struct {
 	free    []*stream // streams that have ended, to be used again
 
 	// Scratch, valid within a callback.
-	req      core.Request
-	metadata []byte // the stream's, if haveMeta
-	haveMeta bool
-	pairs    []byte
-	reply    proxy.Reply
-	lines    []byte // a stream's audit lines
-	events   int    // of lines
-	refused  bool   // the next audit line is a refusal's, which the feed wants
+	req        core.Request
+	metadata   []byte // the stream's, if haveMeta
+	haveMeta   bool
+	pairs      []byte
+	reply      proxy.Reply
+	lines      []byte // a stream's audit lines
+	events     int    // of lines
+	told       []byte // audit_gap lines that wait for the next stream's filter state, each with its newline
+	toldEvents int
+	refused    bool // the next audit line is a refusal's, which the feed wants
 }
 
 // New makes the context of a plugin instance.
