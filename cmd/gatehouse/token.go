@@ -146,6 +146,9 @@ func (k *providerKeys) Keys(provider int) *jwks.Set {
 	case source == "" && p.Inline != nil:
 		k.set = p.Inline
 		return k.set
+	case source == "" && p.Remote.Discovery:
+		k.err = fmt.Errorf("provider %s: its JWK Set is named by an OpenID configuration: give --jwks with the jwks_uri in %s", p.Name, p.Remote.URI)
+		return nil
 	case source == "":
 		source = p.Remote.URI
 	}

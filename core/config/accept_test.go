@@ -88,7 +88,9 @@ const everything = `{
 			 "jwks": {"cluster": "c", "uri": "http://127.0.0.1:8080/keys?v=1", "refresh_seconds": 10, "timeout_seconds": 1, "max_stale_seconds": 20, "min_refetch_seconds": 2}},
 			{"name": "b", "claims_from": {"envoy_metadata": {"filter": "f", "key": "k"}, "failed_status_key": "fail"}},
 			{"name": "c", "issuer": "c", "audiences": ["a", "b"], "algorithms": ["HS256"],
-			 "jwks": {"inline": {"more": [1], "keys": [{"kty": "oct", "kid": "1", "k": "` + k32 + `"}, {"kty": "oct", "k": {"env": "HMAC"}}]}}}
+			 "jwks": {"inline": {"more": [1], "keys": [{"kty": "oct", "kid": "1", "k": "` + k32 + `"}, {"kty": "oct", "k": {"env": "HMAC"}}]}}},
+			{"name": "d", "issuer": "https://d.example", "audiences": ["a"], "algorithms": ["RS256"],
+			 "jwks": {"cluster": "d", "discovery": "https://d.example/.well-known/openid-configuration"}}
 		],
 		"resources": [{"identifier": "https://api.example/mcp", "scopes": ["mcp"], "authorization_servers": ["https://as.example"]}, {"identifier": {"hosts": ["*.b.example"], "path": "/mcp"}, "authorization_servers": ["https://as.example"]}],
 		"token_from": [{"header": "X-Token", "scheme": "Token"}, {"cookie": "session"}], "forward_token": false, "cache_entries": 0, "max_token_bytes": 8e3
@@ -142,6 +144,9 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, 8000, c.Tokens.MaxTokenBytes)
 
 	assert.Len(t, c.Tokens.Providers[2].Inline.Keys, 2)
+	assert.Equal(t, &config.Remote{Cluster: "d", URI: "https://d.example/.well-known/openid-configuration", Discovery: true,
+		Authority: "d.example", Path: "/.well-known/openid-configuration",
+		RefreshSeconds: 600, TimeoutSeconds: 5, MaxStaleSeconds: 86400, MinRefetchSeconds: 10}, c.Tokens.Providers[3].Remote)
 	assert.Equal(t, []string{"a", "b"}, c.Tokens.Providers[2].Audiences)
 
 	host, err := policy.ParseHost("*.example.com")

@@ -152,12 +152,16 @@ func (r *report) checkChoices(n *node, choices []Choice) {
 		}
 		for _, names := range [][]string{c.Need, c.Also} {
 			for _, name := range names {
-				if kid := n.get(name); kid != nil {
+				if kid := n.get(name); kid != nil && !choices[intended].has(name) {
 					r.problem(kid, "not together with "+firstOf(n, choices[intended].Need))
 				}
 			}
 		}
 	}
+}
+
+func (c *Choice) has(name string) bool {
+	return slices.Contains(c.Need, name) || slices.Contains(c.Also, name)
 }
 
 // intendedChoice guesses which choice the user intended, so that the errors fit: the first choice

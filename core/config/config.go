@@ -56,6 +56,7 @@ type Provider struct {
 type Remote struct {
 	Cluster           string // Envoy's name for it
 	URI               string // as configured; Authority and Path are its parts
+	Discovery         bool   // URI is that of an OpenID configuration, which says where the set is
 	Authority, Path   string // the fetch's :authority and :path, query included
 	RefreshSeconds    int64  // between fetches that succeed
 	TimeoutSeconds    int64  // of a fetch, and of a request that waits for it

@@ -87,12 +87,10 @@ func appendEffectiveObject(dst []byte, n *node, s *Shape) []byte {
 // otherChoices reports whether a field belongs only to a choice that the object didn't make. It is there by its default.
 func otherChoices(n *node, s *Shape, field string) bool {
 	made := intendedChoice(n, s.Choices)
-	for i, c := range s.Choices {
-		if i != made && (slices.Contains(c.Need, field) || slices.Contains(c.Also, field)) {
-			return true
-		}
+	if made >= 0 && s.Choices[made].has(field) {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(s.Choices, func(c Choice) bool { return c.has(field) })
 }
 
 // publicMembers are the members of a JWK (RFC 7517 §4, RFC 7518 §6) that a public key has. Others may hold a private key.

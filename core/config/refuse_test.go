@@ -270,6 +270,13 @@ var refusedElsewhere = []malformed{
 		`audit.http.timeout_seconds: want 1..60, got 61`,
 	}},
 	{withTop("audit", `{"http":{"cluster":"logs","batch_events":500,"queue_events":100}}`), []string{`audit.http.queue_events: want at least batch_events, 500, got 100`}},
+	{withProvider(`"name":"a","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"cluster":"c","uri":"https://i/k","discovery":"https://i/d"}`), []string{
+		`tokens.providers[0].jwks.discovery: not together with uri`,
+	}},
+	{withProvider(`"name":"a","issuer":"i","audiences":["a"],"algorithms":["RS256"],"jwks":{"discovery":"i/d"}`), []string{
+		`tokens.providers[0].jwks.cluster: required with discovery`,
+		`tokens.providers[0].jwks.discovery: want a URI https://HOST/PATH or http://HOST/PATH, got "i/d"`,
+	}},
 	{withTop("audit", `{"access_log":"Gate 2"}`), []string{`audit.access_log: want lower-case letters, digits and '_', got "Gate 2"`}},
 	{withTop("audit", `{"access_log":1}`), []string{`audit.access_log: want true or false, or a string of 1..64 characters, got 1`}},
 	{withTop("audit", `{"log":"warning","max_field_bytes":8,"exclude_paths":["health","/a/"]}`), []string{

@@ -68,7 +68,8 @@ var provider = Shape{Type: Object,
 var keySet = Shape{Type: Object,
 	Choices: []Choice{
 		{Need: []string{"inline"}},
-		{Need: []string{"cluster", "uri"}, Also: []string{"refresh_seconds", "timeout_seconds", "max_stale_seconds", "min_refetch_seconds"}},
+		{Need: []string{"uri", "cluster"}, Also: fetchFields},
+		{Need: []string{"discovery", "cluster"}, Also: fetchFields},
 	},
 	Fields: []Field{
 		{Name: "inline", Shape: &inlineSet,
@@ -77,6 +78,8 @@ var keySet = Shape{Type: Object,
 			Doc: "The name of the Envoy cluster that leads to the issuer."},
 		{Name: "uri", Shape: &Shape{Type: Text, Min: 1, Max: 2048, Format: &uriFormat},
 			Doc: "The JWK Set's address. Its host and path are what the request asks for; the cluster decides where it goes, and whether over TLS."},
+		{Name: "discovery", Shape: &Shape{Type: Text, Min: 1, Max: 2048, Format: &uriFormat},
+			Doc: "In place of `uri`, the address of the OpenID configuration (RFC 8414), such as `https://idp.example/.well-known/openid-configuration`. Its `issuer` must be the provider's, and its `jwks_uri` have the same scheme and authority."},
 		{Name: "refresh_seconds", Default: `600`, Shape: &Shape{Type: Integer, Min: 10, Max: 86400},
 			Doc: "Time between fetches. An answer's `cache-control: max-age` can shorten it, down to `min_refetch_seconds`; `no-cache` and `no-store` don't."},
 		{Name: "timeout_seconds", Default: `5`, Shape: &Shape{Type: Integer, Min: 1, Max: 60},
@@ -87,6 +90,9 @@ var keySet = Shape{Type: Object,
 			Doc: "The least time between fetches that unknown `kid`s or a `max-age` trigger."},
 	},
 }
+
+// fetchFields are the fields of a set that is fetched.
+var fetchFields = []string{"refresh_seconds", "timeout_seconds", "max_stale_seconds", "min_refetch_seconds"}
 
 var inlineSet = Shape{Type: Object, Open: true, Secret: true, Fields: []Field{
 	{Name: "keys", Required: true, Shape: &Shape{Type: List, Min: 1, Max: jwks.MaxKeys, Element: &inlineKey},

@@ -139,6 +139,9 @@ func (p *parser) remote(n *node) *Remote {
 		MaxStaleSeconds:   n.num("max_stale_seconds"),
 		MinRefetchSeconds: n.num("min_refetch_seconds"),
 	}
+	if n.has("discovery") {
+		r.URI, r.Discovery = n.str("discovery"), true
+	}
 	r.Authority, r.Path, _ = splitURI(r.URI)
 	if stale := n.get("max_stale_seconds"); stale.usable() && r.MaxStaleSeconds < r.RefreshSeconds {
 		p.problem(stale, "want at least refresh_seconds, "+itoa(r.RefreshSeconds)+", got "+itoa(r.MaxStaleSeconds))

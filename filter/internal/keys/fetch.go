@@ -13,10 +13,12 @@ import (
 // fetch tries to become the one that fetches, and if so does.
 func (k *Keys) fetch(p *provider, now clock.Mono) {
 	until := now.Add(p.lease())
+	var before record
 	won := k.update(p, now, func(r *record) bool {
 		if !p.ripe(r, now) {
 			return false // another worker was faster
 		}
+		before = *r
 		if r.leaseUntil != 0 {
 			r.failures = min(r.failures+1, maxFailures) // the last one fetching never told
 		}
@@ -26,34 +28,93 @@ func (k *Keys) fetch(p *provider, now clock.Mono) {
 	if !won {
 		return
 	}
-	scheme, _, _ := strings.Cut(p.remote.URI, ":")
-	get := proxy.Get{
-		Cluster: p.remote.Cluster, Scheme: scheme, Authority: p.remote.Authority, Path: p.remote.Path,
-		TimeoutMilliseconds: uint32(p.remote.TimeoutSeconds) * 1000, MaxBody: jwks.MaxBytes,
+	f := &fetching{keys: k, p: p, lease: until, began: now, uri: p.remote.URI, path: p.remote.Path}
+	if !p.remote.Discovery {
+		f.get(jwks.MaxBytes, f.keySet)
+		return
 	}
-	err := get.Send(k.proxy, func(a proxy.Answer) { k.fetched(p, until, a) })
+	if p.documentDue(&before, now) {
+		f.get(maxDocument, f.document)
+		return
+	}
+	f.found(before.path)
+	f.get(jwks.MaxBytes, f.keySet)
+}
+
+// fetching is a fetch under way: of an OpenID configuration first, if the provider has jwks.discovery, then of the set.
+type fetching struct {
+	keys      *Keys
+	p         *provider
+	lease     clock.Mono // until when the lease lasts: it tells this fetch from others
+	began     clock.Mono
+	uri, path string // of what is being fetched
+	setPath   string // where an OpenID configuration says the set is, if it was fetched
+}
+
+// get asks for uri, whose path is f.path. Both parts of a fetch share its timeout.
+func (f *fetching) get(maxBody int, done func(now clock.Mono, a proxy.Answer)) {
+	k, remote := f.keys, f.p.remote
+	now, err := k.proxy.Monotonic()
 	if err != nil {
-		k.failed(p, until, "no request can be sent through cluster "+p.remote.Cluster+": "+err.Error())
+		f.failed("the clock: " + err.Error())
+		return
+	}
+	left := f.p.timeout() - now.Since(f.began)
+	if left <= 0 {
+		f.failed("the time is up")
+		return
+	}
+	scheme, _, _ := strings.Cut(remote.URI, ":")
+	get := proxy.Get{
+		Cluster: remote.Cluster, Scheme: scheme, Authority: remote.Authority, Path: f.path,
+		TimeoutMilliseconds: uint32((left + 999_999) / 1_000_000), MaxBody: maxBody,
+	}
+	err = get.Send(k.proxy, func(a proxy.Answer) {
+		now, err := k.proxy.Monotonic()
+		switch {
+		case err != nil:
+			f.failed("the clock: " + err.Error())
+		case a.Status != 200:
+			f.failed(statusText(a.Status))
+		case a.TooLarge:
+			f.failed("more than " + strconv.Itoa(maxBody) + " bytes")
+		default:
+			done(now, a)
+		}
+	})
+	if err != nil {
+		f.failed("no request can be sent through cluster " + remote.Cluster + ": " + err.Error())
 	}
 }
 
-// fetched takes an answer. One that isn't a JWK Set with a usable key leaves the old set in place.
-func (k *Keys) fetched(p *provider, lease clock.Mono, a proxy.Answer) {
-	switch {
-	case a.Status != 200:
-		k.failed(p, lease, statusText(a.Status))
-		return
-	case a.TooLarge:
-		k.failed(p, lease, "more than "+strconv.Itoa(jwks.MaxBytes)+" bytes")
+// document takes an OpenID configuration, and goes on to the set that it names.
+func (f *fetching) document(_ clock.Mono, a proxy.Answer) {
+	path, err := discover(f.p.remote, f.p.issuer, a.Body)
+	if err != nil {
+		f.failed(err.Error())
 		return
 	}
+	f.setPath = path
+	f.found(path)
+	f.get(jwks.MaxBytes, f.keySet)
+}
+
+// found makes the set at a path what is fetched.
+func (f *fetching) found(path string) {
+	remote := f.p.remote
+	f.uri, f.path = remote.URI[:len(remote.URI)-len(remote.Path)]+path, path
+}
+
+// keySet takes a JWK Set. One without a usable key leaves the old set in place.
+func (f *fetching) keySet(now clock.Mono, a proxy.Answer) {
+	k, p := f.keys, f.p
 	set, err := jwks.Parse(a.Body)
 	switch {
 	case err != nil:
-		k.failed(p, lease, err.Error())
+		f.failed(err.Error())
 		return
 	case len(set.Keys) == 0:
-		k.failed(p, lease, "a JWK Set without a key that could be used")
+		f.failed("a JWK Set without a key that could be used")
 		return
 	}
 	how := Success
@@ -61,16 +122,14 @@ func (k *Keys) fetched(p *provider, lease clock.Mono, a proxy.Answer) {
 		how = Partial
 	}
 	k.warn(p, set)
-	now, err := k.proxy.Monotonic()
-	if err != nil {
-		k.failed(p, lease, "the clock: "+err.Error())
-		return
-	}
 	k.owner.Fetched(p.index, how)
 	shared := k.update(p, now, func(r *record) bool {
-		r.release(lease)
+		r.release(f.lease)
 		r.seq = max(r.seq+1, 1)
 		r.failures, r.fetchedAt, r.maxAge, r.body = 0, now, maxAge(a.CacheControl), a.Body
+		if f.setPath != "" {
+			r.path, r.foundAt = f.setPath, now
+		}
 		return true
 	})
 	if !shared {
@@ -79,15 +138,16 @@ func (k *Keys) fetched(p *provider, lease clock.Mono, a proxy.Answer) {
 }
 
 // failed says why a fetch brought nothing.
-func (k *Keys) failed(p *provider, lease clock.Mono, why string) {
-	k.log(proxy.Error, p, p.remote.URI+": "+why)
+func (f *fetching) failed(why string) {
+	k, p := f.keys, f.p
+	k.log(proxy.Error, p, f.uri+": "+why)
 	k.owner.Fetched(p.index, Failure)
 	now, err := k.proxy.Monotonic()
 	if err != nil {
 		return // the lease runs out by itself
 	}
 	k.update(p, now, func(r *record) bool {
-		r.release(lease)
+		r.release(f.lease)
 		r.failures = min(r.failures+1, maxFailures)
 		return true
 	})

@@ -44,6 +44,7 @@ type provider struct {
 	schedule
 	index  int
 	name   string
+	issuer string
 	key    string // in the store
 	rec    record // as last seen, without body
 	set    *jwks.Set
@@ -70,7 +71,7 @@ func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys,
 			continue
 		}
 		p := &provider{
-			schedule: schedule{c.Remote}, index: i, name: c.Name,
+			schedule: schedule{c.Remote}, index: i, name: c.Name, issuer: c.Issuer,
 			key: core.Namespace + "keys/" + c.Remote.Cluster + " " + c.Remote.URI,
 		}
 		k.providers[i] = p

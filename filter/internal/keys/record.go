@@ -15,13 +15,15 @@ type record struct {
 	fetchedAt   clock.Mono // the set's
 	lastAttempt clock.Mono // when a fetch was last begun; 0 for never
 	leaseUntil  clock.Mono // a fetch is under way until then at most; 0 for none
+	foundAt     clock.Mono // when the path was last found; 0 for never
+	path        string     // of the set, as an OpenID configuration had it; "" if none was needed, or before the first
 	body        []byte     // the set as fetched; may be the store's memory
 }
 
 const (
 	unsaid        = -1
-	recordVersion = 2
-	headerBytes   = 1 + 3*4 + 3*8
+	recordVersion = 3
+	headerBytes   = 1 + 3*4 + 4*8 + 2
 )
 
 // future is by how much a moment may lie ahead: other workers write theirs while this one looks at its clock. What is
@@ -29,15 +31,16 @@ const (
 const future = maxTimeout + 60*second
 
 func (r *record) encode() []byte {
-	b := make([]byte, 0, headerBytes+len(r.body))
+	b := make([]byte, 0, headerBytes+len(r.path)+len(r.body))
 	b = append(b, recordVersion)
 	for _, n := range [...]uint32{r.seq, r.failures, uint32(r.maxAge)} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
-	for _, t := range [...]clock.Mono{r.fetchedAt, r.lastAttempt, r.leaseUntil} {
+	for _, t := range [...]clock.Mono{r.fetchedAt, r.lastAttempt, r.leaseUntil, r.foundAt} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(t))
 	}
-	return append(b, r.body...)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.path)))
+	return append(append(b, r.path...), r.body...)
 }
 
 // decode reads a record; what isn't one is as good as none. The body is a part of b.
@@ -50,13 +53,18 @@ func decode(b []byte, now clock.Mono) record {
 	r.seq = binary.LittleEndian.Uint32(b[1:])
 	r.failures = binary.LittleEndian.Uint32(b[5:])
 	r.maxAge = int32(binary.LittleEndian.Uint32(b[9:]))
-	for i, t := range [...]*clock.Mono{&r.fetchedAt, &r.lastAttempt, &r.leaseUntil} {
+	for i, t := range [...]*clock.Mono{&r.fetchedAt, &r.lastAttempt, &r.leaseUntil, &r.foundAt} {
 		*t = clock.Mono(binary.LittleEndian.Uint64(b[13+8*i:]))
 		if *t < 0 || *t > now.Add(future) {
 			return none
 		}
 	}
-	r.body = b[headerBytes:]
+	rest := b[headerBytes:]
+	path := int(binary.LittleEndian.Uint16(b[headerBytes-2:]))
+	if path > len(rest) || !isTarget(string(rest[:path])) {
+		return none
+	}
+	r.path, r.body = string(rest[:path]), rest[path:]
 	return r
 }
 

@@ -54,6 +54,15 @@ func (s schedule) interval(r *record) int64 {
 	return seconds * second * (2560 - chance) / 2560
 }
 
+// documentDue reports whether a fetch begins with the OpenID configuration: when the set itself is due, and the document has
+// served for refresh_seconds (less a tenth, as for the set), or the last fetch failed. A token never causes it.
+func (s schedule) documentDue(r *record, now clock.Mono) bool {
+	if r.path == "" {
+		return true
+	}
+	return s.due(r, now) && (r.failures > 0 || now.Since(r.foundAt) >= s.remote.RefreshSeconds*second*9/10)
+}
+
 // refetchable bounds the fetches that unknown key ids cause, however many workers or forged tokens ask.
 func (s schedule) refetchable(r *record, now clock.Mono) bool {
 	return r.lastAttempt == 0 || now.Since(r.lastAttempt) >= s.remote.MinRefetchSeconds*second

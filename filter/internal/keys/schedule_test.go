@@ -22,6 +22,7 @@ func TestRecordsSurviveTheStore(t *testing.T) {
 		r := record{
 			seq: rapid.Uint32().Draw(t, "seq"), failures: rapid.Uint32().Draw(t, "failures"), maxAge: rapid.Int32Min(unsaid).Draw(t, "max-age"),
 			fetchedAt: moment("fetched"), lastAttempt: moment("attempt"), leaseUntil: moment("lease"),
+			foundAt: moment("found"), path: rapid.StringMatching(`(/[a-z]{0,20}){0,2}`).Draw(t, "path"),
 			body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
 		}
 		assert.Equal(t, r, decode(r.encode(), clock.Mono(now)))

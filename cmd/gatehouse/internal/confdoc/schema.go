@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"gatehouse/core/config"
 )
@@ -111,7 +112,9 @@ func objectSchema(s *config.Shape) schema {
 				continue
 			}
 			for _, name := range append(append([]string{}, other.Need...), other.Also...) {
-				branch.Properties[name] = false
+				if !slices.Contains(c.Need, name) && !slices.Contains(c.Also, name) {
+					branch.Properties[name] = false
+				}
 			}
 		}
 		out.OneOf = append(out.OneOf, branch)
