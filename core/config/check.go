@@ -18,6 +18,10 @@ func (r *report) check(n *node, s *Shape, secret bool) {
 		if v, ok := integer(n.text); n.kind != isNumber || !ok || v < s.Min || v > s.Max {
 			r.problem(n, s.want()+", got "+n.got(secret))
 		}
+	case Null:
+		if n.kind != isNull {
+			r.problem(n, s.want()+", got "+n.got(secret))
+		}
 	case Boolean:
 		if n.kind != isBoolean {
 			r.problem(n, s.want()+", got "+n.got(secret))
@@ -211,6 +215,8 @@ func (s *Shape) kind() kind {
 		return isNumber
 	case Boolean:
 		return isBoolean
+	case Null:
+		return isNull
 	case List:
 		return isList
 	}
@@ -230,6 +236,8 @@ func (s *Shape) want() string {
 		return "want " + bounds
 	case Boolean:
 		return "want true or false"
+	case Null:
+		return "want null"
 	case List:
 		return "want a list of " + bounds
 	case Map:

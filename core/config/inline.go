@@ -54,7 +54,7 @@ func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 // reported a problem.
 func (p *parser) secret(n *node) bool {
 	switch {
-	case n == nil:
+	case n == nil, n.kind == isNull:
 		return true
 	case !n.usable():
 		return false

@@ -217,6 +217,7 @@ var refusedElsewhere = []malformed{
 	{withInline(``, `"RS256"`), []string{`tokens.providers[0].jwks.inline.keys: want a list of 1..256, got 0`}},
 	{withInline(`{"kty":"oct","k":"`+k32+`"}`, `"RS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms`}},
 	{withInline(`{"kty":"oct","k":"`+k32+`"}`, `"HS512"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms`}},
+	{withInline(`{"kty":"oct","k":null}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: secret below 32 bytes`}},
 	{withInline(`{"kty":"oct","k":{"env":"UNSET"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline.keys[0].k.env: the environment variable UNSET is not set`}},
 	{withInline(`{"kty":"oct","k":{"env":"SHORT"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: k is not base64url`}},
 	{withInline(`{"kty":"oct","k":{"env":"NOT_UTF8"}}`, `"HS256"`), []string{`tokens.providers[0].jwks.inline: want at least one key that fits the provider's algorithms; keys[0]: k is not base64url`}},
@@ -225,7 +226,7 @@ var refusedElsewhere = []malformed{
 		`tokens.providers[0].jwks.inline.keys[0].k.file: unknown field, want one of env`,
 	}},
 	{withInline(`{"kty":"oct","k":["s3cret"]},"s3cret",{"k":"s3cret"},{"kty":"oct","k":""}`, `"HS256"`), []string{
-		`tokens.providers[0].jwks.inline.keys[0].k: want a string of 1..4096 characters, or an object, got a list`,
+		`tokens.providers[0].jwks.inline.keys[0].k: want a string of 1..4096 characters, or an object, or null, got a list`,
 		`tokens.providers[0].jwks.inline.keys[1]: want an object, got a string`,
 		`tokens.providers[0].jwks.inline.keys[2].kty: required: want a string of 1..16 characters`,
 		`tokens.providers[0].jwks.inline.keys[3].k: want a string of 1..4096 characters, got 0`,

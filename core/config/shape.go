@@ -13,6 +13,7 @@ const (
 	List
 	Object
 	Map    // an object whose member names the user chooses
+	Null   // counts as absent
 	Either // one of Shape.Either, told apart by their JSON type
 )
 

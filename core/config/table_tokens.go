@@ -102,7 +102,7 @@ var inlineSet = Shape{Type: Object, Open: true, Secret: true, Fields: []Field{
 var inlineKey = Shape{Type: Object, Open: true, Fields: []Field{
 	{Name: "kty", Required: true, Shape: &Shape{Type: Text, Min: 1, Max: 16},
 		Doc: "`RSA`, `EC`, `OKP` or `oct`. The other members are as RFC 7518 has them."},
-	{Name: "k", Shape: &secretText,
+	{Name: "k", Shape: &Shape{Type: Either, Secret: true, Either: append(secretText.Either[:len(secretText.Either):len(secretText.Either)], &Shape{Type: Null})},
 		Doc: "A symmetric key, base64url; `{\"env\": \"NAME\"}` reads it from the VM's environment variables, so that Envoy's config dump doesn't show it."},
 }}
 

@@ -68,55 +68,77 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	return key, why
 }
 
-// keyMembers are the members with key material for each "kty" (RFC 7518 §6, RFC 8037 §2).
-var keyMembers = map[string][]string{
-	"RSA": {"n", "e"},
-	"EC":  {"crv", "x", "y"},
-	"OKP": {"crv", "x"},
-	"oct": {"k"},
-}
-
 // readJWK reads the members that a key of its "kty" needs; it doesn't look at others. Null counts as absent:
 // some issuers write it for each member that they don't use.
 func readJWK(v jsontext.Value) (j jwk, why string) {
-	text := map[string]*string{"kty": &j.kty}
 	read := func(name string, value jsontext.Value) error {
-		dst := text[name]
-		switch {
-		case dst == nil || value.Kind() == 'n':
+		switch value.Kind() {
+		case 'n':
 			return nil
-		case value.Kind() != '"':
-			why = name + " is not a string"
-			return nil
+		case '"':
+			s, err := jsontext.AppendUnquote(nil, value)
+			*j.text(name) = string(s)
+			return err
 		}
-		s, err := jsontext.AppendUnquote(nil, value)
-		*dst = string(s)
-		return err
+		why = name + " is not a string"
+		return nil
 	}
-	err := eachMember(v, read)
-	if err == nil && why == "" {
-		material := map[string]*string{"crv": &j.crv, "n": &j.n, "e": &j.e, "x": &j.x, "y": &j.y, "k": &j.k}
-		text = map[string]*string{"alg": &j.alg, "use": &j.use, "kid": &j.kid}
-		for _, name := range keyMembers[j.kty] {
-			text[name] = material[name]
+	err := eachMember(v, func(name string, value jsontext.Value) error {
+		if name == "kty" {
+			return read(name, value)
 		}
+		return nil
+	})
+	if err == nil && why == "" {
 		err = eachMember(v, func(name string, value jsontext.Value) error {
-			switch name {
-			case "key_ops":
+			switch {
+			case name == "key_ops":
 				if value.Kind() != 'n' && !j.readOps(value) {
 					why = "key_ops is not a list of strings"
 				}
-				return nil
-			case "issuer":
+			case name == "issuer":
 				return j.readIssuer(value)
+			case j.text(name) != nil:
+				return read(name, value)
 			}
-			return read(name, value)
+			return nil
 		})
 	}
 	if err != nil {
 		why = "not strict JSON"
 	}
 	return j, why
+}
+
+// text is where a member is kept that is a string; nil for a member that a key of this "kty" doesn't need
+// (RFC 7518 §6, RFC 8037 §2).
+func (j *jwk) text(name string) *string {
+	switch name {
+	case "kty":
+		return &j.kty
+	case "alg":
+		return &j.alg
+	case "use":
+		return &j.use
+	case "kid":
+		return &j.kid
+	}
+	ec, rsa := j.kty == "EC", j.kty == "RSA"
+	switch {
+	case name == "crv" && (ec || j.kty == "OKP"):
+		return &j.crv
+	case name == "x" && (ec || j.kty == "OKP"):
+		return &j.x
+	case name == "y" && ec:
+		return &j.y
+	case name == "n" && rsa:
+		return &j.n
+	case name == "e" && rsa:
+		return &j.e
+	case name == "k" && j.kty == "oct":
+		return &j.k
+	}
+	return nil
 }
 
 // readIssuer reads "issuer", which Entra ID adds to the keys of its common sets.

@@ -15,22 +15,23 @@ import (
 // no check: of a wrong type they prove nothing.
 func wellTyped(c claims.Set) bool {
 	for _, name := range [...]string{"iss", "sub", "jti", "azp", "client_id"} {
-		if v := c.Get(name); v.Exists() && v.Kind() != claims.String && v.Kind() != claims.Null {
+		if k := c.Get(name).Kind(); k > claims.Null && k != claims.String {
 			return false
 		}
 	}
 	for _, name := range [...]string{"exp", "nbf", "iat"} {
-		if v := c.Get(name); v.Exists() && v.Kind() != claims.Number && v.Kind() != claims.Null {
+		if k := c.Get(name).Kind(); k > claims.Null && k != claims.Number {
 			return false
 		}
 	}
-	switch aud := c.Get("aud"); aud.Kind() {
-	case claims.Absent, claims.Null, claims.String:
-		return true
-	case claims.List:
-		return !slices.ContainsFunc(aud.Elements(), func(e claims.Value) bool { return e.Kind() != claims.String })
+	aud := c.Get("aud")
+	for _, e := range aud.Elements() {
+		if e.Kind() != claims.String {
+			return false
+		}
 	}
-	return false
+	k := aud.Kind()
+	return k <= claims.Null || k == claims.String || k == claims.List
 }
 
 // checkClaims applies the rules for claims to res.Claims, which are verified and well typed.

@@ -69,6 +69,8 @@ func schemaOf(s *config.Shape) schema {
 		return schema{Type: "integer", Minimum: &s.Min, Maximum: &s.Max}
 	case config.Boolean:
 		return schema{Type: "boolean"}
+	case config.Null:
+		return schema{Type: "null"}
 	case config.List:
 		items := schemaOf(s.Element)
 		return schema{Type: "array", MinItems: &s.Min, MaxItems: &s.Max, UniqueItems: s.Unique, Items: &items}

@@ -88,6 +88,8 @@ func value(path string, s *config.Shape) string {
 		return span(s)
 	case config.Boolean:
 		return "boolean"
+	case config.Null:
+		return "null"
 	case config.List:
 		return fmt.Sprintf("list of %s: %s", span(s), value(path+"[]", s.Element))
 	case config.Map:
