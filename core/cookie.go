@@ -2,9 +2,10 @@ package core
 
 import "strings"
 
-// cookie finds a cookie in a Cookie header (RFC 6265 §4.2.1). found is true for an empty cookie, too. several is
-// true if a server could read two cookies of that name, or another one than Gatehouse: servers trim white space
-// around names, and old ones split at commas as well (RFC 2965 §3.2).
+// cookie finds a cookie in a Cookie header (RFC 6265 §4.2.1). found is true for an empty cookie,
+// too. several is true if a server could read two cookies of that name, or another one than
+// Gatehouse: servers trim white space around names, and old ones split at commas as well (RFC 2965
+// §3.2).
 func cookie(header, name string) (value string, found, several bool) {
 	for header != "" {
 		var pair string
@@ -27,8 +28,8 @@ func cookie(header, name string) (value string, found, several bool) {
 	return value, found, false
 }
 
-// trimCookieName takes away what a server could skip around a name: white space of any kind, control characters
-// and bytes beyond ASCII, which no name has (RFC 6265 §4.1.1).
+// trimCookieName takes away what a server could skip around a name: white space of any kind,
+// control characters and bytes beyond ASCII, which no name has (RFC 6265 §4.1.1).
 func trimCookieName(s string) string {
 	for s != "" && !isVisible(s[0]) {
 		s = s[1:]

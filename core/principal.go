@@ -10,8 +10,8 @@ import (
 	"gatehouse/core/jwt"
 )
 
-// Principal is what a verified token says about its bearer. It is immutable: all requests with the same
-// token share it.
+// Principal is what a verified token says about its bearer. It is immutable: all requests with the
+// same token share it.
 type Principal struct {
 	Provider  int
 	Issuer    string
@@ -63,8 +63,8 @@ func (g *Gate) holderOf(res *jwt.Result) holder {
 	return holder{userID, caller.ClientID(res.Claims), issuer}
 }
 
-// identityHeaders are the headers that tell the upstream who is calling. A property that the token lacks
-// has no header.
+// identityHeaders are the headers that tell the upstream who is calling. A property that the token
+// lacks has no header.
 func identityHeaders(id *config.Identity, p *Principal) []Header {
 	if id.Prefix == "" {
 		return nil
@@ -102,8 +102,8 @@ func (f *identityFields) add(name string, value []byte) {
 	}
 }
 
-// appendClaim writes a claim as the value of a header: a string as text, a number or boolean as JSON writes
-// it, a list as a list of these. It writes nothing for an object or null.
+// appendClaim writes a claim as the value of a header: a string as text, a number or boolean as
+// JSON writes it, a list as a list of these. It writes nothing for an object or null.
 func appendClaim(dst []byte, v claims.Value) []byte {
 	switch v.Kind() {
 	case claims.String:
@@ -136,8 +136,8 @@ func appendList(dst []byte, list []string) []byte {
 	return dst
 }
 
-// appendEscaped percent-encodes every byte that a header can't carry or that would be ambiguous: "%", bytes
-// outside visible ASCII and, in lists, commas.
+// appendEscaped percent-encodes every byte that a header can't carry or that would be ambiguous:
+// "%", bytes outside visible ASCII and, in lists, commas.
 func appendEscaped(dst []byte, s string, inList bool) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

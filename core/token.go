@@ -7,8 +7,9 @@ import (
 	"gatehouse/core/reason"
 )
 
-// findToken finds the request's token in the configured places. Without a token it returns "" and None. It
-// refuses two tokens, and two cookies that carry one, because the server behind could read the other one.
+// findToken finds the request's token in the configured places. Without a token it returns "" and
+// None. It refuses two tokens, and two cookies that carry one, because the server behind could read
+// the other one.
 func findToken(r *Request, sources []config.Source) (token string, bad reason.Reason) {
 	found := false
 	for i := range sources {
@@ -45,8 +46,9 @@ func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	return "", false, false
 }
 
-// severalCredentials reports whether a request has more than one authorization header, of any scheme: the
-// server behind could read another one than Gatehouse. Envoy joins several headers with commas.
+// severalCredentials reports whether a request has more than one authorization header, of any
+// scheme: the server behind could read another one than Gatehouse. Envoy joins several headers with
+// commas.
 func severalCredentials(r *Request) bool {
 	found := false
 	for i := range r.Headers {
@@ -60,9 +62,9 @@ func severalCredentials(r *Request) bool {
 	return false
 }
 
-// listsCredentials reports whether an authorization value has a second scheme with credentials behind a
-// comma: a word, a space, and no "=" (RFC 9110 §11.4). Other commas separate the parameters of one scheme,
-// or stand in a quoted parameter.
+// listsCredentials reports whether an authorization value has a second scheme with credentials
+// behind a comma: a word, a space, and no "=" (RFC 9110 §11.4). Other commas separate the
+// parameters of one scheme, or stand in a quoted parameter.
 func listsCredentials(value string) bool {
 	quoted := false
 	for i := 0; i < len(value); i++ {
@@ -78,8 +80,8 @@ func listsCredentials(value string) bool {
 	return false
 }
 
-// startsCredentials reports whether s begins with a scheme and its credentials. It reads no further than to the
-// next comma, so that a list of them costs linear work.
+// startsCredentials reports whether s begins with a scheme and its credentials. It reads no further
+// than to the next comma, so that a list of them costs linear work.
 func startsCredentials(s string) bool {
 	i := skipBlanks(s, 0)
 	word := i
@@ -101,8 +103,9 @@ func skipBlanks(s string, i int) int {
 	return i
 }
 
-// listsTokens reports whether a value is a comma-separated list with a token in it. Envoy joins several
-// authorization headers with commas (RFC 9110 §5.3); a token has no comma (RFC 6750 §2.1, RFC 7515 §7.1).
+// listsTokens reports whether a value is a comma-separated list with a token in it. Envoy joins
+// several authorization headers with commas (RFC 9110 §5.3); a token has no comma (RFC 6750 §2.1,
+// RFC 7515 §7.1).
 func listsTokens(value, scheme string) bool {
 	if strings.IndexByte(value, ',') < 0 {
 		return false
@@ -115,8 +118,8 @@ func listsTokens(value, scheme string) bool {
 	return false
 }
 
-// cutScheme is the token behind its scheme, which is compared without case (RFC 9110 §11.1). ok is false if
-// the value has another scheme.
+// cutScheme is the token behind its scheme, which is compared without case (RFC 9110 §11.1). ok is
+// false if the value has another scheme.
 func cutScheme(value, scheme string) (token string, ok bool) {
 	value = strings.Trim(value, " \t")
 	if scheme == "" {

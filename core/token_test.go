@@ -112,8 +112,8 @@ func TestATokenCookieOccursOnce(t *testing.T) {
 
 var wellFormed = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// FuzzTokenCookie holds that a token which Gatehouse takes from a Cookie header is the only one that Go's own server
-// could take, and that what is left without the cookie has none.
+// FuzzTokenCookie holds that a token which Gatehouse takes from a Cookie header is the only one
+// that Go's own server could take, and that what is left without the cookie has none.
 func FuzzTokenCookie(f *testing.F) {
 	for _, seed := range []string{"session=a.b.c", "a=b; session=a.b.c", "session=a; session =b", "session=\"a;session=b\"", ";=;session==", "session=a,session=b"} {
 		f.Add(seed)
@@ -148,7 +148,8 @@ func TestWithoutCookieLeavesNoSpelling(t *testing.T) {
 	}
 }
 
-// TestManySeparatorsCostLinearWork would take hours if each separator cost work in the rest of the value.
+// TestManySeparatorsCostLinearWork would take hours if each separator cost work in the rest of the
+// value.
 func TestManySeparatorsCostLinearWork(t *testing.T) {
 	const n = 4 << 20
 	for _, unit := range []string{",", ", ", ",a", ",\"", ",a ", ";", "=", "; ", ";=", " ", "\"", "\\", ",a=b", "session=", "session,", "session =;"} {

@@ -10,10 +10,10 @@ type rule struct {
 }
 
 // autoRules ask for positive evidence. An absent claim proves nothing: an access token of a human
-// (RFC 9068) needs no e-mail. Machines come first, because tokens of service accounts have claims of
-// humans: Google's an e-mail, Keycloak's a user name, Cognito's and PingAM's auth_time. The rules for
-// unknown are for tokens in which such claims say nothing. docs/m2m.md lists all rules with their
-// sources, and a test compares the two lists.
+// (RFC 9068) needs no e-mail. Machines come first, because tokens of service accounts have claims
+// of humans: Google's an e-mail, Keycloak's a user name, Cognito's and PingAM's auth_time. The
+// rules for unknown are for tokens in which such claims say nothing. docs/m2m.md lists all rules
+// with their sources, and a test compares the two lists.
 var autoRules = [...]rule{
 	{Machine, "auth0-gty", func(c claims.Set, _ string) bool { return is(c, "gty", "client-credentials") }},
 	{Machine, "auth0-clients-subject", func(_ claims.Set, sub string) bool { return hasSuffix(sub, "@clients") }},
@@ -63,16 +63,16 @@ func auto(c claims.Set) Verdict {
 	return Verdict{}
 }
 
-// isServiceAccount recognises the user name that Keycloak gives to the service account of a client. Token
-// exchange can put that name into another client's token: then neither the name nor the session in the
-// token says who is calling.
+// isServiceAccount recognises the user name that Keycloak gives to the service account of a client.
+// Token exchange can put that name into another client's token: then neither the name nor the
+// session in the token says who is calling.
 func isServiceAccount(c claims.Set) bool {
 	_, ok := serviceAccountOf(c)
 	return ok
 }
 
-// isOwnServiceAccount recognises the service account of the client that the token was issued to. Keycloak
-// keeps user names in lower case, but client ids as they were entered.
+// isOwnServiceAccount recognises the service account of the client that the token was issued to.
+// Keycloak keeps user names in lower case, but client ids as they were entered.
 func isOwnServiceAccount(c claims.Set) bool {
 	account, ok := serviceAccountOf(c)
 	if !ok {
@@ -95,8 +95,9 @@ func serviceAccountOf(c claims.Set) (client string, ok bool) {
 	return name[len(prefix):], true
 }
 
-// keycloakGrant is the short name of the grant that Keycloak 26.2 and later write into jti, "" if there is none:
-// "trrtcc:" and an id, of two letters each for the session, the kind of token and the grant.
+// keycloakGrant is the short name of the grant that Keycloak 26.2 and later write into jti, "" if
+// there is none: "trrtcc:" and an id, of two letters each for the session, the kind of token and
+// the grant.
 func keycloakGrant(c claims.Set) string {
 	jti, _ := c.String("jti")
 	if len(jti) <= 7 || jti[6] != ':' {
@@ -114,12 +115,13 @@ func keycloakGrant(c claims.Set) string {
 	return ""
 }
 
-// isUserGrant reports whether a grant of Keycloak begins with a human who logs in: authorization code, device and CIBA.
-// The password grant is not among them: scripts use it with the account of a human.
+// isUserGrant reports whether a grant of Keycloak begins with a human who logs in: authorization
+// code, device and CIBA. The password grant is not among them: scripts use it with the account of a
+// human.
 func isUserGrant(short string) bool { return short == "ac" || short == "dg" || short == "ci" }
 
-// isGoogleServiceAccount goes by the domain of the e-mail where Google is the issuer, or of the issuer
-// where the account signed the token itself. Other issuers let humans choose their e-mail.
+// isGoogleServiceAccount goes by the domain of the e-mail where Google is the issuer, or of the
+// issuer where the account signed the token itself. Other issuers let humans choose their e-mail.
 func isGoogleServiceAccount(c claims.Set, sub string) bool {
 	const domain = ".gserviceaccount.com"
 	iss, _ := c.String("iss")
@@ -163,28 +165,29 @@ func isAuthentik(c claims.Set) bool {
 	return hasPrefix(acr, "goauthentik.io/")
 }
 
-// isAuthentikClient recognises the account that authentik generates for a client that authenticates with
-// its own secret.
+// isAuthentikClient recognises the account that authentik generates for a client that authenticates
+// with its own secret.
 func isAuthentikClient(c claims.Set) bool {
 	name, _ := c.String("preferred_username")
 	return isAuthentik(c) && !hasAll(c, "sid") && hasPrefix(name, "ak-") && hasSuffix(name, "-client_credentials")
 }
 
-// isCasdoorApplication recognises the user that Casdoor makes for a client. The user has the name and the
-// id of the application.
+// isCasdoorApplication recognises the user that Casdoor makes for a client. The user has the name
+// and the id of the application.
 func isCasdoorApplication(c claims.Set, sub string) bool {
 	owner, hasOwner := c.String("owner")
 	name, hasName := c.String("name")
 	return is(c, "type", "application") && hasOwner && hasName && sub == owner+"/"+name
 }
 
-// isCloudflareServiceToken recognises the JWT that Cloudflare Access makes for a service token: it names the service
-// token in common_name and has no user.
+// isCloudflareServiceToken recognises the JWT that Cloudflare Access makes for a service token: it
+// names the service token in common_name and has no user.
 func isCloudflareServiceToken(c claims.Set) bool {
 	return hasAll(c, "common_name") && !c.Has("email") && !hasAll(c, "sub")
 }
 
-// isAuth0User recognises the subject that Auth0 gives to users: the connection, a bar and the user's id there.
+// isAuth0User recognises the subject that Auth0 gives to users: the connection, a bar and the
+// user's id there.
 func isAuth0User(sub string) bool {
 	for i, c := range []byte(sub) {
 		switch {
@@ -196,7 +199,8 @@ func isAuth0User(sub string) bool {
 	return false
 }
 
-// isAfter1970 reports whether a claim is a date after the epoch. Issuers write 0 for a login that never was.
+// isAfter1970 reports whether a claim is a date after the epoch. Issuers write 0 for a login that
+// never was.
 func isAfter1970(c claims.Set, name string) bool {
 	date, ok := c.Date(name)
 	return ok && date > 0

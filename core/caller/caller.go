@@ -1,5 +1,5 @@
-// Package caller says whether the bearer of a verified token is a human or a machine, and reads identity,
-// scopes and groups from its claims.
+// Package caller says whether the bearer of a verified token is a human or a machine, and reads
+// identity, scopes and groups from its claims.
 package caller
 
 import "gatehouse/core/claims"
@@ -32,15 +32,15 @@ func (p Profile) String() string {
 	return "auto"
 }
 
-// Verdict is the kind of a caller and the evidence for it: the name of a rule in docs/m2m.md, "" if no
-// rule holds and the caller is Unknown.
+// Verdict is the kind of a caller and the evidence for it: the name of a rule in docs/m2m.md, "" if
+// no rule holds and the caller is Unknown.
 type Verdict struct {
 	Kind     Kind
 	Evidence string
 }
 
-// Classify says what kind of caller these claims are of. The first rule that holds decides. The claims
-// must come from a verified token.
+// Classify says what kind of caller these claims are of. The first rule that holds decides. The
+// claims must come from a verified token.
 func Classify(p Profile, c claims.Set) Verdict {
 	if p == Cognito {
 		return cognito(c)
@@ -48,9 +48,10 @@ func Classify(p Profile, c claims.Set) Verdict {
 	return auto(c)
 }
 
-// ClientID is the client that the token was issued to: the first of client_id (RFC 9068 §2.2), azp (OpenID
-// Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta) that is there. A service
-// token of Cloudflare Access has the client in common_name. It is "" if the token names no client.
+// ClientID is the client that the token was issued to: the first of client_id (RFC 9068 §2.2), azp
+// (OpenID Connect Core §2; Keycloak, Google, Entra ID v2), appid (Entra ID v1) and cid (Okta) that
+// is there. A service token of Cloudflare Access has the client in common_name. It is "" if the
+// token names no client.
 func ClientID(c claims.Set) string {
 	for _, name := range [...]string{"client_id", "azp", "appid", "cid"} {
 		if id, ok := c.String(name); ok {
@@ -64,9 +65,9 @@ func ClientID(c claims.Set) string {
 	return ""
 }
 
-// UserID is the token's subject (RFC 7519 §4.1.2). A machine without a subject has its client's id, and then
-// fromClient is true. Another caller without a subject has no user id: it would share the id with all other
-// users of the client.
+// UserID is the token's subject (RFC 7519 §4.1.2). A machine without a subject has its client's id,
+// and then fromClient is true. Another caller without a subject has no user id: it would share the
+// id with all other users of the client.
 func UserID(c claims.Set, kind Kind) (id string, fromClient bool) {
 	switch c.Get("sub").Kind() {
 	case claims.String:
@@ -83,8 +84,8 @@ func UserID(c claims.Set, kind Kind) (id string, fromClient bool) {
 	return id, id != ""
 }
 
-// defaultScopes are the claims of RFC 8693 §4.2 (Istio hands it on as a list), and of Entra ID (a string) and Okta
-// (a list).
+// defaultScopes are the claims of RFC 8693 §4.2 (Istio hands it on as a list), and of Entra ID (a
+// string) and Okta (a list).
 var defaultScopes = []string{"scope", "scp"}
 
 // Scopes are the scopes granted: those of the first of the named claims that is there.
@@ -97,9 +98,9 @@ func Scopes(c claims.Set, names []string) []string {
 	return nil
 }
 
-// Groups is the union of the groups in the named claims, in order. A claim is a string, a list of strings or, if objects
-// is true, an object: its members whose value is an object with members are groups. Zitadel writes roles so, with the
-// organisations that grant the role as value.
+// Groups is the union of the groups in the named claims, in order. A claim is a string, a list of
+// strings or, if objects is true, an object: its members whose value is an object with members are
+// groups. Zitadel writes roles so, with the organisations that grant the role as value.
 func Groups(c claims.Set, names []string, objects bool) []string {
 	var out []string
 	seen := map[string]struct{}{}

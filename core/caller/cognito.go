@@ -8,9 +8,9 @@ const (
 	evidenceCognitoHuman   = "cognito-user"
 )
 
-// cognito decides as M2MTokenDetector.is_m2m_token of the Python library: a machine has an access token
-// with a client and without any claim about a user. A claim counts as there whatever its value. Every
-// other caller is human.
+// cognito decides as M2MTokenDetector.is_m2m_token of the Python library: a machine has an access
+// token with a client and without any claim about a user. A claim counts as there whatever its
+// value. Every other caller is human.
 func cognito(c claims.Set) Verdict {
 	for _, name := range [...]string{"cognito:username", "username", "email", "name", "given_name", "family_name"} {
 		if c.Get(name).Exists() {
@@ -23,8 +23,8 @@ func cognito(c claims.Set) Verdict {
 	return Verdict{Machine, evidenceCognitoMachine}
 }
 
-// isAccessToken reads Cognito's token_use. As in the Python library, an empty or absent token_use means
-// an access token.
+// isAccessToken reads Cognito's token_use. As in the Python library, an empty or absent token_use
+// means an access token.
 func isAccessToken(c claims.Set) bool {
 	if !c.Has("token_use") {
 		return true

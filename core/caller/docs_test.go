@@ -71,7 +71,8 @@ func TestEveryRuleHasAnIssuerOrATestOfItsOwn(t *testing.T) {
 	}
 }
 
-// The table of issuers is the document's end; `go test ./core/caller -run Issuers -update` writes it anew.
+// The table of issuers is the document's end; `go test ./core/caller -run Issuers -update` writes
+// it anew.
 func TestTheDocumentShowsTheIssuersAsTested(t *testing.T) {
 	table, err := os.ReadFile("testdata/issuers.json")
 	require.NoError(t, err)

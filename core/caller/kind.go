@@ -22,7 +22,8 @@ func (k Kind) String() string { return kindWords[k] }
 // Kinds returns the kinds that a caller can be, in the order of their numbers.
 func Kinds() [Any]Kind { return [...]Kind{Unknown, Human, Machine, Anonymous} }
 
-// ParseKind reads the configuration's word for the kind that a route or a limit asks for; "unknown" is none.
+// ParseKind reads the configuration's word for the kind that a route or a limit asks for; "unknown"
+// is none.
 func ParseKind(word string) (Kind, bool) {
 	for k := Human; k <= Any; k++ {
 		if kindWords[k] == word {

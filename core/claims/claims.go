@@ -1,5 +1,5 @@
-// Package claims reads the claim set of a token (RFC 7519 §4). Parse scans it once, strictly; Set finds
-// claims by name.
+// Package claims reads the claim set of a token (RFC 7519 §4). Parse scans it once, strictly; Set
+// finds claims by name.
 package claims
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how deeply a claim set may nest. Real tokens nest two or three levels deep (Keycloak's
-// resource_access).
+// MaxDepth is how deeply a claim set may nest. Real tokens nest two or three levels deep
+// (Keycloak's resource_access).
 const MaxDepth = 16
 
 var (
@@ -34,8 +34,8 @@ type member struct {
 }
 
 // Parse reads doc, which must be exactly one JSON object in UTF-8, at most MaxDepth deep, without
-// duplicate member names at any depth. RFC 7519 §4 lets a parser take the last of two members, but then
-// two parsers can read two different tokens. The set keeps doc; the caller must not change it.
+// duplicate member names at any depth. RFC 7519 §4 lets a parser take the last of two members, but
+// then two parsers can read two different tokens. The set keeps doc; the caller must not change it.
 func Parse(doc []byte) (Set, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(doc))
 	if d.PeekKind() != '{' {
@@ -52,8 +52,8 @@ func Parse(doc []byte) (Set, error) {
 	return Set{raw: doc, members: membersOf(doc)}, nil
 }
 
-// scan reads one value token by token. Unlike ReadValue, it sees the depth before the decoder's stack
-// grows.
+// scan reads one value token by token. Unlike ReadValue, it sees the depth before the decoder's
+// stack grows.
 func scan(d *jsontext.Decoder) error {
 	for {
 		if _, err := d.ReadToken(); err != nil {
@@ -68,12 +68,12 @@ func scan(d *jsontext.Decoder) error {
 	}
 }
 
-// Raw is the JSON object as it was signed, without surrounding white space. The caller must not change
-// it.
+// Raw is the JSON object as it was signed, without surrounding white space. The caller must not
+// change it.
 func (s Set) Raw() []byte { return s.raw }
 
-// Get finds a claim: first a member of exactly that name, then by a dotted path, each step of which is a
-// member's name ("realm_access.roles"). The kind of a claim that the set lacks is Absent.
+// Get finds a claim: first a member of exactly that name, then by a dotted path, each step of which
+// is a member's name ("realm_access.roles"). The kind of a claim that the set lacks is Absent.
 func (s Set) Get(name string) Value {
 	for i := range s.members {
 		if string(s.members[i].name) == name {
@@ -107,8 +107,8 @@ func (s Set) String(name string) (text string, ok bool) {
 	return text, ok && text != ""
 }
 
-// Strings is a claim as a list of strings. A string is a list of one; elements of a list that are not
-// strings are left out; any other value is the empty list.
+// Strings is a claim as a list of strings. A string is a list of one; elements of a list that are
+// not strings are left out; any other value is the empty list.
 func (s Set) Strings(name string) []string {
 	v := s.Get(name)
 	if text, ok := v.Text(); ok {

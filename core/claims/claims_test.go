@@ -181,7 +181,8 @@ func requireSame(t *rapid.T, want any, got claims.Value) {
 	}
 }
 
-// FuzzParse holds that what is accepted is valid for encoding/json, and that everything in it can be walked.
+// FuzzParse holds that what is accepted is valid for encoding/json, and that everything in it can
+// be walked.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"iss":"https://idp.example","sub":"a","aud":["b","c"],"exp":1300819380,"nbf":1.5e9}`,

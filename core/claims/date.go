@@ -9,12 +9,12 @@ import (
 // nanoDigits is how many decimals a second has in nanoseconds.
 const nanoDigits = 9
 
-// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed). ok is false if
-// the claim is not a number.
+// Date reads a NumericDate (RFC 7519 §2: seconds since 1970, fractions allowed). ok is false if the
+// claim is not a number.
 //
-// A fraction of a nanosecond is rounded up: so "now < exp" and "nbf <= now" are exact for a clock of
-// whole nanoseconds. A date before 1677 or after 2262, which an int64 can't hold, becomes the least or
-// greatest Wall.
+// A fraction of a nanosecond is rounded up: so "now < exp" and "nbf <= now" are exact for a clock
+// of whole nanoseconds. A date before 1677 or after 2262, which an int64 can't hold, becomes the
+// least or greatest Wall.
 func (s Set) Date(name string) (t clock.Wall, ok bool) {
 	v := s.Get(name)
 	if v.Kind() != Number {
@@ -24,7 +24,8 @@ func (s Set) Date(name string) (t clock.Wall, ok bool) {
 }
 
 // nanoseconds is a JSON number times 10⁹, rounded and bounded as Date says. It doesn't use floating
-// point: it takes the number's digits and moves the decimal point by the exponent and nine more places.
+// point: it takes the number's digits and moves the decimal point by the exponent and nine more
+// places.
 func nanoseconds(num []byte) int64 {
 	negative := num[0] == '-'
 	if negative {
@@ -66,8 +67,8 @@ func nanoseconds(num []byte) int64 {
 	return int64(integer)
 }
 
-// split takes a JSON number apart: its digits, and after how many of them the decimal point comes once
-// the exponent is applied. The point may be before the first digit or after the last.
+// split takes a JSON number apart: its digits, and after how many of them the decimal point comes
+// once the exponent is applied. The point may be before the first digit or after the last.
 func split(num []byte) (digits []byte, point int) {
 	mantissa, exponent := num, 0
 	for i, c := range num {
@@ -88,7 +89,8 @@ func split(num []byte) (digits []byte, point int) {
 	return digits, point + exponent
 }
 
-// parseExponent reads an exponent. Above enough it stops counting: a token has fewer digits than that.
+// parseExponent reads an exponent. Above enough it stops counting: a token has fewer digits than
+// that.
 func parseExponent(b []byte) int {
 	const enough = 1 << 24
 	negative := b[0] == '-'

@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// HasAny reports whether a claim is one of these values, or a list that has one of them. Numbers and booleans
-// compare as JSON writes them, so that "true" matches {"verified": true}. No claim matches the value "".
+// HasAny reports whether a claim is one of these values, or a list that has one of them. Numbers
+// and booleans compare as JSON writes them, so that "true" matches {"verified": true}. No claim
+// matches the value "".
 func (s Set) HasAny(name string, values []string) bool {
 	v := s.Get(name)
 	if v.Kind() != List {

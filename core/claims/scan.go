@@ -2,8 +2,8 @@ package claims
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// The functions in this file take a document apart that Parse accepted, without decoding it again. They
-// rely on it: brackets match and strings end.
+// The functions in this file take a document apart that Parse accepted, without decoding it again.
+// They rely on it: brackets match and strings end.
 
 // skipSpace is the index of the next byte that is not white space.
 func skipSpace(b []byte, i int) int {
@@ -88,7 +88,8 @@ func nextItem(b []byte, i int) int {
 	return i
 }
 
-// unquote is the text of a JSON string: a part of the document, or a copy if the string has escapes.
+// unquote is the text of a JSON string: a part of the document, or a copy if the string has
+// escapes.
 func unquote(quoted []byte) []byte {
 	for _, c := range quoted {
 		if c == '\\' {

@@ -3,7 +3,8 @@ package claims
 // Kind is the type of a JSON value.
 type Kind uint8
 
-// The kinds of a Value. The zero Value is Absent. Absent and Null, which counts as absent, come before the others.
+// The kinds of a Value. The zero Value is Absent. Absent and Null, which counts as absent, come
+// before the others.
 const (
 	Absent Kind = iota
 	Null

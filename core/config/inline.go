@@ -9,8 +9,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// inline reads a JWK Set that stands in the configuration. Somebody put each key there on purpose, unlike
-// in a fetched set: so it warns of a key that can't be used, and a set without a usable key is an error.
+// inline reads a JWK Set that stands in the configuration. Somebody put each key there on purpose,
+// unlike in a fetched set: so it warns of a key that can't be used, and a set without a usable key
+// is an error.
 func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 	keys := n.list("keys")
 	symmetric := false
@@ -50,8 +51,8 @@ func (p *parser) inline(n *node, algorithms jwt.AlgSet) *jwks.Set {
 	return set
 }
 
-// secret replaces {"env": NAME} by the value of the environment variable. It returns false after it has
-// reported a problem.
+// secret replaces {"env": NAME} by the value of the environment variable. It returns false after it
+// has reported a problem.
 func (p *parser) secret(n *node) bool {
 	switch {
 	case n == nil, n.kind == isNull:
@@ -104,7 +105,8 @@ func (n *node) appendJSON(dst []byte) []byte {
 	return append(dst, end)
 }
 
-// appendText writes a JSON string. Text that is not UTF-8, which a variable's value can be, becomes U+FFFD.
+// appendText writes a JSON string. Text that is not UTF-8, which a variable's value can be, becomes
+// U+FFFD.
 func appendText(dst []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(dst, s)
 	if err != nil {

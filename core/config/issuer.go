@@ -2,7 +2,8 @@ package config
 
 import "gatehouse/core/jwt"
 
-// anyValue stands for any value of a claim: of the one that the issuer has in braces, and nowhere else.
+// anyValue stands for any value of a claim: of the one that the issuer has in braces, and nowhere
+// else.
 const anyValue = "*"
 
 // issuers finds providers whose tokens can't be told apart.
@@ -43,8 +44,8 @@ func (s *issuers) add(p *parser, n *node) {
 	s.patterns = append(s.patterns, issuerPattern{pattern, n})
 }
 
-// claimRules reads a provider's claims and the values that each may have. The claim that the issuer has in braces must
-// be among them.
+// claimRules reads a provider's claims and the values that each may have. The claim that the issuer
+// has in braces must be among them.
 func (p *parser) claimRules(provider *node) []jwt.ClaimRule {
 	n, issuer := provider.get("claims"), provider.get("issuer")
 	if issuer != nil && issuer.bad {
@@ -85,7 +86,8 @@ func (p *parser) anyValue(values *node) bool {
 	return false
 }
 
-// noAnyValue refuses "*" among the values of a claim. Whoever writes it there means any value, and would get none.
+// noAnyValue refuses "*" among the values of a claim. Whoever writes it there means any value, and
+// would get none.
 func (p *parser) noAnyValue(values *node) {
 	for _, v := range values.kids {
 		if v.kind == isText && v.text == anyValue {

@@ -21,7 +21,8 @@ func ed25519Of(seed byte) ed25519.PublicKey {
 	return ed25519.NewKeyFromSeed(slices.Repeat([]byte{seed}, ed25519.SeedSize)).Public().(ed25519.PublicKey)
 }
 
-// With a key of small order k·A is the identity for one k in eight at least, so that the identity and 0 are a signature.
+// With a key of small order k·A is the identity for one k in eight at least, so that the identity
+// and 0 are a signature.
 func TestKeysForWhichAnybodyCanSignAreSkipped(t *testing.T) {
 	zeros := make([]byte, 32)
 	forged, good := append([]byte{1}, make([]byte, 63)...), 0

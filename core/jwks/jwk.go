@@ -68,8 +68,8 @@ func parseKey(v jsontext.Value) (key *Key, why string) {
 	return key, why
 }
 
-// readJWK reads the members that a key of its "kty" needs; it doesn't look at others. Null counts as absent:
-// some issuers write it for each member that they don't use.
+// readJWK reads the members that a key of its "kty" needs; it doesn't look at others. Null counts
+// as absent: some issuers write it for each member that they don't use.
 func readJWK(v jsontext.Value) (j jwk, why string) {
 	read := func(name string, value jsontext.Value) error {
 		switch value.Kind() {
@@ -110,8 +110,8 @@ func readJWK(v jsontext.Value) (j jwk, why string) {
 	return j, why
 }
 
-// text is where a member is kept that is a string; nil for a member that a key of this "kty" doesn't need
-// (RFC 7518 §6, RFC 8037 §2).
+// text is where a member is kept that is a string; nil for a member that a key of this "kty"
+// doesn't need (RFC 7518 §6, RFC 8037 §2).
 func (j *jwk) text(name string) *string {
 	switch name {
 	case "kty":
@@ -155,8 +155,8 @@ func (j *jwk) readIssuer(value jsontext.Value) error {
 	return nil
 }
 
-// notText stands for an "issuer" of another type than a string. It fits no token: no segment of a path has a
-// question mark.
+// notText stands for an "issuer" of another type than a string. It fits no token: no segment of a
+// path has a question mark.
 const notText = "?"
 
 func (j *jwk) readOps(list jsontext.Value) bool {

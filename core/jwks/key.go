@@ -1,5 +1,5 @@
-// Package jwks reads JWK Sets (RFC 7517) into keys that verify signatures. It does no I/O: its caller
-// fetches the set.
+// Package jwks reads JWK Sets (RFC 7517) into keys that verify signatures. It does no I/O: its
+// caller fetches the set.
 package jwks
 
 import (
@@ -36,8 +36,8 @@ type Key struct {
 	Curve Curve
 	Alg   string // "alg", "" when absent; it fits Type and Curve; "EdDSA" for "Ed25519" (RFC 9864 §2.2)
 
-	// Issuer is the member "issuer" of Entra ID's common sets, "" when absent. "{tenantid}" in it stands for
-	// any tenant.
+	// Issuer is the member "issuer" of Entra ID's common sets, "" when absent. "{tenantid}" in it
+	// stands for any tenant.
 	Issuer string
 
 	// N is the RSA modulus of 2048 to 8192 bits, big-endian without leading zeros. E is the odd
@@ -52,15 +52,15 @@ type Key struct {
 	SPKI []byte // RSA and EC: the DER SubjectPublicKeyInfo (RFC 5280 §4.1), for the host's verifier
 }
 
-// Equal reports whether two keys have the same key material, "kid", "alg" and "issuer". It compares secrets in
-// constant time.
+// Equal reports whether two keys have the same key material, "kid", "alg" and "issuer". It compares
+// secrets in constant time.
 func (k *Key) Equal(o *Key) bool {
 	return k.ID == o.ID && k.Type == o.Type && k.Curve == o.Curve && k.Alg == o.Alg && k.Issuer == o.Issuer &&
 		bytes.Equal(k.SPKI, o.SPKI) && bytes.Equal(k.X, o.X) && subtle.ConstantTimeCompare(k.Secret, o.Secret) == 1
 }
 
-// Skipped says why an element of a set's "keys" can't be used. ID is the key's "kid", "" if that can't
-// be read. Why never contains key material.
+// Skipped says why an element of a set's "keys" can't be used. ID is the key's "kid", "" if that
+// can't be read. Why never contains key material.
 type Skipped struct {
 	Index int
 	ID    string

@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of a JWK Set. Real ones have two to twenty keys of one to four kilobytes (with certificate chains).
+// Limits of a JWK Set. Real ones have two to twenty keys of one to four kilobytes (with certificate
+// chains).
 const (
 	MaxBytes = 512 << 10 // of the whole document
 	MaxKeys  = 256
@@ -26,14 +27,14 @@ var (
 	errJSON     = errors.New("JWK Set is not strict JSON")
 )
 
-// Parse reads a JWK Set (RFC 7517 §5). The document must be one JSON object in UTF-8 without duplicate
-// members, of at most MaxBytes bytes and MaxKeys keys; anything else is an error.
+// Parse reads a JWK Set (RFC 7517 §5). The document must be one JSON object in UTF-8 without
+// duplicate members, of at most MaxBytes bytes and MaxKeys keys; anything else is an error.
 //
-// Parse skips a key that can't verify signatures, and says why in Set.Skipped: an unknown "kty", "crv"
-// or "alg"; a "use" other than "sig"; "key_ops" that lists other operations than "verify" only; an RSA modulus outside 2048..8192
-// bits; an RSA exponent that is even or below 3; a point that is not on its curve; an Ed25519 point of
-// small order; a secret shorter than MinSecret; a key that the set already has. Private members are
-// not read.
+// Parse skips a key that can't verify signatures, and says why in Set.Skipped: an unknown "kty",
+// "crv" or "alg"; a "use" other than "sig"; "key_ops" that lists other operations than "verify"
+// only; an RSA modulus outside 2048..8192 bits; an RSA exponent that is even or below 3; a point
+// that is not on its curve; an Ed25519 point of small order; a secret shorter than MinSecret; a key
+// that the set already has. Private members are not read.
 func Parse(doc []byte) (*Set, error) {
 	if len(doc) > MaxBytes {
 		return nil, errTooLarge

@@ -243,7 +243,8 @@ func TestUnreadableSetsAreErrors(t *testing.T) {
 	assert.Empty(t, s.Keys)
 }
 
-// TestNullAndUnusedMembersAreNotRead has members that issuers write although the key doesn't need them.
+// TestNullAndUnusedMembersAreNotRead has members that issuers write although the key doesn't need
+// them.
 func TestNullAndUnusedMembersAreNotRead(t *testing.T) {
 	null := json.RawMessage("null")
 	keys := map[string]members{

@@ -1,8 +1,8 @@
 package jwks
 
 // DER of the AlgorithmIdentifiers in a SubjectPublicKeyInfo (RFC 3279 §2.3.1, RFC 5480 §2.1.1). A
-// SubjectPublicKeyInfo is one of these and the key, so that the module needs neither crypto/x509 nor
-// encoding/asn1.
+// SubjectPublicKeyInfo is one of these and the key, so that the module needs neither crypto/x509
+// nor encoding/asn1.
 const (
 	algRSA  = "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
 	algP256 = "\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
@@ -39,8 +39,8 @@ func spki(alg string, key []byte) []byte {
 	return appendDER(nil, derSequence, append([]byte(alg), bits...))
 }
 
-// appendUint appends a positive INTEGER. A leading zero byte stands before a number whose top bit is
-// set, which would be negative without it.
+// appendUint appends a positive INTEGER. A leading zero byte stands before a number whose top bit
+// is set, which would be negative without it.
 func appendUint(dst, big []byte) []byte {
 	if big[0] >= 0x80 {
 		big = append([]byte{0}, big...)

@@ -6,8 +6,8 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// Alg is a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The zero Alg is invalid. There is no Alg for
-// "none".
+// Alg is a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The zero Alg is invalid. There is no Alg
+// for "none".
 type Alg uint8
 
 // The algorithms.
@@ -65,8 +65,8 @@ var algorithms = [algCount]algorithm{
 	HS512: {"HS512", crypto.SHA512, "", jwks.Oct, 0, hmacSHA},
 }
 
-// ParseAlg reads the registered name of an algorithm. Names are case-sensitive. "Ed25519" and "EdDSA" are one
-// algorithm.
+// ParseAlg reads the registered name of an algorithm. Names are case-sensitive. "Ed25519" and
+// "EdDSA" are one algorithm.
 func ParseAlg(name string) (Alg, bool) {
 	if name == "Ed25519" {
 		return EdDSA, true
@@ -120,8 +120,9 @@ func (s AlgSet) Names() (names []string) {
 	return names
 }
 
-// fits reports whether a key can verify signatures of a. The key needs a's type and curve, must not be
-// restricted to another algorithm and, for HMAC, must be at least as long as the hash (RFC 7518 §3.2).
+// fits reports whether a key can verify signatures of a. The key needs a's type and curve, must not
+// be restricted to another algorithm and, for HMAC, must be at least as long as the hash (RFC 7518
+// §3.2).
 func (a Alg) fits(k *jwks.Key) bool {
 	want := &algorithms[a]
 	if k.Type != want.kty || k.Curve != want.crv || k.Alg != "" && k.Alg != want.name {

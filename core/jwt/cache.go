@@ -6,13 +6,13 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// Cache keeps verified tokens, each with a value that its caller derived from it. It is bounded by entries
-// and by bytes. When a key leaves its provider's JWK Set, the cache drops the tokens that the key verified.
-// It compares whole tokens. It does not check times: its caller does, at each hit. It is not safe for
-// concurrent use.
+// Cache keeps verified tokens, each with a value that its caller derived from it. It is bounded by
+// entries and by bytes. When a key leaves its provider's JWK Set, the cache drops the tokens that
+// the key verified. It compares whole tokens. It does not check times: its caller does, at each
+// hit. It is not safe for concurrent use.
 //
-// Eviction is by the CLOCK algorithm: a hand goes round the entries and drops the first one that was not
-// hit since the hand last passed it.
+// Eviction is by the CLOCK algorithm: a hand goes round the entries and drops the first one that
+// was not hit since the hand last passed it.
 type Cache[V any] struct {
 	maxEntries, maxBytes int
 	bytes                int
@@ -32,12 +32,12 @@ type entry[V any] struct {
 	value    V
 }
 
-// entryOverhead is what an entry takes beside its token and value, in bytes: the entry itself and its share
-// of the index.
+// entryOverhead is what an entry takes beside its token and value, in bytes: the entry itself and
+// its share of the index.
 const entryOverhead = 128
 
-// NewCache makes a cache of at most maxEntries entries and about maxBytes bytes. With either at 0 it keeps
-// nothing.
+// NewCache makes a cache of at most maxEntries entries and about maxBytes bytes. With either at 0
+// it keeps nothing.
 func NewCache[V any](maxEntries, maxBytes int) *Cache[V] {
 	return &Cache[V]{maxEntries: maxEntries, maxBytes: maxBytes, index: map[string]int32{}}
 }
@@ -48,8 +48,8 @@ func (c *Cache[V]) Len() int { return len(c.index) }
 // Bytes is the estimated size of all entries. It never exceeds maxBytes.
 func (c *Cache[V]) Bytes() int { return c.bytes }
 
-// Get finds a token. If the JWK Set of its provider has changed, Get first drops the provider's entries
-// whose key is not in the new set. A hit allocates nothing.
+// Get finds a token. If the JWK Set of its provider has changed, Get first drops the provider's
+// entries whose key is not in the new set. A hit allocates nothing.
 func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 	i, ok := c.index[token]
 	if !ok {
@@ -65,9 +65,9 @@ func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 	return e.value, true
 }
 
-// Put adds a token that key, from the provider's set, verified. valueBytes is the estimated size of the
-// value. Put copies the token, which may be the host's memory. It doesn't keep a token that is larger than
-// the whole cache.
+// Put adds a token that key, from the provider's set, verified. valueBytes is the estimated size of
+// the value. Put copies the token, which may be the host's memory. It doesn't keep a token that is
+// larger than the whole cache.
 func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set, valueBytes int, value V) {
 	if i, ok := c.index[token]; ok {
 		c.drop(int(i))
@@ -87,9 +87,9 @@ func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set,
 	c.bytes += size
 }
 
-// dropOldKeys drops the entries of a provider whose key is not in the provider's current set. It visits all
-// entries, but only once for each new set. Entries keep the new set's copy of their key, so that the old
-// set can be freed.
+// dropOldKeys drops the entries of a provider whose key is not in the provider's current set. It
+// visits all entries, but only once for each new set. Entries keep the new set's copy of their key,
+// so that the old set can be freed.
 func (c *Cache[V]) dropOldKeys(provider int, set *jwks.Set) {
 	for len(c.sets) <= provider {
 		c.sets = append(c.sets, nil)

@@ -140,8 +140,8 @@ func TestCacheHitAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// TestCacheIsAMapThatForgets holds it against a plain map: whatever it still knows is right, whatever it shouldn't know
-// it doesn't, and its bounds hold at every step.
+// TestCacheIsAMapThatForgets holds it against a plain map: whatever it still knows is right,
+// whatever it shouldn't know it doesn't, and its bounds hold at every step.
 func TestCacheIsAMapThatForgets(t *testing.T) {
 	secrets := []string{strings.Repeat("a", 32), strings.Repeat("b", 32), strings.Repeat("c", 32)}
 	sets := []*jwks.Set{nil, {}}
@@ -200,8 +200,8 @@ func TestCacheIsAMapThatForgets(t *testing.T) {
 	})
 }
 
-// TestAMillionTokens goes through verification with signed, forged and repeated tokens: the bounds hold, the heap stays
-// within them, and nobody is taken for somebody else.
+// TestAMillionTokens goes through verification with signed, forged and repeated tokens: the bounds
+// hold, the heap stays within them, and nobody is taken for somebody else.
 func TestAMillionTokens(t *testing.T) {
 	total := 1_000_000
 	if testing.Short() {
@@ -214,8 +214,8 @@ func TestAMillionTokens(t *testing.T) {
 	keys := fixedKeys{ourSet()}
 	cache := jwt.NewCache[principal](maxEntries, maxBytes)
 
-	// Verifying a million tokens would take minutes for nothing: each thousandth goes through the verifier, the others
-	// are put as if it had.
+	// Verifying a million tokens would take minutes for nothing: each thousandth goes through the
+	// verifier, the others are put as if it had.
 	heap := func() uint64 {
 		var m runtime.MemStats
 		runtime.GC()

@@ -9,10 +9,10 @@ import (
 	"gatehouse/core/reason"
 )
 
-// wellTyped reports whether the registered claims (RFC 7519 §4.1) and the client's id have the JSON types of
-// their specifications; null counts as absent. A claim of another type must not count as absent: the token
-// would pass as one of a less specific identity. "auth_time" and other claims that only add evidence need
-// no check: of a wrong type they prove nothing.
+// wellTyped reports whether the registered claims (RFC 7519 §4.1) and the client's id have the JSON
+// types of their specifications; null counts as absent. A claim of another type must not count as
+// absent: the token would pass as one of a less specific identity. "auth_time" and other claims
+// that only add evidence need no check: of a wrong type they prove nothing.
 func wellTyped(c claims.Set) bool {
 	for _, name := range [...]string{"iss", "sub", "jti", "azp", "client_id"} {
 		if k := c.Get(name).Kind(); k > claims.Null && k != claims.String {

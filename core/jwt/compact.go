@@ -18,17 +18,19 @@ type compact struct {
 	typ       string // "" when absent
 }
 
-// parse reads a compact JWS. ok is false for a malformed one. An empty payload and an empty signature are
-// well-formed: the first fails later because it holds no claims, the second because no algorithm accepts it.
+// parse reads a compact JWS. ok is false for a malformed one. An empty payload and an empty
+// signature are well-formed: the first fails later because it holds no claims, the second because
+// no algorithm accepts it.
 func parse(token string) (c compact, ok bool) {
-	// Two dots make three parts. If there are more dots, as in the five parts of a JWE, the ones in between
-	// end up in the payload, where base64url refuses them.
+	// Two dots make three parts. If there are more dots, as in the five parts of a JWE, the ones in
+	// between end up in the payload, where base64url refuses them.
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first <= 0 || last == first {
 		return c, false
 	}
-	// One buffer takes the signed text and the decoded parts, which are three quarters of the token.
+	// One buffer takes the signed text and the decoded parts, which are three quarters of the
+	// token.
 	buf := make([]byte, last, last+len(token))
 	copy(buf, token)
 	c.signed = buf[:last:last]
@@ -51,8 +53,8 @@ func parse(token string) (c compact, ok bool) {
 	return c, ok
 }
 
-// readHeader reads the header members that count. It ignores "jwk", "jku", "x5c" and "x5u": keys come from
-// the provider's set only (RFC 8725 §3.10).
+// readHeader reads the header members that count. It ignores "jwk", "jku", "x5c" and "x5u": keys
+// come from the provider's set only (RFC 8725 §3.10).
 func (c *compact) readHeader() bool {
 	for _, refused := range [...]string{
 		"crit", // lists extensions that the verifier must understand (RFC 7515 §4.1.11); we know none

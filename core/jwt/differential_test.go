@@ -36,8 +36,9 @@ type difference struct {
 	count int
 }
 
-// meant lists the kinds of tokens for which the verdicts may differ. For other kinds they must always agree. For a
-// listed kind they must differ at least once, so that no entry stays after its reason is gone.
+// meant lists the kinds of tokens for which the verdicts may differ. For other kinds they must
+// always agree. For a listed kind they must differ at least once, so that no entry stays after its
+// reason is gone.
 func meant() map[string]*difference {
 	return map[string]*difference{
 		"typ another":        {ours: reason.TokenType, why: "RFC 8725 §3.11 wants explicit types told apart; jwx leaves typ to its caller"},

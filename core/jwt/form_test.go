@@ -17,7 +17,8 @@ func swapChar(s string, i int) string {
 	return s[:i] + string(alphabet[strings.IndexByte(alphabet, s[i])^32]) + s[i+1:]
 }
 
-// TestFormIsStrict gives tokens whose signature holds wherever they have one, so that only the form can fail.
+// TestFormIsStrict gives tokens whose signature holds wherever they have one, so that only the form
+// can fail.
 func TestFormIsStrict(t *testing.T) {
 	v := verifier(testRules())
 	hs := jwt.HS256
@@ -120,7 +121,8 @@ func strayBits(t *testing.T, text string) string {
 	return s
 }
 
-// lastChar sets the lowest bit of the last character, which is a stray one unless the length is a multiple of four.
+// lastChar sets the lowest bit of the last character, which is a stray one unless the length is a
+// multiple of four.
 func lastChar(s string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return s[:len(s)-1] + string(alphabet[strings.IndexByte(alphabet, s[len(s)-1])|1])

@@ -11,8 +11,8 @@ import (
 	"gatehouse/core/reason"
 )
 
-// FuzzVerify holds that no token without a signature of ours is believed, and that one with it is believed only if the
-// standard library reads it in the same way.
+// FuzzVerify holds that no token without a signature of ours is believed, and that one with it is
+// believed only if the standard library reads it in the same way.
 func FuzzVerify(f *testing.F) {
 	for _, e := range rfcExamples {
 		f.Add(e.jws)
@@ -27,7 +27,8 @@ func FuzzVerify(f *testing.F) {
 		if res := v.Verify(token, testNow); res.Reason == reason.None || res.Claims.Raw() != nil {
 			t.Fatalf("believed %q", token)
 		}
-		// The same header and payload, signed: what is fuzzed is then what comes after the signature.
+		// The same header and payload, signed: what is fuzzed is then what comes after the
+		// signature.
 		p := parts(token)
 		if len(p) != 3 {
 			return
@@ -51,7 +52,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs any header and claims, so that the rules after the signature are reached at every execution.
+// FuzzClaims signs any header and claims, so that the rules after the signature are reached at
+// every execution.
 func FuzzClaims(f *testing.F) {
 	f.Add(`{"alg":"HS256"}`, goodPayload)
 	f.Add(`{"alg":"HS256","typ":"application/AT+jwt","kid":"secret"}`, `{"iss":"https://idp.example","aud":["x","stock"],"exp":1.7000001e9}`)

@@ -126,7 +126,8 @@ func TestTheHostDecidesWhereItCanAndGoWhereItCannot(t *testing.T) {
 	}
 }
 
-// TestScalarsOutOfRangeNeverReachTheHost gives ECDSA signatures that have no DER form a verifier should see.
+// TestScalarsOutOfRangeNeverReachTheHost gives ECDSA signatures that have no DER form a verifier
+// should see.
 func TestScalarsOutOfRangeNeverReachTheHost(t *testing.T) {
 	calls := 0
 	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s, m []byte) (bool, bool) {
@@ -146,7 +147,8 @@ func TestScalarsOutOfRangeNeverReachTheHost(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
-// TestSignaturesOfEveryShapeBecomeDER signs until r and s have had leading zeros and high bits on every curve.
+// TestSignaturesOfEveryShapeBecomeDER signs until r and s have had leading zeros and high bits on
+// every curve.
 func TestSignaturesOfEveryShapeBecomeDER(t *testing.T) {
 	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s, m []byte) (bool, bool) {
 		ok, handled := honest(h, k, s, m)

@@ -6,16 +6,17 @@ import (
 	"gatehouse/core/jwks"
 )
 
-// IssuerPattern is an issuer with the name of a claim in place of one segment of its path, as Entra ID's
-// "https://login.microsoftonline.com/{tid}/v2.0". The zero IssuerPattern fits no issuer.
+// IssuerPattern is an issuer with the name of a claim in place of one segment of its path, as Entra
+// ID's "https://login.microsoftonline.com/{tid}/v2.0". The zero IssuerPattern fits no issuer.
 type IssuerPattern struct {
 	Claim  string // the name between the braces
 	before string // ends in "/"
 	after  string // "", or begins with "/"
 }
 
-// ParseIssuer reads a configured issuer. pattern is false for an issuer without braces, which is compared exactly. ok
-// is false if the braces don't stand for one whole segment of the path of a URL.
+// ParseIssuer reads a configured issuer. pattern is false for an issuer without braces, which is
+// compared exactly. ok is false if the braces don't stand for one whole segment of the path of a
+// URL.
 func ParseIssuer(issuer string) (p IssuerPattern, pattern, ok bool) {
 	if !strings.ContainsAny(issuer, "{}") {
 		return p, false, true
@@ -33,8 +34,8 @@ func ParseIssuer(issuer string) (p IssuerPattern, pattern, ok bool) {
 	return IssuerPattern{}, true, false
 }
 
-// Segment is what an issuer has in the place of the braces. ok is false if the issuer doesn't fit: it must be the
-// pattern with a segment that is not empty and has none of "/ ? # %".
+// Segment is what an issuer has in the place of the braces. ok is false if the issuer doesn't fit:
+// it must be the pattern with a segment that is not empty and has none of "/ ? # %".
 func (p IssuerPattern) Segment(issuer string) (segment string, ok bool) {
 	if p.Claim == "" || len(issuer) <= len(p.before)+len(p.after) ||
 		!strings.HasPrefix(issuer, p.before) || !strings.HasSuffix(issuer, p.after) {
@@ -64,8 +65,9 @@ func (p IssuerPattern) Overlaps(o IssuerPattern) bool {
 
 func isSegment(s string) bool { return s != "" && !strings.ContainsAny(s, "/?#%") }
 
-// servesSegment reports whether a key of a set that many tenants share may sign for one of them: it has no "issuer",
-// one with a placeholder of its own, or one that has the tenant as a segment of its path.
+// servesSegment reports whether a key of a set that many tenants share may sign for one of them: it
+// has no "issuer", one with a placeholder of its own, or one that has the tenant as a segment of
+// its path.
 func servesSegment(k *jwks.Key, segment string) bool {
 	if k.Issuer == "" {
 		return true

@@ -178,7 +178,8 @@ func TestAnExactIssuerPrecedesAPattern(t *testing.T) {
 	}
 }
 
-// TestAKeyOfOneTenantSignsForItAlone has the keys of Entra ID's common set: some name one tenant in "issuer".
+// TestAKeyOfOneTenantSignsForItAlone has the keys of Entra ID's common set: some name one tenant in
+// "issuer".
 func TestAKeyOfOneTenantSignsForItAlone(t *testing.T) {
 	secret := string(issuerKeys()["secret"].([]byte))
 	token := mint(jwt.HS256, `{"alg":"HS256","kid":"k"}`, `{"tid":"a",`+strings.Replace(goodPayload, "https://idp.example", "https://login.example/a/v2.0", 1)[1:])
@@ -229,7 +230,8 @@ func quote(t *testing.T, s string) string {
 	return string(doc)
 }
 
-// FuzzIssuer holds that only the configured tenants of the configured host are believed, however an issuer is written.
+// FuzzIssuer holds that only the configured tenants of the configured host are believed, however an
+// issuer is written.
 func FuzzIssuer(f *testing.F) {
 	f.Add("https://login.example/a/v2.0", "a")
 	f.Add("https://login.example/b/v2.0", "a")

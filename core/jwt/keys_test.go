@@ -75,8 +75,8 @@ func TestWhichKeysFit(t *testing.T) {
 	}
 }
 
-// TestAtMostFourKeysAreTried draws sets of keys, some of which share a kid or don't fit. jwx says which of them made
-// the signature.
+// TestAtMostFourKeysAreTried draws sets of keys, some of which share a kid or don't fit. jwx says
+// which of them made the signature.
 func TestAtMostFourKeysAreTried(t *testing.T) {
 	ours := string(issuerKeys()["secret"].([]byte))
 	rapid.Check(t, func(rt *rapid.T) {
@@ -164,7 +164,8 @@ func TestFitsAsksForOneAlgorithmOfTheSet(t *testing.T) {
 }
 
 func TestAPublicKeyIsNoHMACSecret(t *testing.T) {
-	// The attack on verifiers that take the key's bytes as they are: HS256 with the RSA key's own text as secret.
+	// The attack on verifiers that take the key's bytes as they are: HS256 with the RSA key's own
+	// text as secret.
 	for _, kid := range []string{`,"kid":"rsa"`, `,"kid":"p256"`, `,"kid":"ed"`} {
 		token := mint(jwt.HS256, `{"alg":"HS256"`+kid+`}`, goodPayload)
 		assert.Equal(t, reason.UnknownKey, verifier(testRules()).Verify(token, testNow).Reason)

@@ -65,7 +65,8 @@ func TestTheExamplesOfTheRFCsVerify(t *testing.T) {
 	}
 }
 
-// The claims of RFC 7519 §3.1, which §A.1 to §A.3 of RFC 7515 sign: {"iss":"joe","exp":1300819380,…}.
+// The claims of RFC 7519 §3.1, which §A.1 to §A.3 of RFC 7515 sign:
+// {"iss":"joe","exp":1300819380,…}.
 func TestTheExampleClaimsAreValidUntilTheyExpire(t *testing.T) {
 	for _, e := range rfcExamples[:3] {
 		v := jwt.New([]jwt.Rules{{Issuer: "joe", AnyAudience: true, Algorithms: everyAlg(), RequiredClaims: []string{"http://example.com/is_root"}}},
@@ -99,8 +100,8 @@ const (
 	bilboQ = "uKE2dh-cTf6ERF4k4e_jy78GfPYUIaUyoSSJuBzp3Cubk3OCqs6grT8bR_cu0Dm1MZwWmtdqDyI95HrUeq3MP15vMMON8lHTeZu2lmKvwqW7anV5UzhM1iZ7z4yMkuUwFWoBvyY898EXvRD-hdqRxHlSqAZ192zB3pVFJ0s7pFc"
 )
 
-// TestKnownAnswersAreTheRFCsKeys makes the self-test's RSA signatures again; its ECDSA ones verify in crypto/ecdsa, as the
-// honest host below shows.
+// TestKnownAnswersAreTheRFCsKeys makes the self-test's RSA signatures again; its ECDSA ones verify
+// in crypto/ecdsa, as the honest host below shows.
 func TestKnownAnswersAreTheRFCsKeys(t *testing.T) {
 	number := func(s string) *big.Int { return new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(s))) }
 	set := must(jwks.Parse([]byte(jwt.SelfTestKeys)))

@@ -2,9 +2,10 @@ package jwt
 
 import "gatehouse/core/jwks"
 
-// selfTestKeys and selfTests are the known answers of SelfTest: signatures of the message "sample" by the RSA
-// key of RFC 7520 §3.4 and by the ECDSA keys of RFC 6979 §A.2.5 to §A.2.7, where the ECDSA signatures are
-// from too. The RSA signatures are ours; a test makes them again from the RFC's private key.
+// selfTestKeys and selfTests are the known answers of SelfTest: signatures of the message "sample"
+// by the RSA key of RFC 7520 §3.4 and by the ECDSA keys of RFC 6979 §A.2.5 to §A.2.7, where the
+// ECDSA signatures are from too. The RSA signatures are ours; a test makes them again from the
+// RFC's private key.
 const selfTestKeys = `{"keys":[
 {"kty":"RSA","e":"AQAB","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"},
 {"kty":"EC","crv":"P-256","x":"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y","y":"eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk"},
@@ -34,9 +35,10 @@ func (a Alg) firstFitting(set *jwks.Set) *jwks.Key {
 	return nil
 }
 
-// SelfTest finds out which algorithms a host verifies correctly. For each of them the host must accept a known
-// signature, and refuse it for another message and with one bit flipped. A host may lack the function, not
-// know an algorithm, or give the same answer to everything. For a nil host the set is empty.
+// SelfTest finds out which algorithms a host verifies correctly. For each of them the host must
+// accept a known signature, and refuse it for another message and with one bit flipped. A host may
+// lack the function, not know an algorithm, or give the same answer to everything. For a nil host
+// the set is empty.
 func SelfTest(host HostVerify) (working AlgSet) {
 	if host == nil {
 		return 0

@@ -14,13 +14,14 @@ import (
 	"gatehouse/core/reason"
 )
 
-// HostVerify verifies a signature outside the module, as Envoy's "verify_signature" does. hash is "sha256",
-// "sha384" or "sha512". spki is the key as DER SubjectPublicKeyInfo. An ECDSA signature is in DER (RFC 3279
-// §2.2.3), an RSA signature (PKCS #1 v1.5) as it is. handled is false if the host can't verify; then Go's
-// crypto decides.
+// HostVerify verifies a signature outside the module, as Envoy's "verify_signature" does. hash is
+// "sha256", "sha384" or "sha512". spki is the key as DER SubjectPublicKeyInfo. An ECDSA signature
+// is in DER (RFC 3279 §2.2.3), an RSA signature (PKCS #1 v1.5) as it is. handled is false if the
+// host can't verify; then Go's crypto decides.
 type HostVerify func(hash string, spki, sig, signed []byte) (ok, handled bool)
 
-// checker verifies signatures: by the host for the algorithms that passed SelfTest, else by Go's crypto.
+// checker verifies signatures: by the host for the algorithms that passed SelfTest, else by Go's
+// crypto.
 type checker struct {
 	host     HostVerify
 	hostAlgs AlgSet // the algorithms that passed SelfTest
@@ -94,8 +95,8 @@ func curveOf(k *jwks.Key) *ec.Curve {
 	return ec.P256()
 }
 
-// hostSignature converts a signature to the form that HostVerify takes. valid is false for an empty RSA
-// signature, and for an ECDSA signature of a wrong length or with r or s out of range.
+// hostSignature converts a signature to the form that HostVerify takes. valid is false for an empty
+// RSA signature, and for an ECDSA signature of a wrong length or with r or s out of range.
 func hostSignature(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
 	if algorithms[a].scheme != ecdsa {
 		return sig, len(sig) > 0
@@ -115,8 +116,8 @@ func hostSignature(a Alg, k *jwks.Key, sig []byte) (form []byte, valid bool) {
 	return append(append(der, byte(len(body))), body...), true
 }
 
-// appendInteger appends a positive DER INTEGER. It has no leading zero bytes, except one that keeps it
-// positive.
+// appendInteger appends a positive DER INTEGER. It has no leading zero bytes, except one that keeps
+// it positive.
 func appendInteger(dst []byte, tag byte, v []byte) []byte {
 	for len(v) > 1 && v[0] == 0 {
 		v = v[1:]
@@ -129,9 +130,9 @@ func appendInteger(dst []byte, tag byte, v []byte) []byte {
 	return append(dst, v...)
 }
 
-// VerifySignature verifies only the signature of a JWS, with the keys of a set. It checks no claims and
-// accepts any payload. kid is the token's, "" if it is absent or longer than jwks.MaxKeyID. The reasons are
-// those of Verify up to the signature.
+// VerifySignature verifies only the signature of a JWS, with the keys of a set. It checks no claims
+// and accepts any payload. kid is the token's, "" if it is absent or longer than jwks.MaxKeyID. The
+// reasons are those of Verify up to the signature.
 func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, why reason.Reason) {
 	c, ok := parse(token)
 	if !ok {
@@ -154,8 +155,8 @@ type keyChoice struct {
 	segment string    // of the token's issuer, where that is an IssuerPattern
 }
 
-// verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys that fit, in the
-// set's order.
+// verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys
+// that fit, in the set's order.
 func (c checker) verify(t *compact, keys keyChoice, allowed AlgSet) (*jwks.Key, reason.Reason) {
 	alg, known := ParseAlg(t.alg)
 	if !known || !allowed.Has(alg) {

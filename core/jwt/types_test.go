@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestARegisteredClaimOfAWrongTypeIsMalformed gives each registered claim each JSON type. A wrong type never
-// counts as absent, whether or not a rule asks for the claim.
+// TestARegisteredClaimOfAWrongTypeIsMalformed gives each registered claim each JSON type. A wrong
+// type never counts as absent, whether or not a rule asks for the claim.
 func TestARegisteredClaimOfAWrongTypeIsMalformed(t *testing.T) {
 	values := map[string]string{
 		"string": `"orders"`, "empty string": `""`, "number": `1700000060`, "true": `true`, "list of strings": `["orders"]`,

@@ -43,8 +43,8 @@ type Keys interface {
 	Keys(provider int) *jwks.Set
 }
 
-// Verifier verifies tokens of several providers. It is safe for concurrent use if its Keys and its HostVerify
-// are.
+// Verifier verifies tokens of several providers. It is safe for concurrent use if its Keys and its
+// HostVerify are.
 type Verifier struct {
 	rules    []Rules
 	byIssuer map[string]int
@@ -54,9 +54,10 @@ type Verifier struct {
 	maxBytes int
 }
 
-// New makes a Verifier. It refuses tokens longer than maxTokenBytes without reading them. host may be nil; it
-// verifies the algorithms that pass SelfTest. Of several rules with the same issuer the first counts; an exact
-// issuer precedes a pattern. Rules without an issuer are for CheckClaims only.
+// New makes a Verifier. It refuses tokens longer than maxTokenBytes without reading them. host may
+// be nil; it verifies the algorithms that pass SelfTest. Of several rules with the same issuer the
+// first counts; an exact issuer precedes a pattern. Rules without an issuer are for CheckClaims
+// only.
 func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier {
 	v := &Verifier{
 		rules:    slices.Clone(rules),
@@ -103,7 +104,8 @@ type Result struct {
 	Key      *jwks.Key
 	Set      *jwks.Set  // the set that Key is from, or none of whose keys made the signature
 	Claims   claims.Set // empty unless the signature holds
-	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if absent.
+	// "nbf" and "exp" in Unix nanoseconds, without skew (see claims.Set.Date). NotBefore is 0 if
+	// absent.
 	NotBefore, Expires clock.Wall
 	Issuer             string // "iss", once it has chosen the provider
 	Segment            string // of Issuer, where the provider's issuer is an IssuerPattern
@@ -114,8 +116,9 @@ func (v *Verifier) Verify(token string, now clock.Wall) Result {
 	return v.VerifyNewKeys(token, nil, now)
 }
 
-// VerifyNewKeys verifies a token again after its provider's JWK Set was fetched again, because no key of the set
-// tried made its signature. It tries only keys that tried lacks, so that a forged token costs little.
+// VerifyNewKeys verifies a token again after its provider's JWK Set was fetched again, because no
+// key of the set tried made its signature. It tries only keys that tried lacks, so that a forged
+// token costs little.
 func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) Result {
 	res := Result{Provider: -1}
 	if len(token) > v.maxBytes {
@@ -164,8 +167,8 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 	return res
 }
 
-// Provider finds the rules for an issuer, and the segment that it has where theirs is an IssuerPattern. provider is
-// -1 if there are none.
+// Provider finds the rules for an issuer, and the segment that it has where theirs is an
+// IssuerPattern. provider is -1 if there are none.
 func (v *Verifier) Provider(iss string) (provider int, segment string) {
 	if i, ok := v.byIssuer[iss]; ok {
 		return i, ""
@@ -178,8 +181,8 @@ func (v *Verifier) Provider(iss string) (provider int, segment string) {
 	return -1, ""
 }
 
-// namesSegment reports whether the claim of an IssuerPattern is the segment of the token's issuer. A token without
-// the claim fails later, at the rule for that claim.
+// namesSegment reports whether the claim of an IssuerPattern is the segment of the token's issuer.
+// A token without the claim fails later, at the rule for that claim.
 func (v *Verifier) namesSegment(res *Result) bool {
 	claim := v.patterns[res.Provider].Claim
 	if claim == "" || !res.Claims.Has(claim) {
@@ -189,8 +192,9 @@ func (v *Verifier) namesSegment(res *Result) bool {
 	return ok && text == res.Segment
 }
 
-// CheckClaims checks claims that another filter has verified. It applies the rules that don't need the token
-// itself: issuer and audience if the rules name any, cnf, exp, nbf, required claims and claims.
+// CheckClaims checks claims that another filter has verified. It applies the rules that don't need
+// the token itself: issuer and audience if the rules name any, cnf, exp, nbf, required claims and
+// claims.
 func (v *Verifier) CheckClaims(provider int, c claims.Set, now clock.Wall) Result {
 	rules := &v.rules[provider]
 	res := Result{Provider: provider, Claims: c}

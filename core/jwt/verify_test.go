@@ -32,7 +32,8 @@ func TestEveryAlgorithmVerifiesWhatJWXSigned(t *testing.T) {
 				sub, _ := res.Claims.String("sub")
 				assert.Equal(t, "alice", sub)
 
-				// One flipped bit anywhere in the signature, or a bit of the payload, and it is another token.
+				// One flipped bit anywhere in the signature, or a bit of the payload, and it is
+				// another token.
 				p := parts(token)
 				for _, i := range []int{0, len(p[2]) / 2, len(p[2]) - 3} {
 					flipped := p[0] + "." + p[1] + "." + swapChar(p[2], i)
@@ -169,7 +170,8 @@ func TestEachRuleHasItsReason(t *testing.T) {
 	}
 }
 
-// TestTheFirstFailureIsTheReason begins with a token that breaks every rule, and repairs it in the order of the checks.
+// TestTheFirstFailureIsTheReason begins with a token that breaks every rule, and repairs it in the
+// order of the checks.
 func TestTheFirstFailureIsTheReason(t *testing.T) {
 	rules := testRules()
 	rules.Algorithms = jwt.NewAlgSet(jwt.HS256, jwt.HS512)

@@ -1,9 +1,9 @@
-// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP 800-186). It also
-// finds Ed25519 keys that crypto/ed25519 would accept but that prove nothing.
+// Package ec verifies ECDSA signatures over the NIST curves P-256, P-384 and P-521 (FIPS 186-5, SP
+// 800-186). It also finds Ed25519 keys that crypto/ed25519 would accept but that prove nothing.
 //
-// It exists because crypto/ecdsa adds 1.2 MB to a WebAssembly module (docs/RATIONALE.md), and each megabyte adds more
-// than a second to the start of an Envoy. Its running time depends on its input, which must be public: never give it a
-// secret.
+// It exists because crypto/ecdsa adds 1.2 MB to a WebAssembly module (docs/RATIONALE.md), and each
+// megabyte adds more than a second to the start of an Envoy. Its running time depends on its input,
+// which must be public: never give it a secret.
 package ec
 
 import "sync"
@@ -77,11 +77,13 @@ func fromHex(s string) (z element) {
 	return z
 }
 
-// Size is the width in bytes of a coordinate, and of r and s in a JWS (RFC 7518 §3.4): 32, 48 or 66.
+// Size is the width in bytes of a coordinate, and of r and s in a JWS (RFC 7518 §3.4): 32, 48 or
+// 66.
 func (c *Curve) Size() int { return c.size }
 
-// OnCurve reports whether x and y are the coordinates of a point on the curve (SEC 1 §3.2.2.1). Each has Size bytes,
-// big-endian. The cofactor is 1, so that no more needs to be checked. The point at infinity has no coordinates.
+// OnCurve reports whether x and y are the coordinates of a point on the curve (SEC 1 §3.2.2.1).
+// Each has Size bytes, big-endian. The cofactor is 1, so that no more needs to be checked. The
+// point at infinity has no coordinates.
 func (c *Curve) OnCurve(x, y []byte) bool {
 	_, ok := c.point(x, y)
 	return ok
@@ -108,8 +110,8 @@ func (c *Curve) point(x, y []byte) (point, bool) {
 	return point{px, py, f.one}, left == right
 }
 
-// Scalar reports whether b can be the r or s of a signature: at least 1 and below the order of the group. It has Size
-// bytes, big-endian.
+// Scalar reports whether b can be the r or s of a signature: at least 1 and below the order of the
+// group. It has Size bytes, big-endian.
 func (c *Curve) Scalar(b []byte) bool {
 	if len(b) != c.size {
 		return false
@@ -118,9 +120,10 @@ func (c *Curve) Scalar(b []byte) bool {
 	return !v.isZero() && v.less(&c.n.m)
 }
 
-// Verify reports whether r and s are the signature of hash by the key x, y (FIPS 186-5 §6.4.2). x, y, r and s have Size
-// bytes, big-endian. It is false for a key that is not on the curve and for r or s out of range. The hash must not have
-// more bits than the order; the hashes of RFC 7518 §3.4 don't.
+// Verify reports whether r and s are the signature of hash by the key x, y (FIPS 186-5 §6.4.2). x,
+// y, r and s have Size bytes, big-endian. It is false for a key that is not on the curve and for r
+// or s out of range. The hash must not have more bits than the order; the hashes of RFC 7518 §3.4
+// don't.
 func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	q, ok := c.point(x, y)
 	if !ok || !c.Scalar(r) || !c.Scalar(s) || len(hash)*8 > c.bits {
@@ -129,7 +132,8 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	rv := parse(r)
 	w := c.n.invert(c.n.enter(parse(s)))
 	var u1, u2 element
-	// The product of a number in Montgomery form and one that is not is not in Montgomery form, and it is reduced.
+	// The product of a number in Montgomery form and one that is not is not in Montgomery form, and
+	// it is reduced.
 	e := parse(hash)
 	c.n.mul(&u1, &e, &w)
 	c.n.mul(&u2, &rv, &w)
@@ -137,7 +141,8 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	if sum.z.isZero() {
 		return false
 	}
-	// r must be X/Z² mod n. Comparing r·Z² with X saves a division. If X/Z² is n or more, it is r + n.
+	// r must be X/Z² mod n. Comparing r·Z² with X saves a division. If X/Z² is n or more, it is r +
+	// n.
 	f := c.p
 	var zz, want element
 	f.mul(&zz, &sum.z, &sum.z)

@@ -113,8 +113,8 @@ func TestMutatedSignaturesVerifyAsInCryptoECDSA(t *testing.T) {
 	}
 }
 
-// recover gives the key with which verifying (r, s) as a signature of hash comes to the point R: Q = r⁻¹(s·R - e·G) (SEC
-// 1 §4.1.6).
+// recover gives the key with which verifying (r, s) as a signature of hash comes to the point R: Q
+// = r⁻¹(s·R - e·G) (SEC 1 §4.1.6).
 func (p pair) recover(r, rx, ry *big.Int, hash []byte, s *big.Int) (x, y *big.Int) {
 	n := p.std.Params().N
 	inv := new(big.Int).ModInverse(r, n)
@@ -154,7 +154,8 @@ func TestXCoordinatesAboveTheOrderVerify(t *testing.T) {
 				require.True(t, p.agree(t, x, y, hash, r, big.NewInt(i+77)))
 				require.False(t, p.agree(t, x, y, hash, rx, big.NewInt(i+77)), "r itself must be below n")
 			}
-			// Where r + n is not below p, it must not wrap: R.x = r + n - p is another number than r.
+			// Where r + n is not below p, it must not wrap: R.x = r + n - p is another number than
+			// r.
 			r := new(big.Int).Sub(c.P, c.N)
 			for ; ; r.Add(r, big.NewInt(1)) {
 				rx := new(big.Int).Sub(new(big.Int).Add(r, c.N), c.P)
@@ -240,7 +241,8 @@ func TestPointsOffTheCurveAreRefused(t *testing.T) {
 			assert.True(t, p.ours.OnCurve(p.wide(c.Gx), p.wide(new(big.Int).Sub(c.P, c.Gy))))
 			assert.False(t, p.ours.OnCurve(p.wide(new(big.Int)), p.wide(new(big.Int))), "infinity")
 			assert.False(t, p.ours.OnCurve(p.wide(c.Gy), p.wide(c.Gx)), "swapped")
-			// x ≡ Gx but not reduced: no second spelling. P-256 has no room for Gx + p in its width, small x have.
+			// x ≡ Gx but not reduced: no second spelling. P-256 has no room for Gx + p in its
+			// width, small x have.
 			for x := int64(0); x < 8; x++ {
 				if y, ok := p.lift(big.NewInt(x)); ok {
 					require.True(t, p.ours.OnCurve(p.wide(big.NewInt(x)), p.wide(y)))
@@ -278,7 +280,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// The examples of RFC 6979 §A.2.5 to §A.2.7 with the hash that RFC 7518 ties to the curve: messages "sample" and "test".
+// The examples of RFC 6979 §A.2.5 to §A.2.7 with the hash that RFC 7518 ties to the curve: messages
+// "sample" and "test".
 var rfc6979 = [][6]string{
 	{"60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6", "7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299",
 		"EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716", "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8",

@@ -5,8 +5,8 @@ import "math/bits"
 // maxLimbs holds the 521 bits of P-521.
 const maxLimbs = 9
 
-// element is a number below a modulus, little-endian in 64-bit limbs. The modulus says how many limbs count; the others
-// are zero.
+// element is a number below a modulus, little-endian in 64-bit limbs. The modulus says how many
+// limbs count; the others are zero.
 type element [maxLimbs]uint64
 
 func (a *element) isZero() bool {
@@ -27,8 +27,8 @@ func (a *element) less(b *element) bool {
 	return false
 }
 
-// modulus is an odd prime m, with the constants of Montgomery multiplication. With R = 2^(64·limbs), the Montgomery form
-// of a is a·R mod m.
+// modulus is an odd prime m, with the constants of Montgomery multiplication. With R =
+// 2^(64·limbs), the Montgomery form of a is a·R mod m.
 type modulus struct {
 	limbs int
 	m     element
@@ -39,7 +39,8 @@ type modulus struct {
 
 func newModulus(m element, bitLen int) *modulus {
 	f := &modulus{limbs: (bitLen + 63) / 64, m: m}
-	// Newton's iteration doubles the valid bits of the inverse: 3 (as m·m ≡ 1 mod 8), 6, 12, 24, 48, 96.
+	// Newton's iteration doubles the valid bits of the inverse: 3 (as m·m ≡ 1 mod 8), 6, 12, 24,
+	// 48, 96.
 	inv := m[0]
 	for range 5 {
 		inv *= 2 - m[0]*inv
@@ -90,9 +91,10 @@ func (f *modulus) sub(z, a, b *element) {
 	}
 }
 
-// mul is Montgomery's product a·b/R mod m: operand scanning with the reduction in the same pass (Koç, Acar and Kaliski,
-// "Analyzing and Comparing Montgomery Multiplication Algorithms", 1996, §5, CIOS). One of a and b may be any number
-// below R, so that mul also reduces numbers. z may be a or b.
+// mul is Montgomery's product a·b/R mod m: operand scanning with the reduction in the same pass
+// (Koç, Acar and Kaliski, "Analyzing and Comparing Montgomery Multiplication Algorithms", 1996, §5,
+// CIOS). One of a and b may be any number below R, so that mul also reduces numbers. z may be a or
+// b.
 func (f *modulus) mul(z, a, b *element) {
 	var t element
 	var top uint64 // t's limb above the last
@@ -134,7 +136,8 @@ func (f *modulus) enter(a element) element {
 	return a
 }
 
-// invert computes a⁻¹ as a^(m-2), by Fermat's little theorem. a and the result are in Montgomery form; a must not be 0.
+// invert computes a⁻¹ as a^(m-2), by Fermat's little theorem. a and the result are in Montgomery
+// form; a must not be 0.
 func (f *modulus) invert(a element) element {
 	e := f.m
 	e[0] -= 2 // no borrow: the lowest limb of every modulus here is large

@@ -34,8 +34,8 @@ func (c *Curve) combine(u1, u2 *element, q point) point {
 	return sum
 }
 
-// double is "dbl-2001-b" of the Explicit-Formulas Database, for a = -3. The curves have no point of order 2, so it is
-// complete; infinity stays infinity.
+// double is "dbl-2001-b" of the Explicit-Formulas Database, for a = -3. The curves have no point of
+// order 2, so it is complete; infinity stays infinity.
 func (c *Curve) double(p *point) (r point) {
 	if p.z.isZero() {
 		return point{}
@@ -72,8 +72,8 @@ func (c *Curve) double(p *point) (r point) {
 	return r
 }
 
-// add is "add-1998-cmo-2" of the Explicit-Formulas Database. That formula fails for p = ±q, where add doubles or returns
-// infinity.
+// add is "add-1998-cmo-2" of the Explicit-Formulas Database. That formula fails for p = ±q, where
+// add doubles or returns infinity.
 func (c *Curve) add(p, q *point) (r point) {
 	if p.z.isZero() {
 		return *q

@@ -66,7 +66,8 @@ func (b both) sums(t require.TestingT, u1, u2, d *big.Int) {
 	require.Zero(t, wy.Cmp(gy))
 }
 
-// Keys that are small multiples of G or -G make the sum meet its own addends: P + P, P - P, additions to infinity.
+// Keys that are small multiples of G or -G make the sum meet its own addends: P + P, P - P,
+// additions to infinity.
 func TestSumsThatMeetTheirAddends(t *testing.T) {
 	for name, b := range curves() {
 		t.Run(name, func(t *testing.T) {
