@@ -1,11 +1,13 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"gatehouse/cmd/testbed/envoy"
 )
@@ -33,4 +35,28 @@ func TestCheckReadsWhatARunningEnvoyDumps(t *testing.T) {
 	r = gatehouse(t, event, "explain", "--config", path, "--plugin", "gate", "--event")
 	assert.Equal(t, 0, r.code, r.err)
 	assert.Contains(t, r.out, `"route":{"index":1,"name":"account"`)
+}
+
+// TestEnvoyTakesWhatIsRendered puts the rendered filter in the place of the shipped one.
+func TestEnvoyTakesWhatIsRendered(t *testing.T) {
+	r := gatehouse(t, "", "render", "--config", "../../envoy.yaml", "--plugin", "gate", "--as", "envoy")
+	require.Equal(t, 0, r.code, r.err)
+	o := envoy.OptionsForTest(t)
+	require.Contains(t, r.out, "filename: gatehouse.wasm")
+	var filters []any
+	require.NoError(t, yaml.Unmarshal([]byte(strings.Replace(r.out, "gatehouse.wasm", o.Wasm, 1)), &filters))
+	require.Len(t, filters, 1)
+	o.Edits = append(o.Edits, func(b envoy.Bootstrap) error {
+		manager, err := b.ConnectionManager("gate")
+		if err == nil {
+			manager["http_filters"].([]any)[0] = filters[0]
+		}
+		return err
+	})
+	p := envoy.StartForTest(t, o)
+	response, err := http.Get(p.URL("gate", "/account/me"))
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	assert.Equal(t, `Bearer realm="gatehouse"`, response.Header.Get("www-authenticate"))
 }
