@@ -135,10 +135,10 @@ func TestSixteenLostWritesAreContention(t *testing.T) {
 	}
 }
 
-// TestAWithdrawalThatIsLostStaysCharged makes a second limit refuse while another worker prevents
+// TestALostRefundStaysCharged makes a second limit refuse while another worker prevents
 // the refund of the first limit's charge. A charge that can't be refunded keeps counting, which may
 // cause a refusal but never an admission.
-func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
+func TestALostRefundStaysCharged(t *testing.T) {
 	for lost, remaining := range map[int]string{0: "8", 15: "8", 16: "7"} {
 		t.Run(strconv.Itoa(lost)+" lost", func(t *testing.T) {
 			writes := 0
@@ -152,7 +152,7 @@ func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
 				"audit": object{"log": "none"},
 			}, func(call hostsim.HostCall) (f hostsim.Fault) {
 				// The first two are the first request's charges, the third is the second one's,
-				// then comes the withdrawal.
+				// then comes the refund.
 				if call.Name == "proxy_set_shared_data" && isBucket(call.Subject) {
 					if writes++; writes > 3 && writes <= 3+lost {
 						value, _, _ := s.data.Get(vmID, call.Subject)
@@ -168,17 +168,15 @@ func TestAWithdrawalThatIsLostStaysCharged(t *testing.T) {
 	}
 }
 
-// TestSharedDataThatFailsIsContention has the host refuse to read or to write.
-func TestSharedDataThatFailsIsContention(t *testing.T) {
+// TestSharedDataThatFailsRefuses has the host refuse to read or to write. That is no contention:
+// on_contention doesn't admit the request.
+func TestSharedDataThatFailsRefuses(t *testing.T) {
 	for _, call := range []string{"proxy_get_shared_data", "proxy_set_shared_data"} {
-		for _, c := range []struct {
-			choice string
-			status int
-		}{{"deny", http.StatusServiceUnavailable}, {"allow", http.StatusOK}} {
-			t.Run(call+", "+c.choice, func(t *testing.T) {
+		for _, choice := range []string{"deny", "allow"} {
+			t.Run(call+", "+choice, func(t *testing.T) {
 				failing := false
 				s := simulate(t, limited(object{
-					"name": "r", "max_requests": 5, "window_seconds": 60, "on_contention": c.choice,
+					"name": "r", "max_requests": 5, "window_seconds": 60, "on_contention": choice,
 				}), func(h hostsim.HostCall) (f hostsim.Fault) {
 					if failing && h.Name == call && isBucket(h.Subject) {
 						f.Status = abi.InternalFailure
@@ -186,10 +184,10 @@ func TestSharedDataThatFailsIsContention(t *testing.T) {
 					return f
 				})
 				failing = true
-				assert.Equal(t, c.status, status(t, s.get(0, "/", "k")))
+				assert.Equal(t, http.StatusServiceUnavailable, status(t, s.get(0, "/", "k")))
 				failing = false
 				assert.Equal(t, "4", s.get(0, "/", "k").Get("x-ratelimit-remaining"), "nothing was charged")
-				assert.EqualValues(t, 1, s.counter("gatehouse_rate_limit_decisions_total.rule.r.decision.contention"))
+				assert.EqualValues(t, 1, s.counter("gatehouse_rate_limit_decisions_total.rule.r.decision.error"))
 			})
 		}
 	}
@@ -231,9 +229,9 @@ func TestADecisionCostsTwoReadsAndOneWrite(t *testing.T) {
 	}
 }
 
-// TestWhoObeysRetryAfterIsAdmitted lets callers send requests until they are refused and then wait
-// for Retry-After. After it they are admitted; a second earlier they aren't.
-func TestWhoObeysRetryAfterIsAdmitted(t *testing.T) {
+// TestAClientThatObeysRetryAfterIsAdmitted lets callers send requests until they are refused and
+// then wait for Retry-After. After it they are admitted; a second earlier they aren't.
+func TestAClientThatObeysRetryAfterIsAdmitted(t *testing.T) {
 	limit := func(name string, more object) object {
 		more["name"] = name
 		if more["identifier"] == nil {
@@ -253,20 +251,20 @@ func TestWhoObeysRetryAfterIsAdmitted(t *testing.T) {
 	s := simulate(t, object{
 		"routes": []any{
 			route("/one", 1, "one"), route("/windows", 1, "windows"), route("/compacted", 1, "compacted"),
-			route("/rules", 2, "one", "windows", "weighed"), route("/weighed/1", 1, "weighed"), route("/weighed/4", 4, "weighed"),
+			route("/rules", 2, "one", "windows", "costly"), route("/costly/1", 1, "costly"), route("/costly/4", 4, "costly"),
 			route("/before", 1, "before", "one"),
 		},
 		"rate_limits": []any{
 			limit("one", object{"windows": windows(3, 2)}),
 			limit("windows", object{"windows": windows(2, 1, 5, 7, 11, 60, 12, 100)}),
 			limit("compacted", object{"windows": windows(600, 10)}),
-			limit("weighed", object{"windows": windows(10, 3)}),
+			limit("costly", object{"windows": windows(10, 3)}),
 			limit("before", object{"windows": windows(6, 20), "when": "before_auth", "identifier": []any{"host"}}),
 		},
 		"audit": object{"log": "none"},
 	}, nil)
 
-	paths := []string{"/one", "/windows", "/compacted", "/rules", "/weighed/1", "/weighed/4", "/before"}
+	paths := []string{"/one", "/windows", "/compacted", "/rules", "/costly/1", "/costly/4", "/before"}
 	random := rand.New(rand.NewPCG(1, 2))
 	admitted := 0
 	for try := range 1000 {

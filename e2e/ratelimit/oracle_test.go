@@ -67,9 +67,9 @@ func (l *exactLog) wait(now time.Duration, cost int) time.Duration {
 
 func ceil(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// TestTwoWorkersDecideAsExactLogsDo compares the whole filter, two workers in turn, with oracles:
+// TestTwoWorkersDecideLikeExactLogs compares the whole filter, two workers in turn, with oracles:
 // what it decides, how long it asks a client to wait, and what it says is left.
-func TestTwoWorkersDecideAsExactLogsDo(t *testing.T) {
+func TestTwoWorkersDecideLikeExactLogs(t *testing.T) {
 	limit := func(name string, shadow bool, windows ...any) object {
 		return object{"name": name, "windows": windows, "shadow": shadow, "identifier": []any{"header:x-key"}}
 	}

@@ -25,25 +25,25 @@ func open(path string, cost int, limits ...any) object {
 	return object{"path": path, "auth": "none", "cost": cost, "rate_limits": limits}
 }
 
-// TestWhoObeysRetryAfterInEnvoyIsAdmitted is what hostsim shows a thousand times, in real time: 50
-// callers at once each send until they are refused, wait for as long as they are told, and are
-// admitted.
-func TestWhoObeysRetryAfterInEnvoyIsAdmitted(t *testing.T) {
+// TestAClientThatObeysRetryAfterInEnvoyIsAdmitted is what hostsim shows a thousand times, in real
+// time: 50 callers at once each send until they are refused, wait for as long as they are told, and
+// are admitted.
+func TestAClientThatObeysRetryAfterInEnvoyIsAdmitted(t *testing.T) {
 	const callers = 50
 	p := startEnvoy(t, 2, object{
 		"routes": []any{
-			open("/one", 1, "one"), open("/windows", 1, "windows"), open("/both", 2, "one", "weighed"), open("/weighed", 3, "weighed"),
+			open("/one", 1, "one"), open("/windows", 1, "windows"), open("/both", 2, "one", "costly"), open("/costly", 3, "costly"),
 		},
 		"rate_limits": []any{
 			object{"name": "one", "max_requests": 2, "window_seconds": 1, "identifier": []any{"header:x-key"}},
 			object{"name": "windows", "identifier": []any{"header:x-key"}, "windows": []any{
 				object{"max_requests": 2, "window_seconds": 1}, object{"max_requests": 3, "window_seconds": 2},
 			}},
-			object{"name": "weighed", "max_requests": 7, "window_seconds": 2, "identifier": []any{"header:x-key"}},
+			object{"name": "costly", "max_requests": 7, "window_seconds": 2, "identifier": []any{"header:x-key"}},
 		},
 		"audit": object{"enabled": false},
 	}, envoy.AccessLog("gate", "/dev/null"))
-	paths := []string{"/one", "/windows", "/both", "/weighed"}
+	paths := []string{"/one", "/windows", "/both", "/costly"}
 
 	outcomes := make(chan error, callers)
 	for n := range callers {
@@ -81,10 +81,10 @@ func obey(c *client, request []byte) error {
 	return err
 }
 
-// TestWithdrawalsNeverOverAdmit has two workers charge a caller's limit and then one that all
+// TestRefundsNeverOverAdmit has two workers charge a caller's limit and then one that all
 // share, which refuses most: each refusal takes the caller's charge back while others are being
 // charged.
-func TestWithdrawalsNeverOverAdmit(t *testing.T) {
+func TestRefundsNeverOverAdmit(t *testing.T) {
 	const callers, perCaller = 12, 12
 	logPath := filepath.Join(t.TempDir(), "access.log")
 	p := startEnvoy(t, 2, object{
