@@ -9,7 +9,8 @@ func (g *Gate) AdminAction(r *Request, d *Decision, status int, write func(line 
 		return
 	}
 	d.Reset()
-	g.remember(r, d, &target{}) // without a path: audit.exclude_paths is about the gate's
+	r.target = target{} // without a path: audit.exclude_paths is about the gate's
+	g.remember(r, d)
 	e := &d.event
 	e.Type, e.Status = audit.TypeAdminAction, status
 	e.Meta.Extra = d.extra

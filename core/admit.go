@@ -55,6 +55,6 @@ func dropCookie(r *Request, d *Decision, name string) {
 	case len(rest) == 0:
 		d.Remove = append(d.Remove, "cookie")
 	default:
-		d.Set = append(d.Set, Header{"cookie", d.keep(strings.Join(rest, "; "))})
+		d.Set = append(d.Set, Header{"cookie", d.copyText(strings.Join(rest, "; "))})
 	}
 }

@@ -23,46 +23,50 @@ func (s keySource) Keys(provider int) *jwks.Set {
 	return s.g.host.Remote.Keys(provider)
 }
 
-// authenticate finds out who is calling.
-func (g *Gate) authenticate(r *Request, d *Decision, mayWait bool) reason.Reason {
-	optional := g.table.Route(d.Route).Auth == policy.Optional
-	found, why := g.identity(r, d, mayWait)
-	switch {
-	case why == waiting:
-		return waiting
-	case found || why != reason.None:
-		g.countToken(r, d, why)
-		return why
-	case optional:
+// authenticate finds out who is calling. It may have to wait for keys.
+func (g *Gate) authenticate(r *Request, d *Decision) reason.Reason {
+	route := g.table.Route(d.Route)
+	if route.Auth == policy.None || passesAsPreflight(r, route) {
+		d.exempt, d.identified = true, true
 		return reason.None
 	}
-	return reason.MissingToken
+	found, why := g.identity(r, d)
+	switch {
+	case d.Verdict == Wait:
+		return reason.None
+	case found:
+		g.countToken(r, d, why)
+	case route.Auth != policy.Optional:
+		return reason.MissingToken
+	}
+	d.identified = why == reason.None
+	return why
 }
 
 // identity takes the caller from the token that another filter verified, or from one that is verified here.
-func (g *Gate) identity(r *Request, d *Decision, mayWait bool) (found bool, bad reason.Reason) {
+func (g *Gate) identity(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	if severalCredentials(r) {
 		return true, reason.MalformedToken
 	}
-	found, bad = g.foreign(r, d)
+	found, bad = g.external(r, d)
 	if !found || bad == reason.InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
-		if ours, why := g.bearer(r, d, mayWait); ours || why != reason.None {
+		if ours, why := g.bearer(r, d); ours || d.Verdict == Wait {
 			return ours, why
 		}
 	}
 	return found, bad
 }
 
-// foreign takes claims that another filter has verified.
-func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad reason.Reason) {
-	if r.Foreign == nil {
+// external takes the claims that another filter has verified.
+func (g *Gate) external(r *Request, d *Decision) (found bool, bad reason.Reason) {
+	if r.External == nil {
 		return false, reason.None
 	}
 	for i := range g.cfg.Tokens.Providers {
 		if g.cfg.Tokens.Providers[i].ClaimsFrom == nil {
 			continue
 		}
-		f := r.Foreign(i)
+		f := r.External(i)
 		failure := f.Failure
 		if f.Present {
 			res := g.verifier.CheckClaims(i, f.Claims, r.Wall)
@@ -79,15 +83,15 @@ func (g *Gate) foreign(r *Request, d *Decision) (found bool, bad reason.Reason) 
 		}
 		if bad == reason.None || bad == reason.InvalidIssuer && failure != reason.None {
 			bad = failure
-			d.failed = g.failedForeign(i, failure)
+			d.failed = g.failedExternal(i, failure)
 		}
 	}
 	return bad != reason.None, bad
 }
 
-// failedForeign is the provider of a token that another filter refused, -1 if its issuer is unknown: that filter finds out
+// failedExternal is the provider of a token that another filter refused, -1 if its issuer is unknown: that filter finds out
 // the form of a token first, then its issuer.
-func (g *Gate) failedForeign(provider int, why reason.Reason) int {
+func (g *Gate) failedExternal(provider int, why reason.Reason) int {
 	if why == reason.MalformedToken || why == reason.InvalidIssuer {
 		return -1
 	}
@@ -102,7 +106,7 @@ func (g *Gate) failedForeign(provider int, why reason.Reason) int {
 }
 
 // bearer verifies the token that the request itself carries.
-func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad reason.Reason) {
+func (g *Gate) bearer(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	if !g.verifies() {
 		return false, reason.None
 	}
@@ -129,12 +133,12 @@ func (g *Gate) bearer(r *Request, d *Decision, mayWait bool) (found bool, bad re
 		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
 		return true, reason.None
 	case reason.KeysUnavailable, reason.UnknownKey, reason.InvalidSignature:
-		if g.fetching(&res, r.Mono) && mayWait {
-			d.WaitFor, d.WaitWhy = res.Provider, res.Reason
+		if g.requestFetch(&res, r.Mono) && !d.resumed {
+			d.Verdict, d.WaitFor, d.WaitWhy = Wait, res.Provider, res.Reason
 			if res.Reason == reason.InvalidSignature {
 				d.tried = res.Set
 			}
-			return false, waiting
+			return false, reason.None
 		}
 	}
 	g.Count(g.metrics.CacheMiss(), 1)
@@ -155,10 +159,10 @@ func (g *Gate) verifies() bool {
 	return false
 }
 
-// fetching asks for other keys of a remote provider, and reports whether a fetch is starting or under way.
-func (g *Gate) fetching(res *jwt.Result, mono clock.Mono) bool {
+// requestFetch asks for other keys of a remote provider, and reports whether a fetch is starting or under way.
+func (g *Gate) requestFetch(res *jwt.Result, mono clock.Mono) bool {
 	return res.Provider >= 0 && g.cfg.Tokens.Providers[res.Provider].Remote != nil && g.host.Remote != nil &&
-		g.host.Remote.Want(res.Provider, res.Reason, mono)
+		g.host.Remote.RequestFetch(res.Provider, res.Reason, mono)
 }
 
 // cacheCost estimates what a cached principal occupies beside its token: the claims twice (raw and indexed), and the strings

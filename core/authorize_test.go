@@ -108,7 +108,7 @@ func TestAnyOfIsTheDefinition(t *testing.T) {
 		set, err := verified.Parse(payload)
 		require.NoError(t, err)
 		r := g.request("GET /x", "")
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Claims: set, Present: true} }
+		r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Claims: set, Present: true} }
 		g.Decide(r, &g.decision)
 		require.Equal(t, best.why, g.decision.Reason, "%s: %s, scopes %v, groups %v, tenant %s", anyOf, kind, scopes, groups, tenant)
 		event := g.finish(core.Outcome{Status: 200, Details: "via_upstream"})[0]["metadata"].(map[string]any)

@@ -88,7 +88,7 @@ func (g *Gate) countDecision(d *Decision) {
 	}
 	g.Count(g.metrics.Requests(d.Route, what), 1)
 	if d.identified {
-		g.Count(g.metrics.Callers(d.kind()), 1)
+		g.Count(g.metrics.Callers(d.callerKind()), 1)
 	}
 }
 

@@ -32,7 +32,7 @@ type Decision struct {
 	Rule      int           // index of the limit that refused, -1 for none
 	Principal *Principal    // nil unless a token was verified
 	WaitFor   int           // when Verdict is Wait: the provider
-	WaitWhy   reason.Reason // when Verdict is Wait: as in RemoteKeys.Want
+	WaitWhy   reason.Reason // when Verdict is Wait: as in RemoteKeys.RequestFetch
 
 	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
 	// of that name. Only an admitted request has them.
@@ -44,6 +44,9 @@ type Decision struct {
 	Status int
 	Body   string
 
+	step       int        // of steps: the one that is next, or waits
+	resumed    bool       // it has waited, and must not wait again
+	exempt     bool       // the route asks this request for no token
 	mono       clock.Mono // arrival
 	failed     int        // the provider of a token that failed, -1 if none was chosen
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
@@ -89,41 +92,42 @@ func (d *Decision) nextCharge() *charge {
 	return c
 }
 
-// kind is the caller's, anonymous without a token.
-func (d *Decision) kind() caller.Kind {
+// callerKind is Anonymous without a token.
+func (d *Decision) callerKind() caller.Kind {
 	if d.Principal == nil {
 		return caller.Anonymous
 	}
 	return d.Principal.Kind
 }
 
-// keep copies s into memory of the decision's own, for what must outlive the call that brought it.
+// copyText copies s into memory of the decision's own: it must outlive the call that brought it.
 //
 //go:noinline
-func (d *Decision) keep(s string) string {
+func (d *Decision) copyText(s string) string {
 	start := len(d.text)
 	d.text = append(d.text, s...)
-	return d.since(start)
+	return d.textFrom(start)
 }
 
-// since is what has been appended to d.text from start on, as a string. It shares the buffer, which only grows until reset:
-// where append moves it, the old bytes stay as they are.
-func (d *Decision) since(start int) string {
+// textFrom returns the end of d.text from start on. The string shares the buffer, which only grows until Reset: if append
+// moves the buffer, the old bytes stay as they are.
+func (d *Decision) textFrom(start int) string {
 	b := d.text[start:]
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// Met is a limit that a request has met.
-type Met struct {
+// LimitResult is what a limit decided about a request.
+type LimitResult struct {
 	Limit  int // index in the configuration's rate_limits
 	Result ratelimit.Result
 }
 
-// Met are the limits that were looked at, in their order; on a refusal those too that were only asked what they would say.
-func (d *Decision) Met() []Met {
-	out := make([]Met, len(d.charges))
+// LimitResults are those of the limits that apply to the request, in their order. On a refusal they include limits that
+// were only asked what they would decide.
+func (d *Decision) LimitResults() []LimitResult {
+	out := make([]LimitResult, len(d.charges))
 	for i := range d.charges {
-		out[i] = Met{d.charges[i].rule, d.charges[i].result}
+		out[i] = LimitResult{d.charges[i].rule, d.charges[i].result}
 	}
 	return out
 }

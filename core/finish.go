@@ -24,7 +24,7 @@ type Outcome struct {
 
 // remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
 // may be open for hours, and how much its headers hold is up to the client.
-func (g *Gate) remember(r *Request, d *Decision, t *target) {
+func (g *Gate) remember(r *Request, d *Decision) {
 	if !logs(&g.cfg.Audit) {
 		return
 	}
@@ -35,16 +35,16 @@ func (g *Gate) remember(r *Request, d *Decision, t *target) {
 	header := func(name string) string {
 		start := len(d.text)
 		d.text, _ = r.appendHeader(d.text, name, longest)
-		return d.since(start)
+		return d.textFrom(start)
 	}
 	e.Path, e.Method = field(audit.WithoutQuery(r.Path)), field(r.Method)
 	if ip := sourceHost(r.Source); isAddress(ip) { // a pipe's path and an internal listener's name are none
 		e.IP = field(ip)
 	}
-	d.excluded = g.excluded(t)
+	d.excluded = g.excluded(&r.target)
 	e.UserAgent, e.Meta.RequestID = header("user-agent"), header("x-request-id")
 	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
-	// name from others. Claims come first; identifyEvent fills them in.
+	// name from others. Claims come first; recordCaller fills them in.
 	for _, name := range g.cfg.Audit.Claims {
 		d.extra = append(d.extra, audit.Field{Source: audit.FromClaim, Name: name})
 	}
@@ -56,7 +56,9 @@ func (g *Gate) remember(r *Request, d *Decision, t *target) {
 // keepField keeps the first bytes of s. Inlined, it would cost the module 5 kB.
 //
 //go:noinline
-func (d *Decision) keepField(s string, longest int) string { return d.keep(s[:min(len(s), longest)]) }
+func (d *Decision) keepField(s string, longest int) string {
+	return d.copyText(s[:min(len(s), longest)])
+}
 func isAddress(s string) bool {
 	_, _, ok := ipaddr.Parse(s)
 	return ok
@@ -67,9 +69,9 @@ func isAddress(s string) bool {
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono, d.grpc = r.Mono, r.isGRPC()
-	t := g.target(r)
-	g.remember(r, d, &t)
-	d.Route, _ = g.findRoute(r, &t)
+	g.readTarget(r)
+	g.remember(r, d)
+	d.Route, _ = g.findRoute(r)
 }
 
 // Finish records the request's audit event, and the upstream's own one if it sent any. write gets each line, without newline;
@@ -79,7 +81,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 		return
 	}
 	e := &d.event
-	g.identifyEvent(d)
+	g.recordCaller(d)
 	e.Status = o.Status
 	out := audit.Outcome{
 		Refused: d.Reason.Status(), Authenticated: d.Principal != nil, Status: o.Status, Details: o.Details,
@@ -123,8 +125,8 @@ func (g *Gate) recorded(d *Decision) bool {
 	return audit.Recorded(g.cfg.Audit.Enabled, d.excluded, &d.event)
 }
 
-// identifyEvent fills in who called.
-func (g *Gate) identifyEvent(d *Decision) {
+// recordCaller fills in who called.
+func (g *Gate) recordCaller(d *Decision) {
 	e := &d.event
 	if d.Route >= 0 {
 		e.Meta.Route = g.table.Route(d.Route).Name
@@ -196,7 +198,7 @@ func (g *Gate) newEventID(d *Decision) string {
 	for half := id[:]; len(half) > 0; half = half[8:] {
 		d.text = ascii.AppendHex(d.text, binary.BigEndian.Uint64(half))
 	}
-	return d.since(start)
+	return d.textFrom(start)
 }
 
 // eventKey begins what the ids of events are a hash of. No key of a limit begins so.

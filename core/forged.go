@@ -15,7 +15,7 @@ func (g *Gate) removeForged(r *Request, d *Decision) {
 		h := &r.Headers[i]
 		switch {
 		case g.Reserved(h.Name):
-			d.Remove = append(d.Remove, d.keep(h.Name))
+			d.Remove = append(d.Remove, d.copyText(h.Name))
 		case h.Name == "connection":
 			nominated = nominated || g.nominates(h.Value)
 		}
@@ -83,5 +83,5 @@ func (g *Gate) cleanConnection(r *Request, d *Decision) {
 		d.Remove = append(d.Remove, "connection")
 		return
 	}
-	d.Set = append(d.Set, Header{"connection", d.since(start)})
+	d.Set = append(d.Set, Header{"connection", d.textFrom(start)})
 }

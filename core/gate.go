@@ -16,15 +16,15 @@ import (
 	"gatehouse/core/reason"
 )
 
-// RemoteKeys are the JWK Sets that somebody fetches. Methods are called with the index of a provider whose
+// RemoteKeys are the JWK Sets that the Gate's owner fetches. Methods are called with the index of a provider whose
 // configuration is remote.
 type RemoteKeys interface {
 	// Keys is the current JWK Set, nil while there is none.
 	Keys(provider int) *jwks.Set
-	// Want is told that a request needs another set: there is none (why is KeysUnavailable), it lacks the token's key
-	// (UnknownKey), or none of its keys made the signature (InvalidSignature). It reports whether a fetch is starting
-	// or under way, so that waiting for it makes sense.
-	Want(provider int, why reason.Reason, mono clock.Mono) bool
+	// RequestFetch asks for another set: there is none (why is KeysUnavailable), it lacks the token's key (UnknownKey), or
+	// none of its keys made the signature (InvalidSignature). It reports whether a fetch is starting or under way, so that
+	// waiting for it makes sense.
+	RequestFetch(provider int, why reason.Reason, mono clock.Mono) bool
 }
 
 // Host is what a Gate needs of the place where it runs.
@@ -93,88 +93,6 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 
 // Namespace begins all of Gatehouse's keys in data that other plugins may share.
 const Namespace = "gatehouse/"
-
-// Decide judges a request. If d.Verdict is Wait, the request is to be held until the keys of d.WaitFor have
-// arrived or have failed to, and then be given to Resume.
-func (g *Gate) Decide(r *Request, d *Decision) {
-	d.Reset()
-	d.mono = r.Mono
-	d.grpc, d.origin = r.isGRPC(), g.allowedOrigin(r)
-	t := g.target(r)
-	g.remember(r, d, &t)
-	if g.answerMetadata(r, d, &t) {
-		return
-	}
-	why := g.begin(r, d, &t)
-	if why == reason.None {
-		why = g.judge(r, d, true)
-	}
-	g.conclude(r, d, why)
-}
-
-// Resume goes on with a request that had to wait, and doesn't wait again. The Request's headers must be as they were; its
-// clocks are now's.
-func (g *Gate) Resume(r *Request, d *Decision) {
-	g.conclude(r, d, g.judge(r, d, false))
-}
-
-// waiting is judge's answer for a request that needs keys first. It is not a reason.
-const waiting = reason.Reason(reason.Count)
-
-// judge does what begin leaves: token, caller, scopes, groups, claims, limits.
-func (g *Gate) judge(r *Request, d *Decision, mayWait bool) reason.Reason {
-	route := g.table.Route(d.Route)
-	if route.Auth == policy.None || passesAsPreflight(r, route) {
-		d.identified = true
-	} else {
-		if why := g.authenticate(r, d, mayWait); why != reason.None {
-			return why
-		}
-		d.identified = true
-		if why := g.authorize(d, route); why != reason.None {
-			return why
-		}
-	}
-	return g.limit(r, d, false)
-}
-
-// begin does what comes before the token: method, host, path, route, limits.
-func (g *Gate) begin(r *Request, d *Decision, t *target) (why reason.Reason) {
-	if d.Route, why = g.findRoute(r, t); why != reason.None {
-		return why
-	}
-	return g.limit(r, d, true)
-}
-
-// conclude turns a reason into the decision.
-func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
-	if why == waiting {
-		d.Verdict = Wait
-		return
-	}
-	d.Reason = why
-	if why != reason.None && g.cfg.Observe {
-		g.withdraw(r, d, 0)
-		d.WouldBe, d.Reason = why, reason.None
-	}
-	if d.Reason != reason.None {
-		d.Verdict = Deny
-		d.challenge = g.metadataFor(r, d, d.Reason)
-		g.refuse(d)
-	} else {
-		d.Verdict = Admit
-		g.admit(r, d)
-	}
-	g.countDecision(d)
-}
-
-// Fail makes d a refusal for a fault of our own, whatever it was before.
-func (g *Gate) Fail(d *Decision) {
-	d.Verdict, d.Reason, d.WouldBe = Deny, reason.Internal, reason.None
-	d.Remove, d.Set, d.Response, d.charges = d.Remove[:0], d.Set[:0], d.Response[:0], d.charges[:0]
-	g.refuse(d)
-	g.countDecision(d)
-}
 
 // HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the rest.
 func (g *Gate) HostAlgorithms() []string { return g.verifier.HostAlgorithms().Names() }

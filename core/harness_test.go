@@ -87,13 +87,13 @@ type gate struct {
 
 type remoteKeys struct {
 	set    *jwks.Set
-	wanted []reason.Reason // what Want was told
+	wanted []reason.Reason // what RequestFetch was told
 	comes  bool            // what it answers
 }
 
 func (r *remoteKeys) Keys(int) *jwks.Set { return r.set }
 
-func (r *remoteKeys) Want(_ int, why reason.Reason, _ clock.Mono) bool {
+func (r *remoteKeys) RequestFetch(_ int, why reason.Reason, _ clock.Mono) bool {
 	r.wanted = append(r.wanted, why)
 	return r.comes
 }

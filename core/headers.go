@@ -77,7 +77,7 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 		d.text = append(d.text, s...)
 	}
 	d.text = append(append(d.text, '"'), d.challenge...)
-	return d.since(start)
+	return d.textFrom(start)
 }
 
 // join is a followed by b.
@@ -87,7 +87,7 @@ func (d *Decision) join(a, b string) string {
 	}
 	start := len(d.text)
 	d.text = append(append(d.text, a...), b...)
-	return d.since(start)
+	return d.textFrom(start)
 }
 
 // retry is how long a client has to wait, in nanoseconds: until all that refuses it, or would refuse it next time, does not.
@@ -110,7 +110,7 @@ func (d *Decision) respond(name, value string) { d.Response = append(d.Response,
 func (d *Decision) respondNumber(name string, n uint64) {
 	start := len(d.text)
 	d.text = strconv.AppendUint(d.text, n, 10)
-	d.respond(name, d.since(start))
+	d.respond(name, d.textFrom(start))
 }
 
 // prepareHeaders builds what the limit headers say of the configuration alone: RateLimit-Policy's items and the windows'
@@ -185,7 +185,7 @@ func (g *Gate) policyItems(d *Decision, shown int) string {
 		}
 		d.text = append(d.text, g.policies[c.rule]...)
 	}
-	return d.since(start)
+	return d.textFrom(start)
 }
 
 func (g *Gate) stateItems(d *Decision) string {
@@ -207,5 +207,5 @@ func (g *Gate) stateItems(d *Decision) string {
 			d.text = strconv.AppendUint(d.text, ceil(w.Reset), 10)
 		}
 	}
-	return d.since(start)
+	return d.textFrom(start)
 }

@@ -35,11 +35,11 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 	exp := strconv.FormatInt(wall.Unix()+60, 10)
 	decide := func(doc string, failure reason.Reason) *core.Decision {
 		r := g.request("GET /", "")
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Failure: failure} }
+		r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Failure: failure} }
 		if doc != "" {
 			set, err := coreclaims.Parse([]byte(doc))
 			require.NoError(t, err)
-			r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
+			r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Present: true, Claims: set} }
 		}
 		g.Decide(r, &g.decision)
 		return &g.decision
@@ -67,7 +67,7 @@ func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
 		{reason.ExpiredToken, reason.InvalidSignature, reason.None},
 	} {
 		r := g.request("GET /", "")
-		r.Foreign = func(i int) core.Foreign { return core.Foreign{Failure: failures[i]} }
+		r.External = func(i int) core.ExternalClaims { return core.ExternalClaims{Failure: failures[i]} }
 		g.Decide(r, &g.decision)
 		assert.Equal(t, reason.ExpiredToken, g.decision.Reason, failures)
 	}
@@ -79,7 +79,7 @@ func TestATokenOfAnIssuerThatEnvoyDoesNotKnowMayBeOneOfOurs(t *testing.T) {
 	g := open(t, `"tokens":{"providers":[`+envoys+`,`+provider(t, "")+`]},"routes":[{"path":"/**","auth":"optional"}]`)
 	decide := func(token string, failure reason.Reason) *core.Decision {
 		r := g.request("GET /", token)
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Failure: failure} }
+		r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Failure: failure} }
 		g.Decide(r, &g.decision)
 		return &g.decision
 	}
@@ -103,7 +103,7 @@ func TestANullClaimIsAbsentInALimitsKey(t *testing.T) {
 		set, err := coreclaims.Parse([]byte(`{"sub":"` + sub + `","tenant":null,"exp":` + strconv.FormatInt(wall.Unix()+60, 10) + `}`))
 		require.NoError(t, err)
 		r := g.request("GET /", "")
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
+		r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Present: true, Claims: set} }
 		g.Decide(r, &g.decision)
 		assert.Equal(t, core.Admit, g.decision.Verdict, sub)
 	}

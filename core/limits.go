@@ -42,7 +42,7 @@ func (d *Decision) counts(l *config.Limit) bool {
 	if l.BeforeAuth {
 		return true
 	}
-	if !l.Caller.Admits(d.kind()) {
+	if !l.Caller.Admits(d.callerKind()) {
 		return false
 	}
 	for i := range l.Claims {
@@ -53,9 +53,15 @@ func (d *Decision) counts(l *config.Limit) bool {
 	return true
 }
 
-// limit charges the route's limits of one phase in turn. On a refusal the earlier charges of this phase are withdrawn, and
-// the refusing limit is d.Rule.
-func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
+// chargeBeforeAuth charges the limits that apply before authentication. Their charges stay, whatever follows.
+func (g *Gate) chargeBeforeAuth(r *Request, d *Decision) reason.Reason { return g.charge(r, d, true) }
+
+// chargeAfterAuth charges the limits that apply to the caller.
+func (g *Gate) chargeAfterAuth(r *Request, d *Decision) reason.Reason { return g.charge(r, d, false) }
+
+// charge charges the route's limits of one phase in turn. On a refusal it refunds the earlier charges of this phase, and
+// d.Rule is the limit that refused.
+func (g *Gate) charge(r *Request, d *Decision, before bool) reason.Reason {
 	route := g.table.Route(d.Route)
 	first := len(d.charges)
 	for _, rule := range limitsFor(r, route) {
@@ -64,7 +70,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 			continue
 		}
 		c := d.nextCharge()
-		c.rule, c.id = rule, g.identify(r, d, rule)
+		c.rule, c.id = rule, g.limitKey(r, d, rule)
 		g.limiter.Charge(rule, c.id, route.Cost, r.Mono, &c.result)
 		if c.result.Evicted > 0 {
 			g.Count(g.metrics.Evictions(rule), uint64(c.result.Evicted))
@@ -75,7 +81,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 			if l.Shadow {
 				continue
 			}
-			g.withdraw(r, d, first)
+			g.refund(r, d, first)
 			d.Rule = rule
 			return reason.Internal
 		case c.result.Contention:
@@ -83,7 +89,7 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 			if l.Shadow || l.AllowOnContention {
 				continue
 			}
-			g.withdraw(r, d, first)
+			g.refund(r, d, first)
 			d.Rule = rule
 			return reason.Contention
 		case c.result.Admitted:
@@ -92,17 +98,17 @@ func (g *Gate) limit(r *Request, d *Decision, before bool) reason.Reason {
 			g.Count(g.metrics.LimitShadow(rule), 1)
 		default:
 			g.Count(g.metrics.LimitRefused(rule), 1)
-			g.withdraw(r, d, first)
+			g.refund(r, d, first)
 			d.Rule = rule
-			g.foresee(r, d, before)
+			g.peekAll(r, d, before)
 			return reason.RateLimited
 		}
 	}
 	return reason.None
 }
 
-// withdraw gives back what the charges from the given one on have cost.
-func (g *Gate) withdraw(r *Request, d *Decision, from int) {
+// refund refunds the charges from the given one on.
+func (g *Gate) refund(r *Request, d *Decision, from int) {
 	for i := from; i < len(d.charges); i++ { // only a request with a route has any
 		if c := &d.charges[i]; c.result.Admitted {
 			g.limiter.Refund(c.rule, c.id, g.table.Route(d.Route).Cost, &c.result, r.Mono)
@@ -110,10 +116,10 @@ func (g *Gate) withdraw(r *Request, d *Decision, from int) {
 	}
 }
 
-// foresee completes a refused request's picture for its headers: limits that gave their charge back as they are now, and
-// those that weren't reached as they would answer, so that waiting as long as Retry-After says helps. What was charged
-// before authentication stays charged, and has to have room for another request by then.
-func (g *Gate) foresee(r *Request, d *Decision, before bool) {
+// peekAll reads the state of all limits of a refused request, for its headers: of those that were refunded as they are now,
+// of those that weren't reached what they would decide. So a client that waits as long as Retry-After says is admitted.
+// Limits that were charged before authentication stay charged, and need room for another request by then.
+func (g *Gate) peekAll(r *Request, d *Decision, before bool) {
 	route := g.table.Route(d.Route)
 	for i := range d.charges {
 		c := &d.charges[i]
@@ -133,7 +139,7 @@ func (g *Gate) foresee(r *Request, d *Decision, before bool) {
 			continue
 		}
 		c := d.nextCharge()
-		c.rule, c.id = rule, g.identify(r, d, rule)
+		c.rule, c.id = rule, g.limitKey(r, d, rule)
 		g.peek(r, d, c)
 	}
 }
@@ -159,8 +165,8 @@ const (
 	keyClaimJSON // a claim that isn't a text, as JSON
 )
 
-// identify makes the key under which a limit counts this request.
-func (g *Gate) identify(r *Request, d *Decision, rule int) ratelimit.ID {
+// limitKey returns the key under which a limit counts this request.
+func (g *Gate) limitKey(r *Request, d *Decision, rule int) ratelimit.ID {
 	l := &g.cfg.Limits[rule]
 	key := g.key[:0]
 	for _, alternatives := range l.Identifier {

@@ -239,7 +239,7 @@ func TestALimitByClaimsIsForCallersWithThem(t *testing.T) {
 			assert.Equal(t, core.Admit, g.decide("GET /", token).Verdict)
 			assert.Equal(t, c.limited, g.decide("GET /", token).Reason == reason.RateLimited)
 			if c.claims != `null` {
-				assert.Empty(t, g.decide("GET /", "").Met(), "an anonymous caller has no claims")
+				assert.Empty(t, g.decide("GET /", "").LimitResults(), "an anonymous caller has no claims")
 			}
 		})
 	}

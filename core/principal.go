@@ -126,6 +126,7 @@ func appendClaim(dst []byte, v claims.Value) []byte {
 	return dst
 }
 
+//go:noinline
 func appendList(dst []byte, list []string) []byte {
 	for i, s := range list {
 		if i > 0 {
@@ -138,6 +139,8 @@ func appendList(dst []byte, list []string) []byte {
 
 // appendEscaped percent-encodes every byte that a header can't carry or that would be ambiguous:
 // "%", bytes outside visible ASCII and, in lists, commas.
+//
+//go:noinline
 func appendEscaped(dst []byte, s string, inList bool) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

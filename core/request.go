@@ -19,15 +19,17 @@ type Request struct {
 	Source string // trusted client address, "192.0.2.1:4711" or "[2001:db8::1]:4711"; "" where unknown
 	// Headers are all header fields in the order received, duplicates included; pseudo-headers may be among them.
 	Headers []Header
-	// Foreign gives what another filter found out about the request's token for a provider with claims_from; nil
-	// where there is none.
-	Foreign func(provider int) Foreign
-	Wall    clock.Wall // arrival
-	Mono    clock.Mono // arrival
+	// External returns what another filter found out about the request's token, for a provider with claims_from. It is nil
+	// if no provider has claims_from.
+	External func(provider int) ExternalClaims
+	Wall     clock.Wall // arrival
+	Mono     clock.Mono // arrival
+
+	target target // where it goes, once the Gate has read it
 }
 
-// Foreign is another filter's verdict on a token.
-type Foreign struct {
+// ExternalClaims is what another filter found out about a token: the claims that it verified, or why it refused the token.
+type ExternalClaims struct {
 	Claims  claims.Set    // when Present
 	Present bool          // it verified a token
 	Failure reason.Reason // it refused one; None when it found none

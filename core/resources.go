@@ -65,7 +65,8 @@ func jsonList(list []string) []byte {
 }
 
 // answerMetadata answers a request for a resource's metadata, and reports whether r is one.
-func (g *Gate) answerMetadata(r *Request, d *Decision, t *target) bool {
+func (g *Gate) answerMetadata(r *Request, d *Decision) bool {
+	t := &r.target
 	if len(g.published) == 0 || t.unsafe != reason.None || len(t.otherPaths) > 0 {
 		return false
 	}
@@ -79,7 +80,7 @@ func (g *Gate) answerMetadata(r *Request, d *Decision, t *target) bool {
 			d.Verdict, d.metadata, d.identified = Answer, true, true
 			g.writeMetadata(p, r, d, preflight)
 			g.Count(g.metrics.MetadataRequests(), 1)
-			g.Count(g.metrics.Callers(d.kind()), 1)
+			g.Count(g.metrics.Callers(d.callerKind()), 1)
 			return true
 		}
 	}
@@ -103,7 +104,7 @@ func (g *Gate) writeMetadata(p *published, r *Request, d *Decision, preflight bo
 	d.text = append(d.text, `{"resource":"`...)
 	d.text = p.appendOrigin(d.text, r.Host)
 	d.text = append(append(append(d.text, p.Path...), '"'), p.tail...)
-	d.Body = d.since(start)
+	d.Body = d.textFrom(start)
 }
 
 // appendOrigin appends the scheme and authority of the resource in a request for host. An authority and a path in
@@ -138,7 +139,7 @@ func (g *Gate) metadataFor(r *Request, d *Decision, why reason.Reason) string {
 	if len(g.published) == 0 || why.Status() != 401 && why != reason.InsufficientScope {
 		return ""
 	}
-	t := g.target(r)
+	t := &r.target
 	if t.unsafe != reason.None {
 		return ""
 	}
@@ -160,5 +161,5 @@ func (g *Gate) metadataFor(r *Request, d *Decision, why reason.Reason) string {
 		d.text = append(d.text, found.Path...)
 	}
 	d.text = append(d.text, '"')
-	return d.since(start)
+	return d.textFrom(start)
 }

@@ -13,9 +13,10 @@ type target struct {
 	unsafe             reason.Reason // None if the target is safe
 }
 
-// target reads a request's method, host and path.
-func (g *Gate) target(r *Request) target {
-	t := target{method: r.Method}
+// readTarget reads a request's method, host and path.
+func (g *Gate) readTarget(r *Request) {
+	t := &r.target
+	t.method, t.unsafe = r.Method, reason.None
 	var safeHost, safePath bool
 	t.host, safeHost = policy.NormalizeHost(r.Host)
 	t.path, t.otherPaths, safePath = g.cfg.Paths.Read(r.Path)
@@ -27,11 +28,20 @@ func (g *Gate) target(r *Request) target {
 	case !safePath:
 		t.unsafe = reason.UnsafePath
 	}
-	return t
+}
+
+// checkTarget refuses a method, host or path that a server could read differently.
+func (g *Gate) checkTarget(r *Request, _ *Decision) reason.Reason { return r.target.unsafe }
+
+// matchRoute finds the route of a request.
+func (g *Gate) matchRoute(r *Request, d *Decision) (why reason.Reason) {
+	d.Route, why = g.findRoute(r)
+	return why
 }
 
 // findRoute returns the route of a request. If the path has several readings, they must lead to the same route.
-func (g *Gate) findRoute(r *Request, t *target) (route int, why reason.Reason) {
+func (g *Gate) findRoute(r *Request) (route int, why reason.Reason) {
+	t := &r.target
 	if t.unsafe != reason.None {
 		return -1, t.unsafe
 	}

@@ -198,5 +198,5 @@ type remoteKeys struct{ providerKeys }
 // Keys implements core.RemoteKeys.
 func (k *remoteKeys) Keys(i int) *jwks.Set { return k.providerKeys.Keys(i) }
 
-// Want implements core.RemoteKeys: a second fetch would bring nothing new.
-func (k *remoteKeys) Want(int, reason.Reason, clock.Mono) bool { return false }
+// RequestFetch implements core.RemoteKeys: a second fetch would bring nothing new.
+func (k *remoteKeys) RequestFetch(int, reason.Reason, clock.Mono) bool { return false }

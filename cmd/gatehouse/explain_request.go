@@ -39,7 +39,7 @@ func (q *question) request(cfg *config.Config, token string, now clock.Wall) (*c
 		return nil, err
 	}
 	if ok {
-		r.Foreign = func(int) core.Foreign { return core.Foreign{Present: true, Claims: set} }
+		r.External = func(int) core.ExternalClaims { return core.ExternalClaims{Present: true, Claims: set} }
 		return r, nil
 	}
 	switch s := cfg.Tokens.From; {

@@ -78,7 +78,7 @@ func explanationOf(cfg *config.Config, d *core.Decision, hasToken bool) explanat
 	case !hasToken:
 		e.Caller = &explainedCaller{Kind: "anonymous", Scopes: []string{}, Groups: []string{}}
 	}
-	for _, m := range d.Met() {
+	for _, m := range d.LimitResults() {
 		l := explainedLimit{Name: cfg.Limits[m.Limit].Name, Admitted: m.Result.Admitted, Shadow: cfg.Limits[m.Limit].Shadow}
 		for _, w := range m.Result.Windows[:m.Result.N] {
 			l.Windows = append(l.Windows, explainedWindow{w.Limit, w.Remaining})

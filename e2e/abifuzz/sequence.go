@@ -145,7 +145,7 @@ func (s *sequence) headers(o *open) error {
 	}
 	req := &core.Request{Method: o.req.Method, Path: o.req.Path, Host: o.req.Authority, Source: o.req.SourceAddress, Wall: wall, Mono: mono}
 	if s.withMetadata {
-		req.Foreign = func(int) core.Foreign { return core.Foreign{} }
+		req.External = func(int) core.ExternalClaims { return core.ExternalClaims{} }
 	}
 	for _, h := range [][2]string{{":authority", o.req.Authority}, {":path", o.req.Path}, {":method", o.req.Method}, {":scheme", o.req.Scheme}} {
 		req.Headers = append(req.Headers, core.Header{Name: h[0], Value: h[1]})

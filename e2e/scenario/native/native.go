@@ -126,8 +126,8 @@ func (panicking) Get(string) ([]byte, ratelimit.Version, error) { panic("a fault
 // remote has fetched the issuer's keys, or has failed to.
 type remote struct{ set *jwks.Set }
 
-func (r remote) Keys(int) *jwks.Set                       { return r.set }
-func (r remote) Want(int, reason.Reason, clock.Mono) bool { return false }
+func (r remote) Keys(int) *jwks.Set                               { return r.set }
+func (r remote) RequestFetch(int, reason.Reason, clock.Mono) bool { return false }
 
 // exchange takes a request through the gate and back.
 func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {
@@ -184,30 +184,30 @@ func (r *runner) request(step *scenario.Step) *core.Request {
 		req.Headers = append(req.Headers, core.Header(f))
 	}
 	if r.s.Around.JWTAuthn != "" {
-		req.Foreign = func(provider int) core.Foreign { return r.foreign(step, provider) }
+		req.External = func(provider int) core.ExternalClaims { return r.foreign(step, provider) }
 	}
 	return req
 }
 
 // foreign is what jwt_authn leaves.
-func (r *runner) foreign(step *scenario.Step, provider int) core.Foreign {
+func (r *runner) foreign(step *scenario.Step, provider int) core.ExternalClaims {
 	from := r.cfg.Tokens.Providers[provider].ClaimsFrom
 	switch {
 	case from == nil:
 	case step.Foreign.Token != "":
 		payload, err := r.minted.Payload(step.Foreign.Token)
 		if err != nil {
-			return core.Foreign{Failure: reason.Internal}
+			return core.ExternalClaims{Failure: reason.Internal}
 		}
 		set, err := claims.Parse(payload)
 		if err != nil {
-			return core.Foreign{Failure: reason.MalformedToken}
+			return core.ExternalClaims{Failure: reason.MalformedToken}
 		}
-		return core.Foreign{Present: true, Claims: set}
+		return core.ExternalClaims{Present: true, Claims: set}
 	case from.FailedStatusKey != "":
-		return core.Foreign{Failure: core.JWTStatus(step.Foreign.Fail)}
+		return core.ExternalClaims{Failure: core.JWTStatus(step.Foreign.Fail)}
 	}
-	return core.Foreign{}
+	return core.ExternalClaims{}
 }
 
 // admitted plays the upstream and the filters in front of it. It returns the upstream's

@@ -102,7 +102,7 @@ func TestTheDocumentIsFetchedWithTheSetAndNeverByAToken(t *testing.T) {
 	assert.Equal(t, owner{Success: 1}, outcomes)
 
 	tick(11)
-	require.True(t, k.Want(0, 0, px.Mono), "a token with an unknown key")
+	require.True(t, k.RequestFetch(0, 0, px.Mono), "a token with an unknown key")
 	tick(0)
 	require.Equal(t, []string{keySet}, asked(px), "a token asks for the set alone")
 	end(px, "500", "")

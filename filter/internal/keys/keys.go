@@ -83,10 +83,10 @@ func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys,
 // Keys implements core.RemoteKeys.
 func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 
-// Want implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
+// RequestFetch implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
 // in vain. After a failed fetch nobody waits until one has succeeded: each request would wait as long as the fetch takes to
 // fail, again and again.
-func (k *Keys) Want(i int, _ reason.Reason, now clock.Mono) bool {
+func (k *Keys) RequestFetch(i int, _ reason.Reason, now clock.Mono) bool {
 	p := k.providers[i]
 	if p.set != nil && !p.rec.underWay(now) {
 		if !p.refetchable(&p.rec, now) {

@@ -44,48 +44,48 @@ var (
 )
 
 // Read says what the filter found out about the request's token. message is an envoy.config.core.v3.Metadata.
-func (s *Source) Read(message []byte) core.Foreign {
+func (s *Source) Read(message []byte) core.ExternalClaims {
 	found, err := s.read(message)
 	if err != nil {
-		return core.Foreign{Failure: reason.MalformedToken}
+		return core.ExternalClaims{Failure: reason.MalformedToken}
 	}
 	return found
 }
 
-func (s *Source) read(message []byte) (core.Foreign, error) {
+func (s *Source) read(message []byte) (core.ExternalClaims, error) {
 	filter, err := mapEntry(message, s.Filter)
 	if filter == nil || err != nil {
-		return core.Foreign{}, err
+		return core.ExternalClaims{}, err
 	}
 	payload, err := mapEntry(filter, s.Key)
 	if err != nil {
-		return core.Foreign{}, err
+		return core.ExternalClaims{}, err
 	}
 	if payload != nil {
 		return readClaims(payload)
 	}
 	if s.FailedStatusKey == "" {
-		return core.Foreign{}, nil
+		return core.ExternalClaims{}, nil
 	}
 	status, err := mapEntry(filter, s.FailedStatusKey)
 	if status == nil || err != nil {
-		return core.Foreign{}, err
+		return core.ExternalClaims{}, err
 	}
 	code, err := failureCode(status)
-	return core.Foreign{Failure: core.JWTStatus(code)}, err
+	return core.ExternalClaims{Failure: core.JWTStatus(code)}, err
 }
 
 // readClaims reads the claims from a google.protobuf.Value.
-func readClaims(value []byte) (core.Foreign, error) {
+func readClaims(value []byte) (core.ExternalClaims, error) {
 	if f, rest, err := nextField(value); err != nil || f.number != structValue || f.wire != wireBytes || len(rest) > 0 {
-		return core.Foreign{}, errObject
+		return core.ExternalClaims{}, errObject
 	}
 	doc, err := appendValue(make([]byte, 0, 2*len(value)), value, 0)
 	if err != nil {
-		return core.Foreign{}, err
+		return core.ExternalClaims{}, err
 	}
 	set, err := claims.Parse(doc)
-	return core.Foreign{Present: err == nil, Claims: set}, err
+	return core.ExternalClaims{Present: err == nil, Claims: set}, err
 }
 
 // failureCode reads the member code of a failure status.

@@ -97,26 +97,26 @@ func TestWithoutClaimsTheFailureStatusDecides(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		filters map[string]map[string]any
-		want    core.Foreign
+		want    core.ExternalClaims
 	}{
-		{"no metadata", nil, core.Foreign{}},
-		{"another filter's", map[string]map[string]any{"other": {"payload": map[string]any{"sub": "eve"}}}, core.Foreign{}},
-		{"neither key", map[string]map[string]any{"jwt": {"header": map[string]any{}}}, core.Foreign{}},
-		{"no token", map[string]map[string]any{"jwt": status(1)}, core.Foreign{}},
-		{"an expired token", map[string]map[string]any{"jwt": status(3)}, core.Foreign{Failure: reason.ExpiredToken}},
-		{"a code of another type", map[string]map[string]any{"jwt": status("1")}, core.Foreign{Failure: reason.MalformedToken}},
-		{"a code of null", map[string]map[string]any{"jwt": status(nil)}, core.Foreign{Failure: reason.MalformedToken}},
-		{"no code", map[string]map[string]any{"jwt": {"fail": map[string]any{}}}, core.Foreign{Failure: reason.MalformedToken}},
-		{"a status that is no object", map[string]map[string]any{"jwt": {"fail": 1}}, core.Foreign{Failure: reason.MalformedToken}},
-		{"claims that are no object", map[string]map[string]any{"jwt": {"payload": "sub"}}, core.Foreign{Failure: reason.MalformedToken}},
-		{"claims that are null", map[string]map[string]any{"jwt": {"payload": nil}}, core.Foreign{Failure: reason.MalformedToken}},
+		{"no metadata", nil, core.ExternalClaims{}},
+		{"another filter's", map[string]map[string]any{"other": {"payload": map[string]any{"sub": "eve"}}}, core.ExternalClaims{}},
+		{"neither key", map[string]map[string]any{"jwt": {"header": map[string]any{}}}, core.ExternalClaims{}},
+		{"no token", map[string]map[string]any{"jwt": status(1)}, core.ExternalClaims{}},
+		{"an expired token", map[string]map[string]any{"jwt": status(3)}, core.ExternalClaims{Failure: reason.ExpiredToken}},
+		{"a code of another type", map[string]map[string]any{"jwt": status("1")}, core.ExternalClaims{Failure: reason.MalformedToken}},
+		{"a code of null", map[string]map[string]any{"jwt": status(nil)}, core.ExternalClaims{Failure: reason.MalformedToken}},
+		{"no code", map[string]map[string]any{"jwt": {"fail": map[string]any{}}}, core.ExternalClaims{Failure: reason.MalformedToken}},
+		{"a status that is no object", map[string]map[string]any{"jwt": {"fail": 1}}, core.ExternalClaims{Failure: reason.MalformedToken}},
+		{"claims that are no object", map[string]map[string]any{"jwt": {"payload": "sub"}}, core.ExternalClaims{Failure: reason.MalformedToken}},
+		{"claims that are null", map[string]map[string]any{"jwt": {"payload": nil}}, core.ExternalClaims{Failure: reason.MalformedToken}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			assert.Equal(t, test.want, source.Read(message(t, test.filters)))
 		})
 	}
 	unconfigured := metadata.Source{Filter: "jwt", Key: "payload"}
-	assert.Equal(t, core.Foreign{}, unconfigured.Read(message(t, map[string]map[string]any{"jwt": status(3)})))
+	assert.Equal(t, core.ExternalClaims{}, unconfigured.Read(message(t, map[string]map[string]any{"jwt": status(3)})))
 }
 
 func TestWhatTheMessageDoesntSayForSureIsRefused(t *testing.T) {
@@ -146,7 +146,7 @@ func TestWhatTheMessageDoesntSayForSureIsRefused(t *testing.T) {
 		"field 0":                     {0x02, 0x00},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, core.Foreign{Failure: reason.MalformedToken}, source.Read(b))
+			assert.Equal(t, core.ExternalClaims{Failure: reason.MalformedToken}, source.Read(b))
 		})
 	}
 }

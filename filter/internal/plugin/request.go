@@ -22,7 +22,7 @@ func (p *plugin) request() (r *core.Request, what string, err error) {
 	*r = core.Request{Headers: r.Headers[:0]}
 	p.metadata, p.haveMeta = nil, false
 	if len(p.sources) > 0 {
-		r.Foreign = p.claimsOf
+		r.External = p.claimsOf
 	}
 	if r.Wall, err = p.proxy.Now(); err != nil {
 		return r, "the clock", err
@@ -77,13 +77,13 @@ func claimsSources(cfg *config.Config) (out []claimsSource) {
 	return out
 }
 
-// claimsOf implements core.Request's Foreign. The metadata are read once for all providers, and only if a token is wanted.
-func (p *plugin) claimsOf(provider int) core.Foreign {
+// claimsOf implements core.Request's External. The metadata are read once for all providers, and only if a token is wanted.
+func (p *plugin) claimsOf(provider int) core.ExternalClaims {
 	if !p.haveMeta {
 		var err error
 		if p.metadata, err = p.proxy.Property(dynamicMetadata); err != nil {
 			proxy.Log(p.proxy, proxy.Error, "a request is refused: the dynamic metadata: "+err.Error())
-			return core.Foreign{Failure: reason.Internal}
+			return core.ExternalClaims{Failure: reason.Internal}
 		}
 		p.haveMeta = true
 	}
@@ -92,5 +92,5 @@ func (p *plugin) claimsOf(provider int) core.Foreign {
 			return s.Read(p.metadata)
 		}
 	}
-	return core.Foreign{}
+	return core.ExternalClaims{}
 }
