@@ -43,7 +43,8 @@ func start(t *testing.T, upstream http.Handler, change func(*Options)) *bench {
 	require.NoError(t, err)
 	t.Cleanup(b.issuer.Stop)
 	o := Options{
-		Wasm: wasm, Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", Workers: 2, Upstream: serveUpstream(t, upstream),
+		AuditState: "gatehouse_audit",
+		Wasm:       wasm, Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", Workers: 2, Upstream: serveUpstream(t, upstream),
 		Clusters: map[string]*url.URL{"idp": {Scheme: "http", Host: b.issuer.Address()}},
 		Config: []byte(`{
 			"tokens": {"providers": [{
