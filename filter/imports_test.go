@@ -81,6 +81,8 @@ var arrows = []struct {
 	{"cmd/gatehouse", []string{"cmd/**", "core", "core/**"}},
 	{"e2e", []string{"e2e/**", "cmd/testbed/**"}},
 	{"e2e/abifuzz", []string{"cmd/testbed/**", "core", "core/**", "hostsim", "hostsim/**"}},
+	{"e2e/linear/counted", nil},
+	{"e2e/linear/work", []string{"core", "core/**", "e2e/linear/counted"}},
 	{"e2e/scenario/native", []string{"e2e/**", "cmd/testbed/**", "core", "core/**"}},
 	{"e2e/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
 	{"examples/**", []string{"e2e/**", "cmd/testbed/**", "hostsim", "hostsim/**"}},
