@@ -147,8 +147,9 @@ func (k *providerKeys) Keys(provider int) *jwks.Set {
 		k.set = p.Inline
 		return k.set
 	case source == "" && p.Remote.Discovery:
-		k.err = fmt.Errorf("provider %s: its JWK Set is named by an OpenID configuration: give --jwks with the jwks_uri in %s", p.Name, p.Remote.URI)
-		return nil
+		if source, k.err = discoverKeys(k.ctx, p); k.err != nil {
+			return nil
+		}
 	case source == "":
 		source = p.Remote.URI
 	}
