@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,8 +38,29 @@ func TestEveryFieldOfTheConfigurationIsInAScenario(t *testing.T) {
 	fields(config.Fields(), "", wanted)
 	require.Greater(t, len(wanted), 60)
 	for field := range wanted {
+		if file := testedElsewhere(field); file != "" {
+			assert.False(t, used[field], "a scenario has %s: it is no longer tested elsewhere alone", field)
+			assert.FileExists(t, "../../../"+file, field)
+			continue
+		}
 		assert.True(t, used[field], "no scenario has %s", field)
 	}
+}
+
+// elsewhere are fields that scenarios can't have, with all below them, and the file of their test.
+var elsewhere = map[string]string{
+	".admin":                             "e2e/admin_test.go", // another role than a gate's
+	".audit.http":                        "e2e/auditsink_test.go",
+	".tokens.providers[].jwks.discovery": "filter/internal/keys/discovery_test.go",
+}
+
+func testedElsewhere(field string) (file string) {
+	for prefix, file := range elsewhere {
+		if rest, ok := strings.CutPrefix(field, prefix); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return file
+		}
+	}
+	return ""
 }
 
 // fields lists the paths of all fields. A field with a closed list of values has an entry
