@@ -112,7 +112,7 @@ func (a *adminAPI) onEveryWorker(path, token string, connections int) map[int]in
 
 func TestTheAdminAPIInEnvoy(t *testing.T) {
 	t.Parallel()
-	a := startAdmin(t, `{"audit": {"log": "info"}}`)
+	a := startAdmin(t, `{"audit": {"log": "info", "chain": {"key_id": "k1", "hmac_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}}`)
 	alice := sign(t, a.issuer, a.issuer.Human("alice", "orders", time.Hour))
 	expired := sign(t, a.issuer, a.issuer.Human("alice", "orders", -time.Hour))
 	eventually := func(check func(c *assert.CollectT)) {
@@ -239,6 +239,35 @@ func TestTheAdminAPIInEnvoy(t *testing.T) {
 		assert.Equal(t, map[int]int{200: 3, 429: 5}, a.onEveryWorker("/limited/x", bob, 8))
 		a.write(http.MethodDelete, "/rate-limits")
 		assert.Equal(t, map[int]int{200: 3, 429: 1}, a.onEveryWorker("/limited/x", bob, 4))
+	})
+
+	t.Run("the heads are those of the log", func(t *testing.T) {
+		type head struct {
+			KeyID  string `json:"key_id"`
+			Stream string `json:"stream"`
+			Seq    int    `json:"seq"`
+			MAC    string `json:"mac"`
+		}
+		eventually(func(c *assert.CollectT) {
+			want := map[string]head{}
+			for _, line := range a.p.Log.Lines() {
+				_, text, found := strings.Cut(line, "gatehouse: {")
+				var event struct {
+					Chain head `json:"chain"`
+				}
+				if found && json.Unmarshal([]byte("{"+text), &event) == nil {
+					want[event.Chain.Stream] = event.Chain
+				}
+			}
+			var heads []head
+			a.read("/audit/heads", &heads)
+			got := map[string]head{}
+			for _, h := range heads {
+				got[h.Stream] = h
+			}
+			assert.Equal(c, want, got)
+			assert.GreaterOrEqual(c, len(got), 3, "two workers' gates, and the API")
+		})
 	})
 
 	t.Run("changes are audited, and looking isn't", func(t *testing.T) {
