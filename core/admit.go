@@ -2,7 +2,8 @@ package core
 
 import "strings"
 
-// admit says what the upstream is to see.
+// admit fills in what the upstream gets: limit headers for its response, identity headers, and the
+// token only if it is forwarded.
 func (g *Gate) admit(r *Request, d *Decision) {
 	g.limitHeaders(d)
 	if id := &g.cfg.Identity; id.Prefix != "" {
@@ -37,7 +38,8 @@ func (g *Gate) dropToken(r *Request, d *Decision) {
 	}
 }
 
-// dropCookie takes a cookie out of the request's Cookie headers, of which HTTP/2 allows several (RFC 9113 §8.2.3).
+// dropCookie takes a cookie out of the request's Cookie headers. HTTP/2 allows several (RFC 9113
+// §8.2.3).
 func dropCookie(r *Request, d *Decision, name string) {
 	var rest []string
 	found := false

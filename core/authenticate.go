@@ -11,7 +11,7 @@ import (
 // cacheBytes bounds the memory of verified tokens in each worker: 4,096 tokens of 4 kB each, claims and all.
 const cacheBytes = 16 << 20
 
-// keySource gives the verifier a provider's keys, wherever they come from.
+// keySource gives the verifier the keys of a provider, from its configuration or from Host.Remote.
 type keySource struct{ g *Gate }
 
 func (s keySource) Keys(provider int) *jwks.Set {
@@ -43,13 +43,14 @@ func (g *Gate) authenticate(r *Request, d *Decision) reason.Reason {
 	return why
 }
 
-// identity takes the caller from the token that another filter verified, or from one that is verified here.
+// identity identifies the caller by claims that another filter verified, or by a token that it verifies
+// itself.
 func (g *Gate) identity(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	if severalCredentials(r) {
 		return true, reason.MalformedToken
 	}
 	found, bad = g.external(r, d)
-	if !found || bad == reason.InvalidIssuer { // the issuer that the other filter doesn't know may be one of ours
+	if !found || bad == reason.InvalidIssuer { // the other filter may not know the issuer of a token of ours
 		if ours, why := g.bearer(r, d); ours || d.Verdict == Wait {
 			return ours, why
 		}
@@ -74,7 +75,7 @@ func (g *Gate) external(r *Request, d *Decision) (found bool, bad reason.Reason)
 			case reason.None:
 				d.Principal = g.newPrincipal(&res)
 				return true, reason.None
-			case reason.InvalidIssuer: // the claims may be another provider's, of those that read the same metadata
+			case reason.InvalidIssuer: // another provider that reads the same metadata may have this issuer
 				failure = reason.InvalidIssuer
 			default:
 				d.failed, d.refused = i, g.holderOf(&res)
@@ -89,8 +90,8 @@ func (g *Gate) external(r *Request, d *Decision) (found bool, bad reason.Reason)
 	return bad != reason.None, bad
 }
 
-// failedExternal is the provider of a token that another filter refused, -1 if its issuer is unknown: that filter finds out
-// the form of a token first, then its issuer.
+// failedExternal is the provider of a token that another filter refused. It is -1 if the token was refused
+// before its issuer was known: that filter checks a token's form first, then its issuer.
 func (g *Gate) failedExternal(provider int, why reason.Reason) int {
 	if why == reason.MalformedToken || why == reason.InvalidIssuer {
 		return -1
@@ -149,7 +150,7 @@ func (g *Gate) bearer(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	return true, res.Reason
 }
 
-// verifies reports whether any provider's tokens are verified here rather than by another filter.
+// verifies reports whether the Gate itself verifies the tokens of a provider.
 func (g *Gate) verifies() bool {
 	for i := range g.cfg.Tokens.Providers {
 		if g.cfg.Tokens.Providers[i].ClaimsFrom == nil {
@@ -165,6 +166,6 @@ func (g *Gate) requestFetch(res *jwt.Result, mono clock.Mono) bool {
 		g.host.Remote.RequestFetch(res.Provider, res.Reason, mono)
 }
 
-// cacheCost estimates what a cached principal occupies beside its token: the claims twice (raw and indexed), and the strings
-// derived from them.
+// cacheCost estimates the memory of a cached principal without its token: the claims twice (raw and
+// indexed), and the strings that are derived from them.
 func cacheCost(p *Principal) int { return 1024 + 4*len(p.Claims.Raw()) }

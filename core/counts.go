@@ -7,15 +7,15 @@ import (
 	"gatehouse/core/reason"
 )
 
-// counts are what has been counted since the last Flush: the host's own counters are dear, and shared by all workers.
+// counts are the increments since the last Flush. A call of the proxy for each would cost more.
 type counts struct {
 	pending   []uint64 // by metric
 	dirty     []int    // metrics whose pending isn't zero
 	durations []int64  // nanoseconds
 }
 
-// maxDurations bounds what is kept for the histogram between two Flushes; a worker that is asked to judge more tokens in a
-// tick leaves the rest out of the histogram (not out of the counters).
+// maxDurations bounds the durations that are kept between two Flushes. If a worker verifies more tokens
+// in a tick, the histogram lacks the rest. The counters have them all.
 const maxDurations = 65536
 
 func (g *Gate) prepareMetrics() {
@@ -35,7 +35,7 @@ func (g *Gate) prepareMetrics() {
 	g.counts.pending = make([]uint64, g.metrics.Len())
 }
 
-// Metrics is the table that numbers the metrics that Flush speaks of.
+// Metrics returns the table that numbers the metrics which Flush reports.
 func (g *Gate) Metrics() *metrics.Table { return g.metrics }
 
 // Count adds to a counter. Inlined in its many callers, it would cost the module 6 kB.
@@ -51,8 +51,8 @@ func (g *Gate) Count(metric int, n uint64) {
 	g.counts.pending[metric] += n
 }
 
-// Flush hands over what has been counted since the last time: the increments of counters, and how long the validation of
-// each token took, in nanoseconds.
+// Flush reports the increments of counters since the last Flush, and how long the validation of each
+// token took, in nanoseconds.
 func (g *Gate) Flush(add func(metric int, n uint64), validated func(nanos int64)) {
 	for _, m := range g.counts.dirty {
 		add(m, g.counts.pending[m])
@@ -65,7 +65,7 @@ func (g *Gate) Flush(add func(metric int, n uint64), validated func(nanos int64)
 	g.counts.durations = g.counts.durations[:0]
 }
 
-// countToken counts the verdict on a token and how long it took.
+// countToken counts whether a token was valid, and how long the validation took.
 func (g *Gate) countToken(r *Request, d *Decision, why reason.Reason) {
 	switch {
 	case why == reason.None:
@@ -80,7 +80,8 @@ func (g *Gate) countToken(r *Request, d *Decision, why reason.Reason) {
 	}
 }
 
-// countDecision counts a decision, in observe mode the one that enforce mode would have made.
+// countDecision counts a decision. In observe mode it counts the decision that enforce mode would have
+// made.
 func (g *Gate) countDecision(d *Decision) {
 	what := d.Reason
 	if d.WouldBe != reason.None {
@@ -95,7 +96,7 @@ func (g *Gate) countDecision(d *Decision) {
 // countEvent counts an audit event.
 func (g *Gate) countEvent(t audit.Type) { g.Count(g.metrics.AuditEvents(t), 1) }
 
-// logs reports whether events go anywhere at all.
+// logs reports whether events go anywhere.
 func logs(a *config.Audit) bool {
 	return a.Enabled && (a.Log != config.LogNone || a.State != "" || a.HTTP != nil)
 }

@@ -11,7 +11,7 @@ import (
 	"gatehouse/core/reason"
 )
 
-// Verdict is what becomes of a request. The zero Verdict denies.
+// Verdict says what happens to a request. The zero Verdict denies it.
 type Verdict uint8
 
 // The verdicts.
@@ -22,23 +22,24 @@ const (
 	Answer // by the Gate itself, with Status, Response and Body: the metadata of a protected resource
 )
 
-// Decision is a Gate's answer to one request, and what it needs to remember until the stream's end. It is made to be
-// reused: Decide resets it. Strings in it are valid until then.
+// Decision is a Gate's answer to one request, and its state until the stream ends. A Decision can be
+// reused: Decide resets it. Its strings are valid until then.
 type Decision struct {
 	Verdict   Verdict
 	Reason    reason.Reason // of a refusal
-	WouldBe   reason.Reason // in observe mode: of the refusal that enforce mode would have been
+	WouldBe   reason.Reason // in observe mode: the reason for which enforce mode would refuse
 	Route     int           // index in the configuration's routes, -1 for none
 	Rule      int           // index of the limit that refused, -1 for none
 	Principal *Principal    // nil unless a token was verified
 	WaitFor   int           // when Verdict is Wait: the provider
 	WaitWhy   reason.Reason // when Verdict is Wait: as in RemoteKeys.RequestFetch
 
-	// Remove names request headers to take out before the upstream sees the request; Set are to be put in, replacing others
-	// of that name. Only an admitted request has them.
+	// Remove names request headers that the upstream must not see. Set are request headers that replace
+	// others of the same name. Only an admitted request has them.
 	Remove []string
 	Set    []Header
-	// Response are headers for the response: on a refusal, for the reply; else for the upstream's response.
+	// Response are headers of the reply, if the request is refused or answered, else headers to set in the
+	// upstream's response.
 	Response []Header
 	// Status is that of the answer, when Verdict is Answer. Body is the answer's or the refusal's.
 	Status int

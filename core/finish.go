@@ -22,8 +22,8 @@ type Outcome struct {
 	GRPC *int
 }
 
-// remember copies what the audit event says about the request itself, and no more of it than the event will have: a stream
-// may be open for hours, and how much its headers hold is up to the client.
+// remember copies the parts of the request that its audit event will have, and no more: a stream may be
+// open for hours, and the client chooses how long its headers are.
 func (g *Gate) remember(r *Request, d *Decision) {
 	if !logs(&g.cfg.Audit) {
 		return
@@ -43,8 +43,8 @@ func (g *Gate) remember(r *Request, d *Decision) {
 	}
 	d.excluded = g.excluded(&r.target)
 	e.UserAgent, e.Meta.RequestID = header("user-agent"), header("x-request-id")
-	// Configured names are there even where the request has no value for them: an empty field isn't written, but keeps its
-	// name from others. Claims come first; recordCaller fills them in.
+	// Configured names have a field even if the request has no value for them. An empty field isn't written,
+	// but no other field can take its name. Claims come first; recordCaller fills them in.
 	for _, name := range g.cfg.Audit.Claims {
 		d.extra = append(d.extra, audit.Field{Source: audit.FromClaim, Name: name})
 	}
@@ -64,8 +64,8 @@ func isAddress(s string) bool {
 	return ok
 }
 
-// Unseen prepares d for a request that another filter refused before the Gate was asked, so that Finish can record it. It
-// decides nothing.
+// Unseen prepares d for a request that another filter refused before the Gate saw it, so that Finish can
+// record it. It decides nothing.
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono, d.grpc = r.Mono, r.isGRPC()
@@ -74,8 +74,9 @@ func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Route, _ = g.findRoute(r)
 }
 
-// Finish records the request's audit event, and the upstream's own one if it sent any. write gets each line, without newline;
-// it must not keep it. Finish is called once for each Decision, when the stream has ended.
+// Finish records the request's audit event, and the events that the upstream reported. write gets each
+// line without its newline, and must not keep it. Call Finish once for each Decision, when the stream has
+// ended.
 func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	if !logs(&g.cfg.Audit) {
 		return
@@ -117,7 +118,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	}
 }
 
-// recorded applies exclude_paths and the route's own wish.
+// recorded applies audit.exclude_paths and the route's audit.
 func (g *Gate) recorded(d *Decision) bool {
 	if d.Route >= 0 && !g.table.Route(d.Route).Audit {
 		return false
@@ -155,8 +156,8 @@ func (g *Gate) recordCaller(d *Decision) {
 	}
 }
 
-// custom records what the upstream reported, with the caller's identity. A report that can't be read is itself worth an
-// event's count, but never a line of the upstream's making.
+// custom records an event that the upstream reported, with the caller's identity. A report that can't be
+// read is counted as lost; no part of it is written.
 func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
 	word, fields, err := audit.ParseCustom(header)
 	if err != nil {
@@ -185,8 +186,8 @@ func (g *Gate) writeEvent(e *audit.Event, maxField int, write func(line []byte))
 	write(g.line)
 }
 
-// newEventID makes an id that no other event has: a keyed hash of the instance's random number and a count. From an id that it
-// is told, a client learns nothing about how many requests there were.
+// newEventID makes an id that no other event has: a keyed hash of the instance's random number and a
+// count. So an id doesn't tell a client how many requests there were.
 func (g *Gate) newEventID(d *Decision) string {
 	var n [17]byte
 	n[0] = eventKey
@@ -201,5 +202,5 @@ func (g *Gate) newEventID(d *Decision) string {
 	return d.textFrom(start)
 }
 
-// eventKey begins what the ids of events are a hash of. No key of a limit begins so.
+// eventKey begins the input of that hash. No key of a limit begins with it.
 const eventKey = 0xff

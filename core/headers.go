@@ -8,7 +8,7 @@ import (
 	"gatehouse/core/reason"
 )
 
-// ceil is nanoseconds as whole seconds, rounded up.
+// ceil converts nanoseconds to seconds, rounded up.
 func ceil(ns int64) uint64 {
 	if ns <= 0 {
 		return 0
@@ -16,7 +16,7 @@ func ceil(ns int64) uint64 {
 	return uint64((ns-1)/clock.Second) + 1
 }
 
-// refuse builds the reply's headers.
+// refuse fills in the reply: its headers and its body.
 func (g *Gate) refuse(d *Decision) {
 	g.limitHeaders(d)
 	d.respond("content-type", "application/json")
@@ -52,12 +52,13 @@ func (g *Gate) refuse(d *Decision) {
 // EventIDHeader tells the client of a refusal the id of its audit event. Responses of the upstream must not have it.
 const EventIDHeader = "x-gatehouse-event-id"
 
-// tellsEvent reports whether a refusal has an event. The paths that the configuration leaves out have one then, too.
+// tellsEvent reports whether a refusal has an event. audit.exclude_paths doesn't apply to refusals.
 func (g *Gate) tellsEvent(d *Decision) bool {
 	return logs(&g.cfg.Audit) && (d.Route < 0 || g.table.Route(d.Route).Audit)
 }
 
-// challenge is a 401's WWW-Authenticate (RFC 6750 §3): without an error code when there was no token (§3.1).
+// challenge is WWW-Authenticate of a 401 (RFC 6750 §3). It has no error code if there was no token
+// (§3.1).
 func challenge(why reason.Reason) string {
 	if why == reason.MissingToken {
 		return `Bearer realm="gatehouse"`
@@ -65,8 +66,8 @@ func challenge(why reason.Reason) string {
 	return `Bearer realm="gatehouse", error="invalid_token"`
 }
 
-// scopeChallenge names the scopes that the caller lacks (RFC 6750 §3). Scope tokens have no quotes or backslashes (RFC 6749 §3.3),
-// which the configuration holds them to.
+// scopeChallenge names the scopes that the caller lacks (RFC 6750 §3). The configuration makes sure
+// that scopes have no quotes or backslashes (RFC 6749 §3.3).
 func (g *Gate) scopeChallenge(d *Decision) string {
 	start := len(d.text)
 	d.text = append(d.text, `Bearer realm="gatehouse", error="insufficient_scope", scope="`...)
@@ -90,7 +91,7 @@ func (d *Decision) join(a, b string) string {
 	return d.textFrom(start)
 }
 
-// retry is how long a client has to wait, in nanoseconds: until all that refuses it, or would refuse it next time, does not.
+// retry is how long a client has to wait, in nanoseconds, until no limit that is shown refuses it.
 func (g *Gate) retry(d *Decision) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
@@ -113,8 +114,9 @@ func (d *Decision) respondNumber(name string, n uint64) {
 	d.respond(name, d.textFrom(start))
 }
 
-// prepareHeaders builds what the limit headers say of the configuration alone: RateLimit-Policy's items and the windows'
-// names, as Structured Fields strings (RFC 9651 §3.3.3; limits' names have no characters that need escapes).
+// prepareHeaders builds the parts of the limit headers that depend on the configuration alone: the items
+// of RateLimit-Policy and the names of windows. They are Structured Fields strings (RFC 9651 §3.3.3). The
+// names of limits have no characters that need escapes.
 func (g *Gate) prepareHeaders() {
 	for i := range g.cfg.Limits {
 		l := &g.cfg.Limits[i]
@@ -137,8 +139,9 @@ func (g *Gate) prepareHeaders() {
 	}
 }
 
-// limitHeaders tells the client where it stands with the limits that were looked at: the traditional fields of the window
-// with the least remaining (of equals the one with the longest reset), and draft-ietf-httpapi-ratelimit-headers' of all.
+// limitHeaders tells the client the state of its limits. X-RateLimit-* are about the window with the
+// least remaining (of equal windows, the one with the longest reset). RateLimit and RateLimit-Policy
+// (draft-ietf-httpapi-ratelimit-headers) name all windows.
 func (g *Gate) limitHeaders(d *Decision) {
 	var tightest *ratelimit.WindowState
 	shown := 0
@@ -165,7 +168,7 @@ func (g *Gate) limitHeaders(d *Decision) {
 	d.respond("ratelimit", g.stateItems(d))
 }
 
-// shows reports whether a limit that was met appears in headers.
+// shows reports whether a limit appears in headers.
 func (g *Gate) shows(c *charge) bool {
 	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention && !c.result.Failed
 }

@@ -11,14 +11,14 @@ import (
 	"gatehouse/core/reason"
 )
 
-// charge is one limit that a request has met: what it decided, and what it takes to give the cost back.
+// charge is the result of one limit for a request, with what a refund needs.
 type charge struct {
 	rule   int
 	id     ratelimit.ID
 	result ratelimit.Result
 }
 
-// minCost is the least that any route charges a limit, 0 if none does.
+// minCost is the lowest cost that a route charges to a limit; 0 if no route does.
 func minCost(routes []policy.Route, rule int) (cost uint64) {
 	for i := range routes {
 		r := &routes[i]
@@ -184,7 +184,7 @@ func (g *Gate) limitKey(r *Request, d *Decision, rule int) ratelimit.ID {
 	return g.hasher.Sum(key)
 }
 
-// appendElement appends an element, or nothing where the request hasn't got it.
+// appendElement appends an element, or nothing if the request lacks it.
 func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *Request, d *Decision) []byte {
 	p := d.Principal
 	namespace := ""
