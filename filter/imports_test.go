@@ -92,7 +92,7 @@ var arrows = []struct {
 const jsontext = "github.com/go-json-experiment/json/jsontext"
 
 // unwelcome are packages that core doesn't import, for size, start-up or because it does no such thing.
-var unwelcome = []string{"fmt", "reflect", "encoding/json", "regexp", "text/template", "net/http", "time", "os", "net"}
+var unwelcome = []string{"reflect", "encoding/json", "regexp", "text/template", "net/http", "time", "os", "net"}
 
 // unlinked are packages that must not be in the .wasm, whoever brings them.
 var unlinked = []string{
