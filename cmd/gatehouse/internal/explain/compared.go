@@ -40,11 +40,9 @@ func (c *Configured) Token(token string, keys []string, now int64) (out []Compar
 	if p == nil && issuer == "" && len(c.Tokens.Providers) == 1 && c.Tokens.Providers[0].Issuer == "" {
 		p = &c.Tokens.Providers[0] // one that takes its claims from Envoy may leave the issuer out
 	}
-	var issuers []string
-	for _, p := range c.Tokens.Providers {
-		issuers = append(issuers, p.Issuer)
+	if p == nil || p.Issuer != "" {
+		add("issuer", present(claims["iss"]), c.issuers(), p != nil)
 	}
-	add("issuer", present(claims["iss"]), issuers, p != nil)
 	if p == nil {
 		return out
 	}

@@ -114,6 +114,16 @@ func (c *Configured) ProviderOfToken(token string) int {
 	return -1
 }
 
+// issuers are those of the providers that name one.
+func (c *Configured) issuers() (out []string) {
+	for _, p := range c.Tokens.Providers {
+		if p.Issuer != "" {
+			out = append(out, p.Issuer)
+		}
+	}
+	return out
+}
+
 // fits reports whether an issuer is that of a configured one with a {claim} in place of a segment.
 func fits(configured, issuer string) bool {
 	want, got := strings.Split(configured, "/"), strings.Split(issuer, "/")

@@ -119,12 +119,8 @@ func (c *Configured) EventNotes(e *Event, route int) (notes []string) {
 // Event compares an event with the configuration.
 func (c *Configured) Event(e *Event, route int) (out []Comparison) {
 	if e.Metadata.Issuer != nil || e.Metadata.Reason != nil && *e.Metadata.Reason == "invalid_issuer" {
-		var issuers []string
-		for _, p := range c.Tokens.Providers {
-			issuers = append(issuers, p.Issuer)
-		}
 		seen := optional(e.Metadata.Issuer)
-		out = append(out, Comparison{"issuer", seen, issuers, len(seen) > 0 && c.provider(seen[0]) != nil})
+		out = append(out, Comparison{"issuer", seen, c.issuers(), len(seen) > 0 && c.provider(seen[0]) != nil})
 	}
 	if route >= 0 && e.Metadata.Caller != nil {
 		if want := c.Routes[route].Caller; want != "" && want != "any" {

@@ -59,6 +59,15 @@ func TestAlternativesAreComparedOneByOne(t *testing.T) {
 	}, got)
 }
 
+func TestAProviderWithoutAnIssuerComparesNone(t *testing.T) {
+	c, err := Read([]byte(`{"tokens":{"providers":[{"name":"envoy","claims_from":{}}]},"routes":[{"path":"/**"}]}`))
+	require.NoError(t, err)
+	for _, got := range c.Token("e30.eyJleHAiOjIwMDB9.", nil, 1000) {
+		assert.NotEqual(t, "issuer", got.What)
+		assert.True(t, got.OK, got.What)
+	}
+}
+
 func TestARequirementOfAnEventMayBeOfClaims(t *testing.T) {
 	e, err := ReadEvent([]byte(`{"event_type":"access_denied","path":"/","metadata":{"required":{"claims":{"tenant":["a","b"]}}}}`))
 	require.NoError(t, err)
