@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -33,6 +35,7 @@ func TestRemoteKeysInEnvoy(t *testing.T) {
 		"held":     {server: held.Listener.Addr().String(), settings: `, "timeout_seconds": 60`},
 		"late":     {settings: quick, prepare: func(i *toy.Issuer) { i.Misbehave(toy.Fault{Reset: true}) }},
 		"rotation": {settings: `, "min_refetch_seconds": 1` + patient},
+		"renewed":  {settings: `, "min_refetch_seconds": 1` + patient},
 		"flood":    {settings: `, "min_refetch_seconds": 10` + patient},
 		"outage":   {settings: `, "min_refetch_seconds": 1` + patient, prepare: fresh},
 		"stale":    {settings: `, "min_refetch_seconds": 1, "refresh_seconds": 10, "max_stale_seconds": 10, "timeout_seconds": 3`, prepare: fresh},
@@ -59,7 +62,7 @@ func TestRemoteKeysInEnvoy(t *testing.T) {
 	// -parallel says.
 	var all sync.WaitGroup
 	for name, test := range map[string]func(*testing.T, *keyGate){
-		"late": keysThatComeLate, "rotation": keysThatRotate, "flood": keysThatAreForged, "outage": keysDuringAnOutage, "stale": keysThatGetStale,
+		"late": keysThatComeLate, "rotation": keysThatRotate, "renewed": keysThatAreRenewed, "flood": keysThatAreForged, "outage": keysDuringAnOutage, "stale": keysThatGetStale,
 		"broken": setsThatAreBroken, "partial": aSetWithOneBadKey, "alone": keysWithoutVMID,
 		"held":    func(t *testing.T, g *keyGate) { requestsBeforeTheFirstSet(t, g, held) },
 		"elected": func(t *testing.T, g *keyGate) { fetchesOfOneWorker(t, g, noting) },
@@ -157,6 +160,33 @@ func keysThatRotate(t *testing.T, g *keyGate) {
 			return onBothWorkers(g.address(), old)[http.StatusUnauthorized] == 16
 		}, patience, 50*time.Millisecond, "a removed key's tokens stop working, though they were cached")
 	}
+}
+
+// keysThatAreRenewed rotates under the same key id: only a signature that no key made tells that the
+// set is old.
+func keysThatAreRenewed(t *testing.T, g *keyGate) {
+	keyID := func(token string) string {
+		part, _, _ := strings.Cut(token, ".")
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		require.NoError(t, err)
+		var header struct{ Kid string }
+		require.NoError(t, json.Unmarshal(text, &header))
+		return header.Kid
+	}
+	c, first := client(), g.token(t)
+	require.Equal(t, http.StatusOK, get(c, g.address(), "/", first).status)
+	fetches := g.issuer.Fetches()
+	require.NoError(t, g.issuer.Rotate(false))
+	old, renewed := keyID(first), keyID(g.token(t))
+	require.NotEqual(t, old, renewed)
+	g.issuer.Misbehave(toy.Fault{Body: []byte(strings.Replace(string(g.issuer.JWKS()), `"`+renewed+`"`, `"`+old+`"`, 1))})
+	second := g.token(t, toy.Header("kid", old))
+	require.Eventually(t, func() bool { return get(c, g.address(), "/", second).status == http.StatusOK }, patience, 50*time.Millisecond)
+	assert.Equal(t, fetches+1, g.issuer.Fetches(), "one fetch brings the new key")
+	require.Equal(t, map[int]int{http.StatusOK: 16}, onBothWorkers(g.address(), second))
+	require.Eventually(t, func() bool {
+		return onBothWorkers(g.address(), first)[http.StatusUnauthorized] == 16
+	}, patience, 50*time.Millisecond, "the old key's tokens stop working")
 }
 
 // keysThatAreForged sends tokens with a thousand key ids.
