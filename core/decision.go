@@ -53,6 +53,7 @@ type Decision struct {
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
 	refused    holder     // whom a token names that was refused although its signature holds
 	grpc       bool       // a gRPC request
+	openID     string     // of the event at the admission
 	eventID    string     // of the event, which the client is told of a refusal
 	origin     string     // of the page that sent the request, if cors lists it
 	metadata   bool       // it is answered with the metadata of a protected resource

@@ -83,7 +83,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	}
 	e := &d.event
 	g.recordCaller(d)
-	e.Status = o.Status
+	e.Status, e.Meta.OpenEventID = o.Status, d.openID
 	out := audit.Outcome{
 		Refused: d.Reason.Status(), Authenticated: d.Principal != nil, Status: o.Status, Details: o.Details,
 		Answered: d.metadata,

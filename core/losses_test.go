@@ -95,3 +95,39 @@ func TestLostLinesAreCountedAndTold(t *testing.T) {
 	assert.Equal(t, uint64(3), counts["gatehouse_audit_dropped_total"])
 	assert.Equal(t, uint64(2), counts[`gatehouse_audit_events_total.event_type.audit_gap`], "%v", counts)
 }
+
+func TestALongStreamHasAnEventAtItsAdmission(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/stream","audit":"open"},{"path":"/health","audit":"open"},{"path":"/**"}]`)
+	token := main(t).mint(t, nil)
+	opened := func(line, token string) (events []map[string]any) {
+		g.decide(line, token)
+		g.Opened(&g.decision, func(line []byte) {
+			var e map[string]any
+			require.NoError(t, json.Unmarshal(line, &e))
+			events = append(events, e)
+		})
+		return events
+	}
+	assert.Empty(t, opened("GET /other", token), "another route")
+	assert.Empty(t, opened("GET /stream", ""), "refused")
+	assert.Empty(t, opened("GET /health", token), "an excluded path")
+	events := opened("GET /stream", token)
+	require.Len(t, events, 1)
+	open := events[0]
+	assert.Equal(t, "auth_success", open["event_type"])
+	assert.Equal(t, "alice", open["user_id"])
+	assert.Nil(t, open["status_code"])
+	metadata, ok := open["metadata"].(map[string]any)
+	require.True(t, ok)
+	assert.Equal(t, "open", metadata["phase"])
+	assert.Nil(t, metadata["duration_ms"])
+	assert.NotContains(t, metadata, "open_event_id")
+
+	ends := g.finish(core.Outcome{Status: 200, Details: "via_upstream"})
+	require.Len(t, ends, 1)
+	end, ok := ends[0]["metadata"].(map[string]any)
+	require.True(t, ok)
+	assert.Equal(t, metadata["event_id"], end["open_event_id"])
+	assert.NotEqual(t, metadata["event_id"], end["event_id"])
+	assert.NotContains(t, end, "phase")
+}

@@ -48,6 +48,8 @@ type Metadata struct {
 	HasGRPCStatus bool
 	WouldBe       string  // in observe mode: the reason for which enforce mode would have refused
 	Required      []byte  // what a caller lacked of the route's requirement, a JSON object; written whole
+	Phase         string  // "open" for an event at a request's admission; left out at its end
+	OpenEventID   string  // at a request's end: the id of its event at the admission; left out if there is none
 	Extra         []Field // written after the fixed members, in this order
 }
 

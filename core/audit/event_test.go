@@ -3,6 +3,7 @@ package audit_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +25,8 @@ var keys = []string{
 }
 
 var metaKeys = []string{
-	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required",
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
+	"required", "grpc_status", "phase", "open_event_id",
 }
 
 func full() audit.Event {
@@ -36,7 +38,7 @@ func full() audit.Event {
 		Meta: audit.Metadata{
 			EventID: "e-1", Reason: "insufficient_scope", Route: "batch", Rule: "per-caller", Caller: "machine",
 			Issuer: "https://idp.example", Evidence: "auth0-gty", DurationMS: 0, HasDuration: true, RequestID: "r-1",
-			Origin: "rbac", WouldBe: "rate_limited",
+			Origin: "rbac", WouldBe: "rate_limited", Phase: "open", OpenEventID: "e-0",
 			Extra: []audit.Field{
 				{Source: audit.FromClaim, Name: "tenant", Text: "a"},
 				{Source: audit.FromClaim, Name: "roles", JSON: []byte("[ \"x\",\n {\"y\": 1.50} ]")},
@@ -52,7 +54,7 @@ func TestAnEventWithEverythingSetIsThisLine(t *testing.T) {
 		`"is_m2m":true,"path":"/batch/7","method":"POST","status_code":403,"ip_address":"192.0.2.1","user_agent":"curl \"8\"",`+
 		`"metadata":{"event_id":"e-1","reason":"insufficient_scope","route":"batch","rule":"per-caller","caller":"machine",`+
 		`"issuer":"https://idp.example","m2m_evidence":"auth0-gty","duration_ms":0,"request_id":"r-1","origin":"rbac",`+
-		`"would_be":"rate_limited","tenant":"a","roles":["x",{"y":1.50}],"x-trace":"t"}}`,
+		`"would_be":"rate_limited","phase":"open","open_event_id":"e-0","tenant":"a","roles":["x",{"y":1.50}],"x-trace":"t"}}`,
 		string(e.AppendJSON(nil, 1024)))
 }
 
@@ -150,10 +152,10 @@ func TestMetadataNamesNeverCollide(t *testing.T) {
 	}), got["metadata"])
 }
 
-// unset adds the members that are null when nothing is known.
+// unset adds the members that are null when nothing is known. Those from origin on are left out then.
 func unset(metadata map[string]any) map[string]any {
-	for _, name := range metaKeys {
-		if _, ok := metadata[name]; !ok && name != "origin" && name != "would_be" && name != "required" {
+	for _, name := range metaKeys[:slices.Index(metaKeys, "origin")] {
+		if _, ok := metadata[name]; !ok {
 			metadata[name] = nil
 		}
 	}

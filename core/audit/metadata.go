@@ -43,7 +43,8 @@ type Field struct {
 // fixedMembers are the members of metadata that Gatehouse itself sets, in the order in which they
 // are written.
 var fixedMembers = [...]string{
-	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be", "required", "grpc_status",
+	"event_id", "reason", "route", "rule", "caller", "issuer", "m2m_evidence", "duration_ms", "request_id", "origin", "would_be",
+	"required", "grpc_status", "phase", "open_event_id",
 }
 
 func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
@@ -74,6 +75,12 @@ func (m *Metadata) appendJSON(dst []byte, maxField int) []byte {
 	}
 	if m.HasGRPCStatus {
 		dst = strconv.AppendInt(append(dst, `,"grpc_status":`...), int64(m.GRPCStatus), 10)
+	}
+	if m.Phase != "" {
+		dst = appendMember(dst, `,"phase":`, m.Phase, maxField)
+	}
+	if m.OpenEventID != "" {
+		dst = appendMember(dst, `,"open_event_id":`, m.OpenEventID, max(maxField, len(m.OpenEventID)))
 	}
 	for i := range m.Extra {
 		dst = appendField(dst, m.Extra, i, maxField)

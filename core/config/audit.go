@@ -22,6 +22,7 @@ func (p *parser) audit(root *node) {
 	}
 	a.HTTP = p.auditHTTP(n.get("http"))
 	a.Chain = p.chain(n.get("chain"))
+	p.openEvents(root)
 	for _, kid := range n.list("exclude_paths") {
 		a.Exclude = append(a.Exclude, p.pattern(kid))
 	}
@@ -33,6 +34,24 @@ func (p *parser) audit(root *node) {
 	for _, kid := range n.list("claims") {
 		if kid.usable() && p.carriesToken(kid.text) {
 			p.problem(kid, auditNever)
+		}
+	}
+}
+
+// openEvents makes sure that the events of routes with "audit": "open" go somewhere.
+func (p *parser) openEvents(root *node) {
+	a := &p.config.Audit
+	for i, n := range root.list("routes") {
+		open := n.get("audit")
+		if n.str("audit") != "open" {
+			continue
+		}
+		p.config.Routes[i].AuditOpen = true
+		switch {
+		case a.Log == LogNone && a.HTTP == nil:
+			p.problem(open, `"open" needs audit.log or audit.http: an access log has one line a request, at its end`)
+		case a.Chain != nil && a.State != "":
+			p.warn(open, "the access log lacks these events, so its chain has holes: verify audit.log or audit.http")
 		}
 	}
 }

@@ -57,7 +57,7 @@ var refusedPolicies = []malformed{
 		`routes[0].auth: want "required", "optional" or "none", got "no"`,
 		`routes[0].caller: want "any", "human" or "machine", got "robot"`,
 		`routes[0].cors_preflight: want "check" or "pass", got "yes"`,
-		`routes[0].audit: want true or false, got 1`,
+		`routes[0].audit: want true or false, or "open", got 1`,
 	}},
 	{withRoute(`"auth":"none","caller":"human","scopes_all":["a"],"scopes_any":["a"],"groups_any":["a"],"claims":{"a":["b"]}`), []string{
 		`routes[0].caller: not together with "auth": "none"`,

@@ -250,6 +250,10 @@ var refusedElsewhere = []malformed{
 		`audit.chain.key_id: required: want a string of 1..64 characters`,
 		`audit.chain.hmac_key: required: want a string of 1..4096 characters, or an object`,
 	}},
+	{`{` + toks + `,"routes":[{"path":"/a","audit":"open"},{"path":"/b","audit":"close"}],"audit":{"log":"none"}}`, []string{
+		`routes[0].audit: "open" needs audit.log or audit.http: an access log has one line a request, at its end`,
+		`routes[1].audit: want "open", got "close"`,
+	}},
 	{withTop("audit", `{"chain":{"key_id":"a b","hmac_key":["s3cret"],"key":"s3cret"}}`), []string{
 		`audit.chain.key_id: want letters, digits, '.', '_' and '-', got "a b"`,
 		`audit.chain.hmac_key: want a string of 1..4096 characters, or an object, got a list`,

@@ -70,7 +70,7 @@ func (p *parser) route(n *node) policy.Route {
 		Pattern:  p.pattern(n.get("path")),
 		Methods:  n.strs("methods"),
 		Cost:     uint64(n.num("cost")),
-		Audit:    n.yes("audit"),
+		Audit:    n.yes("audit") || n.str("audit") == "open",
 		CORSPass: p.passesPreflights(n),
 	}
 	if r.Name == "" {

@@ -61,8 +61,8 @@ var route = Shape{Type: Object, Fields: []Field{
 		Doc: "Names of limits with `\"apply\": \"everywhere\"` that don't apply here; `[\"*\"]` is all of them."},
 	{Name: "cost", Default: `1`, Shape: &Shape{Type: Integer, Min: 1, Max: maxRequests},
 		Doc: "What a request charges to each of its limits. At most the `max_requests` of each limit that applies."},
-	{Name: "audit", Default: `true`, Shape: &boolean,
-		Doc: "`false` leaves the route's requests out of the audit log, refusals too; what the upstream reports of its own is recorded."},
+	{Name: "audit", Default: `true`, Shape: &Shape{Type: Either, Either: []*Shape{&boolean, {Type: Text, Enum: []string{"open"}}}},
+		Doc: "`open` writes one more event when a request is admitted, for streams that stay open for hours: `metadata.phase` is `open`, and the event at the end names it in `metadata.open_event_id`. It goes to `audit.log` and `audit.http`, of which one is required, not to the access log. `false` leaves the route's requests out of the audit log, refusals too; what the upstream reports of its own is recorded."},
 	{Name: "cors_preflight", Shape: &Shape{Type: Text, Enum: preflightWords},
 		Doc: "`pass`: an `OPTIONS` with `origin` and `access-control-request-method` passes unauthenticated, and charges only limits that the route names or that have `\"when\": \"before_auth\"`. By default as at the top level."},
 }}

@@ -51,6 +51,7 @@ type Route struct {
 	RateLimits []int  // indexes of the limits that apply, in configuration order
 	Cost       uint64 // what a request charges to each of them
 	Audit      bool
+	AuditOpen  bool // one more event when a request is admitted
 
 	CORSPass        bool  // CORS preflights pass unauthenticated
 	PreflightLimits []int // those of RateLimits that a preflight charges if it passes

@@ -33,6 +33,8 @@ type Expect struct {
 	Who string `yaml:"who"`
 	// Event is the audit event's type, "none" if there must be no event of the request's own.
 	Event string `yaml:"event"`
+	// Opened says that there is an event at the admission too, in the log.
+	Opened bool `yaml:"opened"`
 	// Route is the route in the event's metadata.
 	Route string `yaml:"route"`
 	// Metadata are more members of the event's metadata, null for one that isn't known; Audit are
@@ -57,12 +59,15 @@ const (
 
 // Check holds an observation against the scenario's expectations.
 func (s *Scenario) Check(runner string, o *Observation) (problems []string) {
-	events := 0
+	events, opened := 0, 0
 	for i := range s.Steps {
 		step := &s.Steps[i]
 		for j := range o.Exchanges[i] {
 			e := &o.Exchanges[i][j]
 			events += len(e.Audit)
+			if step.Expect.Opened {
+				opened++
+			}
 			for _, p := range s.checkExchange(step, e) {
 				problems = append(problems, fmt.Sprintf("step %d.%d (%s %s): %s", i+1, j+1, step.Request.method(), step.Request.Path, p))
 			}
@@ -88,8 +93,8 @@ func (s *Scenario) Check(runner string, o *Observation) (problems []string) {
 			level = "info"
 		}
 		want := map[string]int{}
-		if level != "none" && events > 0 {
-			want[level] = events
+		if level != "none" && events+opened > 0 {
+			want[level] = events + opened
 		}
 		problems = append(problems, differences("audit lines in the log at level ", want, o.Log)...)
 	}
@@ -302,6 +307,9 @@ func (s *Scenario) event(step *Step, kind string, more map[string]any) map[strin
 	}
 	set(metadata, "reason", want.Reason)
 	set(metadata, "route", want.Route)
+	if want.Opened {
+		metadata["open_event_id"] = shaped
+	}
 	why := want.Reason
 	if word, ok := want.Metadata["would_be"].(string); ok {
 		why = word

@@ -84,10 +84,11 @@ func (e *Exchange) Conceal(m *Minted) {
 
 // Volatile are the audit event's members whose values only have a shape.
 var volatile = map[string]*regexp.Regexp{
-	"timestamp":   regexp.MustCompile(`^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"$`),
-	"event_id":    regexp.MustCompile(`^"[0-9a-f]{32}"$`),
-	"duration_ms": regexp.MustCompile(`^\d{1,6}$`),
-	"request_id":  regexp.MustCompile(`^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$`),
+	"timestamp":     regexp.MustCompile(`^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"$`),
+	"event_id":      regexp.MustCompile(`^"[0-9a-f]{32}"$`),
+	"open_event_id": regexp.MustCompile(`^"[0-9a-f]{32}"$`),
+	"duration_ms":   regexp.MustCompile(`^\d{1,6}$`),
+	"request_id":    regexp.MustCompile(`^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$`),
 }
 
 // shaped stands for a volatile value of the right shape.

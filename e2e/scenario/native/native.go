@@ -145,6 +145,7 @@ func (r *runner) exchange(step *scenario.Step) *scenario.Exchange {
 		if d.Verdict == core.Wait {
 			r.gate.Resume(req, d)
 		}
+		r.gate.Opened(d, func([]byte) {}) // it goes to the log, which core has not
 		switch d.Verdict {
 		case core.Admit:
 			out.Custom = r.admitted(step, req, d, e)

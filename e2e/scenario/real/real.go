@@ -207,6 +207,9 @@ func (p *Proxy) log(s *scenario.Scenario, o *scenario.Observation, ids map[strin
 			level = "warn"
 		}
 		o.Log[level]++
+		if strings.Contains(m[3], `"phase":"open"`) {
+			continue // the access log has no such events
+		}
 		var event struct {
 			Metadata struct {
 				ID string `json:"request_id"`

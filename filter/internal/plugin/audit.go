@@ -75,6 +75,18 @@ func (p *plugin) record(line []byte) {
 		p.refused = false // what follows are the upstream's own events
 		p.feed.Refused(line)
 	}
+	p.recordOpen(line)
+	if p.state != "" {
+		if p.events > 0 {
+			p.lines = append(p.lines, '\n')
+		}
+		p.lines = append(p.lines, line...)
+		p.events++
+	}
+}
+
+// recordOpen takes an audit line of a request that has not ended: to the log and to the receiver's queue.
+func (p *plugin) recordOpen(line []byte) {
 	if p.log >= proxy.Trace {
 		if err := p.proxy.Log(p.log, line); err != nil {
 			p.dropped("the log", 1, err)
@@ -82,13 +94,6 @@ func (p *plugin) record(line []byte) {
 	}
 	if p.sink != nil {
 		p.sink.Append(line)
-	}
-	if p.state != "" {
-		if p.events > 0 {
-			p.lines = append(p.lines, '\n')
-		}
-		p.lines = append(p.lines, line...)
-		p.events++
 	}
 }
 

@@ -111,6 +111,7 @@ func (s *stream) act() proxy.Action {
 			return s.fail("setting a request header", err)
 		}
 	}
+	s.plugin.gate.Opened(d, s.plugin.recordOpen)
 	return proxy.Continue
 }
 
