@@ -26,6 +26,7 @@
 //	cors.go            what lets pages of other origins read refusals
 //	finish.go          the audit events of a stream that has ended
 //	losses.go          audit events that tell of lost lines
+//	opened.go          audit events of requests that were admitted and go on
 //	counts.go          what the metrics count
 //	admin.go           changes through the admin API, as audit events
 //	identifier.go      the keys of limits, as the admin API writes them
