@@ -46,6 +46,7 @@ func (g *Gate) proceed(r *Request, d *Decision) {
 
 // conclude turns the outcome of the steps into the decision: why is the reason of a refusal, None to admit the request.
 func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
+	d.wall = r.Wall
 	d.Reason = why
 	if why != reason.None && g.cfg.Observe {
 		g.refund(r, d, 0)

@@ -49,6 +49,7 @@ type Decision struct {
 	resumed    bool       // it has waited, and must not wait again
 	exempt     bool       // the route asks this request for no token
 	mono       clock.Mono // arrival
+	wall       clock.Wall // when it is decided
 	failed     int        // the provider of a token that failed, -1 if none was chosen
 	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
 	refused    holder     // whom a token names that was refused although its signature holds

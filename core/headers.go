@@ -161,16 +161,24 @@ func (g *Gate) limitHeaders(d *Decision) {
 	if tightest == nil {
 		return
 	}
-	d.respondNumber("x-ratelimit-limit", tightest.Limit)
-	d.respondNumber("x-ratelimit-remaining", tightest.Remaining)
-	d.respondNumber("x-ratelimit-reset", ceil(tightest.Reset))
-	d.respond("ratelimit-policy", g.policyItems(d, shown))
-	d.respond("ratelimit", g.stateItems(d))
+	if which := &g.cfg.LimitHeaders; which.XRateLimit {
+		d.respondNumber("x-ratelimit-limit", tightest.Limit)
+		d.respondNumber("x-ratelimit-remaining", tightest.Remaining)
+		reset := tightest.Reset
+		if which.Epoch {
+			reset += int64(d.wall)
+		}
+		d.respondNumber("x-ratelimit-reset", ceil(reset))
+	}
+	if g.cfg.LimitHeaders.RateLimit {
+		d.respond("ratelimit-policy", g.policyItems(d, shown))
+		d.respond("ratelimit", g.stateItems(d))
+	}
 }
 
 // shows reports whether a limit appears in headers.
 func (g *Gate) shows(c *charge) bool {
-	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention && !c.result.Failed
+	return !g.cfg.Limits[c.rule].Shadow && !g.cfg.Limits[c.rule].Hidden && !c.result.Contention && !c.result.Failed
 }
 
 func (g *Gate) policyItems(d *Decision, shown int) string {

@@ -68,6 +68,7 @@ func TestTheSmallestConfigurationHasEveryDefault(t *testing.T) {
 			Identifier: [][]config.Element{{{Kind: config.UserID}, {Kind: config.IP}}},
 			PrefixV4:   32, PrefixV6: 64, Caller: caller.Any,
 		}},
+		LimitHeaders: config.LimitHeaders{XRateLimit: true, RateLimit: true},
 		Audit: config.Audit{
 			Enabled: true, Exclude: []policy.Pattern{pattern(t, "/health"), pattern(t, "/metrics")},
 			Log: config.LogInfo, State: "gatehouse_audit", MaxFieldBytes: 1024,
@@ -108,7 +109,7 @@ const everything = `{
 	"rate_limits": [
 		{"name": "flood", "max_requests": 1000, "window_seconds": 1, "identifier": ["ip"], "when": "before_auth", "ip_prefix_v4": 24, "ip_prefix_v6": 48},
 		{"name": "everywhere", "windows": [{"max_requests": 10, "window_seconds": 1}, {"max_requests": 100, "window_seconds": 3600}],
-		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "claims": {"plan": ["free", "trial"]}, "shadow": true, "max_identifiers": 7, "on_contention": "allow"},
+		 "identifier": ["claim:org|client_id", "header:X-Key", "route", "method", "host", "global"], "caller": "human", "claims": {"plan": ["free", "trial"]}, "shadow": true, "headers": false, "max_identifiers": 7, "on_contention": "allow"},
 		{"name": "named", "max_requests": 3, "window_seconds": 60.0, "apply": "by_name", "caller": "anonymous"}
 	],
 	"audit": {"enabled": false, "exclude_paths": ["/x/**"], "log": "critical", "access_log": "gate_2",
@@ -116,6 +117,7 @@ const everything = `{
 		"chain": {"key_id": "2026-03", "hmac_key": {"env": "HMAC"}}},
 	"cors": {"allow_origins": ["https://app.example", "http://localhost:8080"], "allow_credentials": true, "expose_headers": ["retry-after", "ratelimit"]},
 	"identity_headers": {"prefix": "x-me-", "fields": ["caller", "user-id"], "claims": ["email", "cognito:groups"]},
+	"limit_headers": ["x-ratelimit-epoch"],
 	"metrics": {"per_route": false, "naming": "istio"},
 	"admin": {"token": {"env": "HMAC"}}
 }`
@@ -182,6 +184,9 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, caller.Human, everywhere.Caller)
 	assert.Equal(t, []policy.ClaimRule{{Name: "plan", Values: []string{"free", "trial"}}}, everywhere.Claims)
 	assert.True(t, everywhere.Shadow)
+	assert.True(t, everywhere.Hidden)
+	assert.False(t, flood.Hidden)
+	assert.Equal(t, config.LimitHeaders{XRateLimit: true, Epoch: true}, c.LimitHeaders)
 	assert.True(t, everywhere.AllowOnContention)
 	assert.Equal(t, 7, everywhere.MaxIdentifiers)
 	assert.True(t, named.ByName)
@@ -353,4 +358,42 @@ func TestResourcesAreParsed(t *testing.T) {
 		{Hosts: []policy.HostPattern{host}, Path: "/mcp", AuthorizationServers: servers},
 		{Hosts: c.Tokens.Resources[3].Hosts, AuthorizationServers: servers},
 	}, c.Tokens.Resources)
+}
+
+func TestLimitHeadersMayBeLeftOut(t *testing.T) {
+	assert.Equal(t, config.LimitHeaders{}, parse(t, withTop("limit_headers", `[]`)).LimitHeaders)
+	assert.Equal(t, config.LimitHeaders{RateLimit: true}, parse(t, withTop("limit_headers", `["ratelimit"]`)).LimitHeaders)
+}
+
+// manyLimits are limits of four windows each, for callers in turn.
+func manyLimits(n int, fields string, callers ...string) string {
+	var limits []string
+	for i := range n {
+		limits = append(limits, fmt.Sprintf(`{"name":"limit-number-%03d","caller":%q%s,"windows":[{"max_requests":1000,"window_seconds":60},
+			{"max_requests":10000,"window_seconds":600},{"max_requests":100000,"window_seconds":3600},{"max_requests":1000000,"window_seconds":86400}]}`,
+			i, callers[i%len(callers)], fields))
+	}
+	return `"rate_limits":[` + strings.Join(limits, ",") + `]`
+}
+
+func TestLimitHeadersAreBounded(t *testing.T) {
+	const few, many = 20, 40 // about 300 bytes each
+	document := func(limits, more string) string { return `{` + closed + `,` + limits + more + `}` }
+	warned := parse(t, document(manyLimits(few, "", "any"), "")).Warnings
+	require.Len(t, warned, 1)
+	assert.Regexp(t, `^routes\[0\]: the RateLimit fields of the limits that a request can meet here may have \d+ bytes, which some`, warned[0])
+
+	_, err := config.Parse([]byte(document(manyLimits(many, "", "any"), "")), nil)
+	require.Error(t, err)
+	assert.Regexp(t, `^routes\[0\]: the RateLimit fields of the limits that a request can meet here may have \d+ bytes, want at most 8192: give limits "headers": false`,
+		err.Error())
+
+	for name, doc := range map[string]string{
+		"hidden":                        document(manyLimits(many, `,"headers":false`, "any"), ""),
+		"shadow":                        document(manyLimits(many, `,"shadow":true`, "any"), ""),
+		"other headers":                 document(manyLimits(many, "", "any"), `,"limit_headers":["x-ratelimit"]`),
+		"no caller meets them together": document(manyLimits(30, "", "human", "machine", "anonymous"), ""),
+	} {
+		assert.Empty(t, parse(t, doc).Warnings, name)
+	}
 }

@@ -15,18 +15,19 @@ import (
 // Config is a validated configuration: defaults are filled in, and names are resolved to indexes.
 // It doesn't change after Parse.
 type Config struct {
-	CORS     CORS
-	Observe  bool             // "mode": "observe": decide every request, refuse none
-	Paths    policy.PathRules // of routes, audit.exclude_paths and requests
-	Tokens   Tokens
-	Routes   []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
-	Limits   []Limit
-	Audit    Audit
-	Identity Identity
-	Metrics  Metrics
-	Admin    *Admin   // nil for a gate
-	Hash     uint64   // 48 bits of the SHA-256 of the effective configuration
-	Warnings []string // "path: message", in document order: valid, but probably a mistake
+	CORS         CORS
+	Observe      bool             // "mode": "observe": decide every request, refuse none
+	Paths        policy.PathRules // of routes, audit.exclude_paths and requests
+	Tokens       Tokens
+	Routes       []policy.Route // RateLimits are indexes of Limits, in the order of rate_limits
+	Limits       []Limit
+	LimitHeaders LimitHeaders
+	Audit        Audit
+	Identity     Identity
+	Metrics      Metrics
+	Admin        *Admin   // nil for a gate
+	Hash         uint64   // 48 bits of the SHA-256 of the effective configuration
+	Warnings     []string // "path: message", in document order: valid, but probably a mistake
 }
 
 // Tokens says where a request carries its token, and which issuers are trusted. Without providers
@@ -87,7 +88,15 @@ type Limit struct {
 	ByName             bool               // applies only to routes that name it
 	BeforeAuth         bool               // charged before authentication, and never refunded
 	Shadow             bool               // counts and reports, never refuses
+	Hidden             bool               // not in the limit headers
 	AllowOnContention  bool
+}
+
+// LimitHeaders says which headers tell clients where they stand with the limits.
+type LimitHeaders struct {
+	XRateLimit bool // X-RateLimit-Limit, -Remaining and -Reset
+	Epoch      bool // X-RateLimit-Reset is a Unix time
+	RateLimit  bool // the fields of draft-ietf-httpapi-ratelimit-headers
 }
 
 // ElementKind is the kind of an element of a rate limit's key.

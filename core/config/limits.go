@@ -30,6 +30,7 @@ func (p *parser) limits(root *node) {
 			ByName:            n.str("apply") == "by_name",
 			BeforeAuth:        n.str("when") == "before_auth",
 			Shadow:            n.yes("shadow"),
+			Hidden:            !n.yes("headers"),
 			AllowOnContention: n.str("on_contention") == "allow",
 		}
 		l.Identifier = p.identifier(n, l.BeforeAuth)
@@ -47,6 +48,7 @@ func (p *parser) limits(root *node) {
 		p.config.Limits = append(p.config.Limits, l)
 	}
 	p.policyNames(root.list("rate_limits"))
+	p.limitHeaders(root)
 }
 
 // policyNames makes sure that the fields RateLimit and RateLimit-Policy have a different name for

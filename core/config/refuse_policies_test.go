@@ -21,6 +21,10 @@ var refusedPolicies = []malformed{
 	}},
 	{`{"tokens":{"providers":[{` + provider + `}],"resources":[{"identifier":"https://a.example"}]},"routes":[{"path":"/**","name":"Resource-Metadata"}]}`, []string{
 		`routes[0].name: "Resource-Metadata" is what metrics call requests for the metadata of tokens.resources`}},
+	{withTop("limit_headers", `["x-ratelimit","x-ratelimit-epoch"]`), []string{
+		`limit_headers: want "x-ratelimit" or "x-ratelimit-epoch", not both: they are the same headers`}},
+	{withTop("limit_headers", `["retry-after"]`), []string{
+		`limit_headers[0]: want "x-ratelimit", "x-ratelimit-epoch" or "ratelimit", got "retry-after"`}},
 	{withTokens(`"resources":[]`), []string{`tokens.resources: want a list of 1..32, got 0`}},
 	{withTokens(`"resources":[{}]`), []string{`tokens.resources[0].identifier: required: want a string of 1..2048 characters, or an object`}},
 	{withTokens(`"resources":[{"identifier":"https://a.example/x?y"},{"identifier":"http://a.example/x"},{"identifier":"https://a.example/x#y"},

@@ -30,6 +30,7 @@ func (p *parser) routes(root *node) {
 			}
 		}
 		p.checkCost(n, root, &r)
+		p.checkHeaderSize(n, &r)
 		p.config.Routes = append(p.config.Routes, r)
 	}
 	for i, n := range root.list("rate_limits") {

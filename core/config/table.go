@@ -22,6 +22,9 @@ var configuration = Shape{Type: Object, Fields: []Field{
 		Doc: "What each path asks of a caller. The first match wins; a request that no route matches gets 403 `no_route`."},
 	{Name: "rate_limits", Default: `[]`, Shape: &Shape{Type: List, Max: 256, Element: &rateLimit},
 		Doc: "Sliding-window limits, charged in this order."},
+	{Name: "limit_headers", Default: `["x-ratelimit","ratelimit"]`,
+		Shape: &Shape{Type: List, Max: 2, Unique: true, Element: &Shape{Type: Text, Enum: []string{"x-ratelimit", "x-ratelimit-epoch", "ratelimit"}}},
+		Doc:   "Which headers tell clients where they stand: `x-ratelimit` is `X-RateLimit-Limit`, `-Remaining` and `-Reset`, of the window with the least remaining; `x-ratelimit-epoch` the same with Reset as a Unix time; `ratelimit` is `RateLimit-Policy` and `RateLimit`, of every window. `[]` sends none. `Retry-After` is always sent."},
 	{Name: "audit", Default: `{}`, Shape: &auditTable,
 		Doc: "Which requests are recorded, and where."},
 	{Name: "identity_headers", Default: `{}`, Shape: &Shape{Type: Either, Either: []*Shape{

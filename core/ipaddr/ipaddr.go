@@ -10,8 +10,8 @@ import (
 )
 
 // Parse reads an IP address. An IPv4 address is in the last four bytes, and four is true. An IPv4-mapped
-// IPv6 address (RFC 4291 §2.5.5.2) is read as the IPv4 address; its other bytes stay. A zone (RFC 4007
-// §11) is ignored.
+// IPv6 address (RFC 4291 §2.5.5.2) and one of NAT64's well-known prefix (RFC 6052 §2.1) are read as the
+// IPv4 address; their other bytes stay. A zone (RFC 4007 §11) is ignored.
 func Parse(s string) (addr [16]byte, four, ok bool) {
 	if b, ok := Parse4(s); ok {
 		copy(addr[12:], b[:])
@@ -27,10 +27,14 @@ func Parse(s string) (addr [16]byte, four, ok bool) {
 		}
 	}
 	addr, ok = Parse6(s)
-	return addr, ok && isMapped(addr), ok
+	return addr, ok && (isMapped(addr) || isNAT64(addr)), ok
 }
 
 func isMapped(addr [16]byte) bool { return [12]byte(addr[:12]) == [12]byte{10: 0xff, 11: 0xff} }
+
+// isNAT64 reports whether an address has the well-known prefix 64:ff9b::/96, behind which a translator puts the
+// IPv4 address of a client.
+func isNAT64(addr [16]byte) bool { return [12]byte(addr[:12]) == [12]byte{0, 0x64, 0xff, 0x9b} }
 
 // Parse4 reads an IPv4 address: dotted decimal without leading zeros (RFC 791, RFC 6943 §3.1.1).
 func Parse4(s string) (b [4]byte, ok bool) {
