@@ -35,7 +35,7 @@ var foreignClaims = []struct {
 	{"negative", -3, ""},
 	{"fraction", 1.25, ""},
 	{"date", 1795509696, ""},
-	{"large", json.Number("9007199254740993"), "9007199254740992"}, // beyond a float64
+	{"large", json.Number("9007199254740993"), `"9007199254740992"`}, // beyond a float64, and so a text in events
 	{"huge", json.Number("1e300"), "1e+300"},
 	{"yes", true, ""},
 	{"no", false, ""},
