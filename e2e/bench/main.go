@@ -32,17 +32,18 @@ type lab struct {
 
 func main() {
 	quick := flag.Bool("quick", false, "the tables alone, in fewer and shorter rounds: under two minutes, with wider intervals")
+	module := flag.String("wasm", "", "measure this module instead of the one that the sources make: for comparing two builds")
 	out := flag.String("out", "dist/bench", "the folder for bench.json and bench.svg")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *quick, *out); err != nil {
+	if err := run(ctx, *quick, *module, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, quick bool, out string) error {
+func run(ctx context.Context, quick bool, module, out string) error {
 	l := &lab{
 		rounds: 9, period: 600 * time.Millisecond, starting: 3, identifiers: []int{1, 1000, 1_000_000}, began: time.Now(),
 	}
@@ -59,6 +60,9 @@ func run(ctx context.Context, quick bool, out string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(l.dir) }()
+	if l.wasm, err = absolute(module); err != nil {
+		return err
+	}
 	if err := l.tools(ctx); err != nil {
 		return err
 	}
@@ -79,19 +83,33 @@ func (l *lab) tools(ctx context.Context) (err error) {
 	if l.envoy, err = envoy.Find(ctx, l.say); err != nil {
 		return err
 	}
-	l.say("building the filter")
-	if l.wasm, err = envoy.BuildFilter(ctx); err != nil {
+	if l.wasm == "" {
+		l.say("building the filter")
+		if l.wasm, err = envoy.BuildFilter(ctx); err != nil {
+			return err
+		}
+	}
+	root, err := envoy.RepoRoot()
+	if err != nil {
 		return err
 	}
 	l.noop = filepath.Join(l.dir, "noop.wasm")
 	build := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", l.noop,
 		"gatehouse/e2e/bench/noop")
-	build.Dir = filepath.Dir(filepath.Dir(l.wasm))
+	build.Dir = root
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the module that does nothing: %w\n%s", err, text)
 	}
 	return nil
+}
+
+// absolute makes a path independent of the working directory; "" stays.
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
 }
 
 // say reports progress, with the seconds since the start.
