@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -322,7 +323,8 @@ func TestTheExampleInEnvoyYAMLIsUnderstood(t *testing.T) {
 	page, err := os.ReadFile("../../envoy.yaml")
 	require.NoError(t, err)
 	found := 0
-	for _, part := range strings.Split(string(page), "value: |\n")[1:] {
+	plain := regexp.MustCompile(`(?m)^ *#.*\n`).ReplaceAllString(string(page), "")
+	for _, part := range strings.Split(plain, "value: |\n")[1:] {
 		var doc any
 		d := json.NewDecoder(strings.NewReader(part))
 		require.NoError(t, d.Decode(&doc))

@@ -147,9 +147,7 @@ func TestARepeatedEventCountsOnce(t *testing.T) {
 }
 
 func TestTheOpeningOfALongStreamIsNoRequest(t *testing.T) {
-	open := at(0, func(e *audit.Event) {
-		e.Meta.Extra = []audit.Field{{Name: "phase", Text: "open"}}
-	})
+	open := at(0, func(e *audit.Event) { e.Meta.Phase = "open" })
 	assert.Zero(t, report(open).Requests)
 }
 
