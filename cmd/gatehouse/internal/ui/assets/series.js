@@ -11,7 +11,7 @@ export class History {
   /** add appends a point; values is an object of numbers by name. */
   add(time, values) {
     for (const name of Object.keys(values)) {
-      if (!this.values.has(name)) this.values.set(name, this.times.map(() => null));
+      if (!this.values.has(name)) this.values.set(name, this.times.map(() => 0)); // nothing of it had happened
     }
     this.times.push(time);
     for (const [name, points] of this.values) points.push(values[name] ?? null);
@@ -34,7 +34,10 @@ export class Chart {
     this.names = "";
     this.plot = null;
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(node);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.names = ""; });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.names = ""; // the plot is made anew, with the colours of the page
+      if (this.history) this.draw(this.history);
+    });
   }
 
   size() {
@@ -42,6 +45,7 @@ export class Chart {
   }
 
   draw(history) {
+    this.history = history;
     const names = [...history.values.keys()];
     const data = [history.times, ...history.values.values()];
     if (names.join("\n") === this.names && this.plot) {
@@ -56,7 +60,7 @@ export class Chart {
       ...this.size(),
       series: [{}, ...names.map((label, i) => ({
         label, stroke: colours[i % colours.length], width: 2, dash: dashes[Math.floor(i / colours.length) % dashes.length],
-        points: {show: history.times.length < 2}, value: (_, v) => (v === null ? "–" : `${v.toFixed(2)} ${this.unit}`),
+        value: (_, v) => (v === null ? "–" : `${v.toFixed(2)} ${this.unit}`),
       }))],
       axes: [axis, axis],
       scales: {y: {range: (_, __, max) => [0, Math.max(max ?? 0, 0.001) * 1.1]}},
