@@ -41,6 +41,11 @@ func badToken(reason string) verdict {
 	if reason == "malformed_token" || reason == "token_too_large" || reason == "invalid_issuer" {
 		provider = "none"
 	}
+	return badTokenOf(provider, reason)
+}
+
+// badTokenOf is badToken for a token of a provider.
+func badTokenOf(provider, reason string) verdict {
 	return verdict{
 		http.StatusUnauthorized, reason, "Invalid token", "auth_failure", badChallenge,
 		[]string{`gatehouse_tokens_failed_total{reason="` + reason + `",provider="` + provider + `"}`},
@@ -64,6 +69,7 @@ type tokenCase struct {
 	own          verdict
 	behind       verdict // behind jwt_authn, where it differs; zero for the same
 	cached       string  // gatehouse_token_cache_total's result at the gate that verifies; "" for none
+	named        bool    // it is refused although its signature holds, and the event names its holder
 	left         int     // of the limit of 100, when admitted; 0 for 99
 }
 
@@ -179,6 +185,8 @@ func (v verdict) checkAnswer(t *testing.T, a answer, left int) {
 		if v.authenticate != "" {
 			want["www-authenticate"] = v.authenticate
 		}
+		assert.Regexp(t, `^[0-9a-f]{32}$`, got["x-gatehouse-event-id"]) // audits.check compares it with the event's
+		delete(got, "x-gatehouse-event-id")
 		assert.Equal(t, want, got)
 		return
 	}
@@ -239,18 +247,26 @@ func (a *audits) check(t *testing.T, test tokenCase, v verdict) {
 	}
 	who := test.who
 	if v.status == http.StatusUnauthorized {
+		// Whom a token names is recorded once its signature holds. What kind of caller that is was never asked.
 		who = caller{}
+		if test.named {
+			who = caller{user: test.who.user, client: test.who.client}
+		}
 	}
 	issuer := ""
 	if who.user != "" {
 		issuer = shippedIssuer
 	}
+	required := ""
+	if v.reason == "insufficient_scope" {
+		required = `,"required":{"scopes_all":["jobs/write"]}`
+	}
 	assert.Equal(t, fmt.Sprintf(`{"timestamp":"%s","event_type":"%s","user_id":%s,"client_id":%s,"is_m2m":%t,"path":"%s","method":"%s",`+
 		`"status_code":%d,"ip_address":"127.0.0.1","user_agent":"e2e","metadata":{"event_id":"%s","reason":%s,"route":"%s","rule":null,`+
-		`"caller":%s,"issuer":%s,"m2m_evidence":%s,"duration_ms":%s,"request_id":"%s"}}`,
+		`"caller":%s,"issuer":%s,"m2m_evidence":%s,"duration_ms":%s,"request_id":"%s"%s}}`,
 		vary(timestamp), v.event, null(who.user), null(who.client), who.kind == "machine", test.path, test.method,
 		v.status, vary(eventID), null(v.reason), routeOf(test.path),
-		null(who.kind), null(issuer), null(who.evidence), vary(duration), vary(requestID)), line)
+		null(who.kind), null(issuer), null(who.evidence), vary(duration), vary(requestID), required), line)
 }
 
 // prometheus reads Gatehouse's series, with the namespace's text as the key.
