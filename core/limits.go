@@ -37,8 +37,8 @@ func limitsFor(r *Request, route *policy.Route) []int {
 	return route.RateLimits
 }
 
-// counts reports whether a limit is for this caller. Before authentication every limit is for any caller.
-func (d *Decision) counts(l *config.Limit) bool {
+// applies reports whether a limit is for this caller. Before authentication every limit is for any caller.
+func (d *Decision) applies(l *config.Limit) bool {
 	if l.BeforeAuth {
 		return true
 	}
@@ -53,7 +53,8 @@ func (d *Decision) counts(l *config.Limit) bool {
 	return true
 }
 
-// chargeBeforeAuth charges the limits that apply before authentication. Their charges stay, whatever follows.
+// chargeBeforeAuth charges the limits that apply before authentication. A later refusal doesn't refund them; observe mode, in
+// which what would have been refused charges nothing, refunds all.
 func (g *Gate) chargeBeforeAuth(r *Request, d *Decision) reason.Reason { return g.charge(r, d, true) }
 
 // chargeAfterAuth charges the limits that apply to the caller.
@@ -66,7 +67,7 @@ func (g *Gate) charge(r *Request, d *Decision, before bool) reason.Reason {
 	first := len(d.charges)
 	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
-		if l.BeforeAuth != before || !d.counts(l) {
+		if l.BeforeAuth != before || !d.applies(l) {
 			continue
 		}
 		c := d.nextCharge()
@@ -135,7 +136,7 @@ func (g *Gate) peekAll(r *Request, d *Decision, before bool) {
 	}
 	for _, rule := range limitsFor(r, route) {
 		l := &g.cfg.Limits[rule]
-		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !d.counts(l) {
+		if rule <= d.Rule || l.BeforeAuth != before || l.Shadow || !d.applies(l) {
 			continue
 		}
 		c := d.nextCharge()

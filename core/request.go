@@ -74,8 +74,8 @@ func (r *Request) isGRPC() bool {
 	return ok && (rest == "" || rest[0] == '+')
 }
 
-// preflight is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.
-func (r *Request) preflight() string {
+// preflightMethod is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.
+func (r *Request) preflightMethod() string {
 	if r.Method != "OPTIONS" {
 		return ""
 	}

@@ -70,7 +70,7 @@ func (g *Gate) answerMetadata(r *Request, d *Decision) bool {
 	if len(g.published) == 0 || t.unsafe != reason.None || len(t.otherPaths) > 0 {
 		return false
 	}
-	preflight := r.preflight() != ""
+	preflight := r.preflightMethod() != ""
 	suffix, ok := strings.CutPrefix(t.path, wellKnown)
 	if !ok || r.Method != "GET" && r.Method != "HEAD" && !preflight {
 		return false

@@ -45,7 +45,7 @@ func (g *Gate) findRoute(r *Request) (route int, why reason.Reason) {
 	if t.unsafe != reason.None {
 		return -1, t.unsafe
 	}
-	preflight := r.preflight()
+	preflight := r.preflightMethod()
 	route = g.match(t, t.path, preflight)
 	for _, other := range t.otherPaths {
 		if g.match(t, other, preflight) != route {
@@ -74,7 +74,7 @@ func (g *Gate) match(t *target, path, preflight string) int {
 
 // passesAsPreflight reports whether a request is a CORS preflight that its route lets pass.
 func passesAsPreflight(r *Request, route *policy.Route) bool {
-	return route.CORSPass && r.preflight() != ""
+	return route.CORSPass && r.preflightMethod() != ""
 }
 
 // excluded reports whether audit.exclude_paths has a path, in all its readings. An unsafe path is never excluded.

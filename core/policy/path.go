@@ -104,7 +104,7 @@ func unescapeRune(s, prefix string) (encoded [utf8.UTFMax]byte, size int) {
 	return encoded, size
 }
 
-// The characters that need no escape in a path (RFC 3986 §3.3 pchar), without the semicolon, and the slash: one bit
+// The characters that need no escape in a path (RFC 3986 §3.3 pchar), but the semicolon, and the slash beside them: one bit
 // each, below 64 and from 64 on.
 const (
 	plainLow = 1<<'!' | 1<<'$' | 1<<'&' | 1<<'\'' | 1<<'(' | 1<<')' | 1<<'*' | 1<<'+' | 1<<',' | 1<<'-' | 1<<'.' |

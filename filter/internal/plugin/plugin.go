@@ -173,7 +173,8 @@ func (p *plugin) Tick() {
 	if p.gate == nil {
 		return
 	}
-	// Deferred, so that a panic in one doesn't keep the others from running.
+	// Deferred, so that a panic in one doesn't keep the others from running. Deferred calls run last to first: after the keys
+	// the deliveries, the waiting requests, the admin API's share and the counters.
 	defer p.flush()
 	now, err := p.proxy.Monotonic()
 	if err != nil {
