@@ -34,7 +34,8 @@ const retryConfig = `{
   "audit": {"log": "none"}
 }`
 
-// statuses are what each user's requests were answered, as the audit log has them.
+// statuses are what each user's requests were answered, as the audit log has them. The status of a
+// gRPC request is its gRPC status.
 type statuses struct {
 	mu     sync.Mutex
 	byUser map[string][]int
@@ -42,11 +43,17 @@ type statuses struct {
 
 func (s *statuses) add(line string) {
 	var event struct {
-		User   string `json:"user_id"`
-		Status int    `json:"status_code"`
+		User     string `json:"user_id"`
+		Status   int    `json:"status_code"`
+		Metadata struct {
+			GRPC *int `json:"grpc_status"`
+		} `json:"metadata"`
 	}
 	if json.Unmarshal([]byte(line), &event) != nil || event.User == "" {
 		return
+	}
+	if event.Metadata.GRPC != nil {
+		event.Status = *event.Metadata.GRPC
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,24 +67,7 @@ func (s *statuses) of(user string) []int {
 }
 
 func TestClientsThatAreRefusedWaitAndAreAdmittedOnTheirFirstRetry(t *testing.T) {
-	issuer, err := toy.StartIssuer("", issuerName)
-	require.NoError(t, err)
-	t.Cleanup(issuer.Stop)
-	upstream, err := toy.StartUpstream("")
-	require.NoError(t, err)
-	t.Cleanup(upstream.Stop)
-
-	seen := &statuses{byUser: map[string][]int{}}
-	o := envoy.OptionsForTest(t)
-	o.Concurrency = 2
-	o.OnStdout = seen.add
-	o.Edits = []envoy.Edit{
-		envoy.RemoveListener("gate_envoy_jwt"),
-		envoy.PluginConfig("gate", strings.Replace(retryConfig, "JWKS", string(issuer.JWKS()), 1)),
-		envoy.Endpoint("upstream", upstream.Address()),
-	}
-	p := envoy.StartForTest(t, o)
-
+	g := startGate(t, retryConfig, toUpstream(t))
 	for _, c := range []struct {
 		name    string
 		command func(*testing.T) []string
@@ -89,14 +79,59 @@ func TestClientsThatAreRefusedWaitAndAreAdmittedOnTheirFirstRetry(t *testing.T) 
 		{"go-retryablehttp", func(t *testing.T) []string { return runGo(t, "retryable") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			token, err := issuer.Sign(issuer.Human(c.name, "orders", time.Hour))
-			require.NoError(t, err)
-			out := run(t, c.command(t), p.URL("gate", "/"), token)
+			out := run(t, c.command(t), g.URL("gate", "/"), g.token(t, c.name))
 			assert.Equal(t, []string{"200", "200", "200"}, strings.Fields(out))
-			require.Eventually(t, func() bool { return len(seen.of(c.name)) >= 4 }, patience, 20*time.Millisecond)
-			assert.Equal(t, []int{200, 200, 429, 200}, seen.of(c.name), "the first retry is admitted")
+			g.answered(t, c.name, 200, 200, 429, 200)
 		})
 	}
+}
+
+// gate is an Envoy with Gatehouse, and what it answered.
+type gate struct {
+	*envoy.Process
+	issuer *toy.Issuer
+	seen   *statuses
+}
+
+// startGate starts a gate with a configuration. Other edits say where it sends requests.
+func startGate(t *testing.T, config string, edits ...envoy.Edit) *gate {
+	t.Helper()
+	issuer, err := toy.StartIssuer("", issuerName)
+	require.NoError(t, err)
+	t.Cleanup(issuer.Stop)
+	g := &gate{issuer: issuer, seen: &statuses{byUser: map[string][]int{}}}
+	o := envoy.OptionsForTest(t)
+	o.Concurrency = 2
+	o.OnStdout = g.seen.add
+	o.Edits = append([]envoy.Edit{
+		envoy.RemoveListener("gate_envoy_jwt"),
+		envoy.PluginConfig("gate", strings.Replace(config, "JWKS", string(issuer.JWKS()), 1)),
+	}, edits...)
+	g.Process = envoy.StartForTest(t, o)
+	return g
+}
+
+// toUpstream starts an upstream and sends the requests there.
+func toUpstream(t *testing.T) envoy.Edit {
+	t.Helper()
+	upstream, err := toy.StartUpstream("")
+	require.NoError(t, err)
+	t.Cleanup(upstream.Stop)
+	return envoy.Endpoint("upstream", upstream.Address())
+}
+
+func (g *gate) token(t *testing.T, user string) string {
+	t.Helper()
+	token, err := g.issuer.Sign(g.issuer.Human(user, "orders", time.Hour))
+	require.NoError(t, err)
+	return token
+}
+
+// answered waits for the events of a user's requests and compares their statuses.
+func (g *gate) answered(t *testing.T, user string, want ...int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(g.seen.of(user)) >= len(want) }, patience, 20*time.Millisecond)
+	assert.Equal(t, want, g.seen.of(user), "the first retry is admitted")
 }
 
 // run runs a program that makes three requests, and returns what it printed.

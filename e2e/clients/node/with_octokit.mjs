@@ -12,9 +12,6 @@ const octokit = new (Octokit.plugin(throttling))({
   },
   log: {debug() {}, info() {}, warn() {}, error() {}},
 });
-octokit.hook.before("request", (options) => {
-  options.headers.authorization = `Bearer ${process.env.TOKEN}`;
-});
 for (let i = 0; i < 3; i++) {
   console.log((await octokit.request("GET /")).status);
 }
