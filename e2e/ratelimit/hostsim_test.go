@@ -42,7 +42,7 @@ func simulate(t *testing.T, config object, fault func(hostsim.HostCall) hostsim.
 
 // get has a worker handle a request, which upstream answers with 200.
 func (s sim) get(worker int, path, key string) *hostsim.Headers {
-	stream := s.RoundTrip(worker, hostsim.Request{Path: path, Authority: key, Headers: []hostsim.Header{{Name: "x-key", Value: key}}},
+	stream := s.RoundTrip(worker, hostsim.Request{Path: path, Authority: "key-" + key, Headers: []hostsim.Header{{Name: "x-key", Value: key}}},
 		func(hostsim.Message) *hostsim.Message { return &hostsim.Message{Headers: hostsim.H(":status", "200")} })
 	return stream.Downstream().Headers
 }
