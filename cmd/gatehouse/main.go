@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(demo.Command(), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
+	root.AddCommand(demo.Command(explainForPage), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
 		auditCommand(), uiCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -1,10 +1,14 @@
 package demo
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
 
-// Command returns the command `demo`.
-func Command() *cobra.Command {
-	var o Options
+	"gatehouse/cmd/gatehouse/internal/ui"
+)
+
+// Command returns the command `demo`. explain says on the page why a request was refused.
+func Command(explain ui.Explain) *cobra.Command {
+	o := Options{Explain: explain}
 	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the filter between a toy issuer and a toy upstream, with commands to paste",

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"gatehouse/cmd/gatehouse/internal/ui"
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/cmd/testbed/toy"
 )
@@ -33,6 +34,8 @@ type Options struct {
 	Dir string
 	// Wasm is the filter's module; empty for dist/gatehouse.wasm in Dir.
 	Wasm string
+	// Explain says on the page why a request was refused; nil for nothing.
+	Explain ui.Explain
 	// Out receives what the user reads or pastes, and the audit lines.
 	Out io.Writer
 	// Err receives progress lines.
@@ -73,6 +76,9 @@ func run(ctx context.Context, o Options) (err error) {
 	}
 	defer upstream.Stop()
 	setup.Clusters = map[string]string{"idp": issuer.Address(), "upstream": upstream.Address()}
+	if setup.AdminToken, err = randomToken(); err != nil {
+		return err
+	}
 
 	gate := o.gate
 	switch {
@@ -87,7 +93,12 @@ func run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	script, err := newScript(issuer, "http://"+address, gate.Metrics())
+	page, err := startPage(gate.AdminAPI(), setup.AdminToken, o.Explain)
+	if err != nil {
+		return err
+	}
+	defer page.stop()
+	script, err := newScript(issuer, "http://"+address, gate.Metrics(), page.url)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ func (g *fakeGate) Start(_ context.Context, setup Setup) (string, error) {
 
 func (g *fakeGate) Done() <-chan struct{} { return g.done }
 func (g *fakeGate) Metrics() string       { return "curl -s metrics" }
+func (g *fakeGate) AdminAPI() string      { return g.server.URL }
 
 func (g *fakeGate) Stop() error {
 	g.stopped++

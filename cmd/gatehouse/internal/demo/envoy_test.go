@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,12 +137,26 @@ func eachPrintedLine(t *testing.T, inEnvoy bool) {
 		assert.Contains(c, paste(t, metrics), `gatehouse_tokens_failed_total{reason="expired_token",provider="main"} 1`)
 	}, patience, 200*time.Millisecond)
 
+	thePageShowsTheGate(t, printed)
+
 	// A line whose token was not pasted says so instead of showing something else.
 	for i, line := range printed {
 		if strings.HasPrefix(line, "# 403") {
 			assert.Contains(t, paste(t, printed[i+1]), "paste the tokens first")
 		}
 	}
+}
+
+// thePageShowsTheGate opens the page whose address is printed, and asks through it what the admin API knows.
+func thePageShowsTheGate(t *testing.T, printed []string) {
+	t.Helper()
+	at := slices.IndexFunc(printed, func(line string) bool { return strings.HasPrefix(line, "The page, live") })
+	require.GreaterOrEqual(t, at, 0)
+	url := printed[at+2]
+	key := regexp.MustCompile(`name="gatehouse-key" content="([0-9a-f]+)"`).FindStringSubmatch(paste(t, "curl -s "+url))
+	require.NotNil(t, key)
+	assert.JSONEq(t, `{"ready":true,"providers":[{"name":"main","ready":true}]}`,
+		paste(t, "curl -s -H 'x-gatehouse-ui: "+key[1]+"' "+url+"api/ready"))
 }
 
 // paste runs a text in a shell and returns what it prints; a failure of the text's own is part of

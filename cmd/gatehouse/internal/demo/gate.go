@@ -21,6 +21,8 @@ type Setup struct {
 	Listen string
 	// Admin is where the metrics are served, "host:port": Envoy's admin API, or what stands for it.
 	Admin string
+	// AdminToken opens the filter's admin API.
+	AdminToken string
 	// Clusters are the addresses, "host:port", behind the names idp and upstream.
 	Clusters map[string]string
 	// Audit receives the line of each audit event, without its newline, as soon as it is written.
@@ -39,6 +41,8 @@ type Gate interface {
 	Done() <-chan struct{}
 	// Metrics returns a shell command that prints the metrics of a started gate.
 	Metrics() string
+	// AdminAPI returns the URL of a started gate's admin API.
+	AdminAPI() string
 	// Stop ends the gate and waits until it is gone, also when Start failed. The error says that it
 	// had ended by itself.
 	Stop() error
@@ -67,6 +71,7 @@ func (g *inEnvoy) Start(ctx context.Context, setup Setup) (string, error) {
 			}
 		},
 	}
+	options.Edits = append(options.Edits, withAdminAPI(setup.AdminToken)...)
 	for cluster, address := range setup.Clusters {
 		options.Edits = append(options.Edits, envoy.Endpoint(cluster, address))
 	}
@@ -76,6 +81,26 @@ func (g *inEnvoy) Start(ctx context.Context, setup Setup) (string, error) {
 	setup.Logf("beside it, the gate that leaves verification to Envoy's jwt_authn: http://%s", g.process.Address("gate_envoy_jwt"))
 	return g.process.Address(gateListener), nil
 }
+
+// adminListener is the listener of the admin API.
+const adminListener = "admin_api"
+
+// withAdminAPI adds a listener with the admin API of the gate, on a free port.
+func withAdminAPI(token string) []envoy.Edit {
+	return []envoy.Edit{
+		envoy.CopyListener(gateListener, adminListener),
+		envoy.MergePluginConfig(adminListener, `{"admin": {"token": "`+token+`"}}`),
+		func(b envoy.Bootstrap) error {
+			listener, err := b.Listener(adminListener)
+			if err == nil {
+				listener["address"] = map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": 0}}
+			}
+			return err
+		},
+	}
+}
+
+func (g *inEnvoy) AdminAPI() string { return g.process.URL(adminListener, "") }
 
 func (g *inEnvoy) Done() <-chan struct{} { return g.process.Done() }
 

@@ -19,6 +19,7 @@ func (g *inProcess) Start(ctx context.Context, setup Setup) (string, error) {
 	g.gate, err = embedded.Start(ctx, embedded.Options{
 		AuditState: "gatehouse_audit",
 		Wasm:       setup.Wasm, Config: []byte(setup.Config), Listen: setup.Listen, Metrics: setup.Admin,
+		Admin: "127.0.0.1:0", AdminToken: setup.AdminToken,
 		Upstream: clusters["upstream"], Clusters: clusters, Workers: 2, Audit: setup.Audit, Logf: setup.Logf,
 	})
 	if err != nil {
@@ -26,6 +27,8 @@ func (g *inProcess) Start(ctx context.Context, setup Setup) (string, error) {
 	}
 	return g.gate.Address(), nil
 }
+
+func (g *inProcess) AdminAPI() string { return "http://" + g.gate.AdminAddress() }
 
 func (g *inProcess) Done() <-chan struct{} { return g.gate.Done() }
 

@@ -20,6 +20,7 @@ type script struct {
 	variables []variable
 	steps     []step
 	metrics   string
+	page      string
 }
 
 // variable is a shell variable that the steps use.
@@ -35,8 +36,8 @@ type step struct {
 // newScript mints the tokens and writes the steps for a gate at an URL. Each step shows its status
 // whenever it is pasted, unless a user pastes more than 100 lines a minute and meets that limit
 // first.
-func newScript(issuer *toy.Issuer, gate, metrics string) (script, error) {
-	s := script{metrics: metrics}
+func newScript(issuer *toy.Issuer, gate, metrics, page string) (script, error) {
+	s := script{metrics: metrics, page: page}
 	human := issuer.Human("alice", audience, lifetime)
 	ago := func(d time.Duration) int64 { return time.Now().Add(-d).Unix() }
 	for _, token := range []struct {
@@ -93,6 +94,7 @@ func (s script) String() string {
 		fmt.Fprintf(&b, "\n# %d: %s\n%s\n", step.status, step.shows, step.command)
 	}
 	fmt.Fprintf(&b, "\nThe metrics, as Prometheus scrapes them, up to a second later:\n\n%s\n", s.metrics)
+	fmt.Fprintf(&b, "\nThe page, live, for those who would rather look than read:\n\n%s\n", s.page)
 	b.WriteString("\nAudit events follow as they happen. Ctrl-C ends everything.\n")
 	return b.String()
 }

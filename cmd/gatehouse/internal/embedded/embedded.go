@@ -2,7 +2,9 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -20,14 +22,16 @@ import (
 
 // Options say what to run.
 type Options struct {
-	Wasm     string            // the filter's module, a file
-	Config   []byte            // its configuration, JSON
-	Env      map[string]string // its environment: the secrets that the configuration takes from there
-	Listen   string            // the gate's address, "host:port"
-	Metrics  string            // where the metrics are served, "host:port"; "" for nowhere
-	Upstream *url.URL
-	Clusters map[string]*url.URL // for the filter's own requests
-	Workers  int                 // VMs that work in parallel
+	Wasm    string            // the filter's module, a file
+	Config  []byte            // its configuration, JSON
+	Env     map[string]string // its environment: the secrets that the configuration takes from there
+	Listen  string            // the gate's address, "host:port"
+	Metrics string            // where the metrics are served, "host:port"; "" for nowhere
+	// Admin is where the filter's admin API is served, a loopback "host:port"; "" for nowhere. It needs AdminToken.
+	Admin, AdminToken string
+	Upstream          *url.URL
+	Clusters          map[string]*url.URL // for the filter's own requests
+	Workers           int                 // VMs that work in parallel
 	// Audit receives each audit line, without its newline; calls do not overlap.
 	Audit func(line string)
 	// AuditState is the filter state that has the audit lines (audit.access_log of the configuration), without "wasm.".
@@ -43,6 +47,7 @@ type Gate struct {
 	module        *hostsim.Module
 	host          *hostsim.Host
 	gate, metrics net.Listener // metrics is nil for nowhere
+	admin         net.Listener // nil for nowhere
 	metricsServer *http.Server
 	cancel        context.CancelFunc
 	done          chan struct{}
@@ -74,6 +79,11 @@ func (g *Gate) start(ctx context.Context, o Options) (err error) {
 	}
 	if o.Metrics != "" {
 		if g.metrics, err = listen(o.Metrics); err != nil {
+			return err
+		}
+	}
+	if o.Admin != "" {
+		if g.admin, err = listen(o.Admin); err != nil {
 			return err
 		}
 	}
@@ -125,10 +135,17 @@ func (g *Gate) startFilter(ctx context.Context, o Options) (err error) {
 		level = abi.LogInfo
 	}
 	log := startLog{out: o.Logf}
+	plugins := []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: o.Config, Env: o.Env, Failure: hostsim.FailReload}}
+	if g.admin != nil {
+		api := plugins[0]
+		api.Name = adminPlugin
+		if api.Config, err = withAdmin(o.Config, o.AdminToken); err != nil {
+			return err
+		}
+		plugins = append(plugins, api)
+	}
 	g.host, err = hostsim.New(context.WithoutCancel(ctx), g.module, hostsim.Options{
-		Plugins: []hostsim.Plugin{{
-			Name: "gate", VMID: "gatehouse", Config: o.Config, Env: o.Env, Failure: hostsim.FailReload,
-		}},
+		Plugins: plugins,
 		Workers: o.Workers, Callouts: hostsim.CalloutsConcurrent, Clusters: proxy.Clusters(o.Clusters),
 		Log: log.take, LogLevel: level, Metrics: hostsim.NewMetrics(buckets()),
 	})
@@ -137,6 +154,21 @@ func (g *Gate) startFilter(ctx context.Context, o Options) (err error) {
 		return errors.New(strings.Join(said, "; "))
 	}
 	return err
+}
+
+// adminPlugin is the name of the plugin instance that is the admin API.
+const adminPlugin = "admin"
+
+// withAdmin makes a gate's configuration that of its admin API.
+func withAdmin(config []byte, token string) ([]byte, error) {
+	var members map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(config))
+	decoder.UseNumber()
+	if err := decoder.Decode(&members); err != nil {
+		return nil, fmt.Errorf("the configuration: %w", err)
+	}
+	members["admin"] = map[string]string{"token": token}
+	return json.Marshal(members)
 }
 
 func (g *Gate) serveMetrics() error {
@@ -160,6 +192,10 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 		Upstream: o.Upstream, UseRemoteAddress: true, ClusterName: "upstream", RouteName: "default",
 		AccessLog: lineWriter(o.Audit), AccessLogState: "wasm." + o.AuditState, DrainTimeout: drainTimeout,
 	})
+	if g.admin != nil {
+		api := proxy.New(g.host, proxy.Options{Plugin: adminPlugin, Upstream: o.Upstream, UseRemoteAddress: true, DrainTimeout: time.Second})
+		go func() { _ = api.Serve(ctx, g.admin) }() // ends with ctx
+	}
 	go func() {
 		if g.err = p.Serve(ctx, g.gate); errors.Is(g.err, context.DeadlineExceeded) {
 			g.err = fmt.Errorf("requests that were still open after %s were cut off", drainTimeout)
@@ -190,6 +226,14 @@ func (g *Gate) MetricsAddress() string {
 	return g.metrics.Addr().String()
 }
 
+// AdminAddress is where the admin API is served, "host:port"; "" for nowhere.
+func (g *Gate) AdminAddress() string {
+	if g.admin == nil {
+		return ""
+	}
+	return g.admin.Addr().String()
+}
+
 // Done is closed when the gate serves no more.
 func (g *Gate) Done() <-chan struct{} { return g.done }
 
@@ -206,7 +250,7 @@ func (g *Gate) release() (err error) {
 	if g.metricsServer != nil {
 		err = g.metricsServer.Close()
 	}
-	for _, l := range []net.Listener{g.gate, g.metrics} {
+	for _, l := range []net.Listener{g.gate, g.metrics, g.admin} {
 		if l != nil {
 			_ = l.Close() // a second time, if it has been served
 		}
