@@ -54,7 +54,7 @@ func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
 	}
 	if d.Reason != reason.None {
 		d.Verdict = Deny
-		d.challenge = g.metadataFor(r, d, d.Reason)
+		d.metadataParam = g.metadataParam(r, d, d.Reason)
 		g.refuse(d)
 	} else {
 		d.Verdict = Admit

@@ -45,27 +45,27 @@ type Decision struct {
 	Status int
 	Body   string
 
-	step       int        // of steps: the one that is next, or waits
-	resumed    bool       // it has waited, and must not wait again
-	exempt     bool       // the route asks this request for no token
-	mono       clock.Mono // arrival
-	wall       clock.Wall // when it is decided
-	failed     int        // the provider of a token that failed, -1 if none was chosen
-	tried      *jwks.Set  // the keys that didn't make the token's signature, before a refetch
-	refused    holder     // whom a token names that was refused although its signature holds
-	grpc       bool       // a gRPC request
-	openID     string     // of the event at the admission
-	eventID    string     // of the event, which the client is told of a refusal
-	origin     string     // of the page that sent the request, if cors lists it
-	metadata   bool       // it is answered with the metadata of a protected resource
-	challenge  string     // what a challenge says beside RFC 6750's parameters
-	lack       lack       // what the caller lacks of the route's requirement
-	identified bool       // a token was looked for and the principal, if any, is known
-	excluded   bool       // the path is one of audit.exclude_paths
-	event      audit.Event
-	extra      []audit.Field
-	charges    []charge
-	text       []byte // backs strings above
+	step          int        // of steps: the one that is next, or waits
+	resumed       bool       // it has waited, and must not wait again
+	exempt        bool       // the route asks this request for no token
+	mono          clock.Mono // arrival
+	wall          clock.Wall // when it is decided
+	failed        int        // the provider of a token that failed, -1 if none was chosen
+	tried         *jwks.Set  // the keys that didn't make the token's signature, before a refetch
+	refused       holder     // whom a token names that was refused although its signature holds
+	grpc          bool       // a gRPC request
+	openID        string     // of the event at the admission
+	eventID       string     // of the event, which the client is told of a refusal
+	origin        string     // of the page that sent the request, if cors lists it
+	metadata      bool       // it is answered with the metadata of a protected resource
+	metadataParam string     // the challenge parameter that leads to the metadata of the resource (RFC 9728 §5.1)
+	lack          lack       // what the caller lacks of the route's requirement
+	identified    bool       // a token was looked for and the principal, if any, is known
+	excluded      bool       // the path is one of audit.exclude_paths
+	event         audit.Event
+	extra         []audit.Field
+	charges       []charge
+	text          []byte // backs strings above
 }
 
 // maxText is how many bytes of text a Decision keeps for the next request: few requests need more.

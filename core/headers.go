@@ -23,7 +23,7 @@ func (g *Gate) refuse(d *Decision) {
 	d.respond("cache-control", "no-store")
 	switch d.Reason.Status() {
 	case 401:
-		d.respond("www-authenticate", d.join(challenge(d.Reason), d.challenge))
+		d.respond("www-authenticate", d.join(challenge(d.Reason), d.metadataParam))
 	case 403:
 		if d.Reason == reason.InsufficientScope {
 			d.respond("www-authenticate", g.scopeChallenge(d))
@@ -77,7 +77,7 @@ func (g *Gate) scopeChallenge(d *Decision) string {
 		}
 		d.text = append(d.text, s...)
 	}
-	d.text = append(append(d.text, '"'), d.challenge...)
+	d.text = append(append(d.text, '"'), d.metadataParam...)
 	return d.textFrom(start)
 }
 

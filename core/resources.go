@@ -133,9 +133,9 @@ func (p *published) isAt(host, authority string) bool {
 	return false
 }
 
-// metadataFor is the challenge parameter that leads to the metadata of the resource to which a refused request belongs, "" if
+// metadataParam is the challenge parameter that leads to the metadata of the resource to which a refused request belongs, "" if
 // there is none. Of several resources it is the one with the longest path.
-func (g *Gate) metadataFor(r *Request, d *Decision, why reason.Reason) string {
+func (g *Gate) metadataParam(r *Request, d *Decision, why reason.Reason) string {
 	if len(g.published) == 0 || why.Status() != 401 && why != reason.InsufficientScope {
 		return ""
 	}

@@ -44,10 +44,10 @@ type plugin struct {
 	log     proxy.Level // of audit events; below Trace for none
 	state   proxy.Path  // of audit events; "" for none
 
-	waiting []*stream
-	forged  int       // of waiting: no key made their signature
-	tick    uint32    // milliseconds
-	free    []*stream // streams that have ended, to be used again
+	waiting    []*stream
+	unverified int       // of waiting: no key made their signature
+	tick       uint32    // milliseconds
+	free       []*stream // streams that have ended, to be used again
 
 	// Scratch, valid within a callback.
 	req        core.Request

@@ -12,14 +12,14 @@ import (
 
 // stream is one HTTP stream. Streams are reused: one is free again when its Done has run.
 type stream struct {
-	plugin   *plugin
-	id       uint32
-	decision core.Decision
-	custom   []string   // the values of the upstream's x-audit-event
-	decided  bool       // the gate has seen the request
-	replied  bool       // by us, in the upstream's place
-	deadline clock.Mono // while waiting for keys
-	forged   bool       // while waiting: no key made its signature
+	plugin     *plugin
+	id         uint32
+	decision   core.Decision
+	custom     []string   // the values of the upstream's x-audit-event
+	decided    bool       // the gate has seen the request
+	replied    bool       // by us, in the upstream's place
+	deadline   clock.Mono // while waiting for keys
+	unverified bool       // while waiting: no key made its signature
 }
 
 const customHeader = "x-audit-event"

@@ -7,10 +7,10 @@ import (
 )
 
 // maxWaiting bounds the requests that one worker holds while keys are fetched. Those whose signature no key made may take
-// maxForged of these places: anybody can send them.
+// maxUnverified of these places: anybody can send them.
 const (
-	maxWaiting = 1024
-	maxForged  = 256
+	maxWaiting    = 1024
+	maxUnverified = 256
 )
 
 // maxResumed bounds the requests that one tick resumes. The proxy goes on with them when the tick's callback has returned,
@@ -46,12 +46,12 @@ func (p *plugin) pace(milliseconds uint32) {
 
 // wait makes a request wait for its provider's keys; false if too many wait already.
 func (p *plugin) wait(s *stream, now clock.Mono) bool {
-	forged := s.decision.WaitWhy == reason.InvalidSignature
-	if len(p.waiting) >= maxWaiting || forged && p.forged >= maxForged {
+	unverified := s.decision.WaitWhy == reason.InvalidSignature
+	if len(p.waiting) >= maxWaiting || unverified && p.unverified >= maxUnverified {
 		return false
 	}
-	if s.forged = forged; forged {
-		p.forged++
+	if s.unverified = unverified; unverified {
+		p.unverified++
 	}
 	s.deadline = p.keys.Deadline(s.decision.WaitFor, now)
 	p.waiting = append(p.waiting, s)
@@ -76,9 +76,9 @@ func (p *plugin) forget(s *stream) {
 // stopWaiting gives the request's place to another one.
 func (s *stream) stopWaiting() {
 	s.deadline = 0
-	if s.forged {
-		s.forged = false
-		s.plugin.forged--
+	if s.unverified {
+		s.unverified = false
+		s.plugin.unverified--
 	}
 }
 
