@@ -7,18 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// asciiLookalikes are the characters beyond ASCII that Unicode folds to an ASCII letter: a server that
-// ignores case reads /%C5%BFecret (a long s) as /secret.
-var asciiLookalikes = [...]struct{ escapes, letter string }{
+// asciiLookalikes are the characters beyond ASCII that Unicode folds, or writes in upper case, with ASCII letters
+// alone: a server that ignores case reads /%C5%BFecret (a long s) as /secret, and one that compares in upper case
+// reads /pro%EF%AC%81le (the ligature fi) as /PROFILE.
+var asciiLookalikes = [...]struct{ escapes, letters string }{
 	{"%E2%84%AA", "k"}, // Kelvin sign
 	{"%C5%BF", "s"},    // long s
 	{"%C4%B0", "i"},    // I with a dot above
 	{"%C4%B1", "i"},    // i without a dot
+	{"%C3%9F", "ss"},   // sharp s
+	{"%E1%BA%9E", "ss"},
+	{"%EF%AC%80", "ff"}, // ligatures, to %EF%AC%86
+	{"%EF%AC%81", "fi"},
+	{"%EF%AC%82", "fl"},
+	{"%EF%AC%83", "ffi"},
+	{"%EF%AC%84", "ffl"},
+	{"%EF%AC%85", "st"},
+	{"%EF%AC%86", "st"},
 }
 
 func foldLookalikes(path string) string {
 	for _, l := range asciiLookalikes {
-		path = strings.ReplaceAll(path, l.escapes, l.letter)
+		path = strings.ReplaceAll(path, l.escapes, l.letters)
 	}
 	return path
 }
