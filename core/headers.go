@@ -91,11 +91,12 @@ func (d *Decision) join(a, b string) string {
 	return d.textFrom(start)
 }
 
-// retry is how long a client has to wait, in nanoseconds, until no limit that is shown refuses it.
+// retry is how long a client has to wait, in nanoseconds, until no limit refuses it. Limits that the
+// limit headers leave out count too.
 func (g *Gate) retry(d *Decision) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
-		if g.shows(c) {
+		if g.enforces(c) {
 			wait = max(wait, c.result.Retry)
 		}
 	}
@@ -176,10 +177,13 @@ func (g *Gate) limitHeaders(d *Decision) {
 	}
 }
 
-// shows reports whether a limit appears in headers.
-func (g *Gate) shows(c *charge) bool {
-	return !g.cfg.Limits[c.rule].Shadow && !g.cfg.Limits[c.rule].Hidden && !c.result.Contention && !c.result.Failed
+// enforces reports whether a limit can refuse requests, and its state is known.
+func (g *Gate) enforces(c *charge) bool {
+	return !g.cfg.Limits[c.rule].Shadow && !c.result.Contention && !c.result.Failed
 }
+
+// shows reports whether a limit appears in the limit headers.
+func (g *Gate) shows(c *charge) bool { return !g.cfg.Limits[c.rule].Hidden && g.enforces(c) }
 
 func (g *Gate) policyItems(d *Decision, shown int) string {
 	start := len(d.text)
