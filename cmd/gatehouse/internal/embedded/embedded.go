@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"gatehouse/hostsim"
@@ -192,14 +193,17 @@ func (g *Gate) serve(ctx context.Context, o Options) {
 		Upstream: o.Upstream, UseRemoteAddress: true, ClusterName: "upstream", RouteName: "default",
 		AccessLog: lineWriter(o.Audit), AccessLogState: "wasm." + o.AuditState, DrainTimeout: drainTimeout,
 	})
+	var api sync.WaitGroup // it uses the host, which is released once the gate is done
 	if g.admin != nil {
-		api := proxy.New(g.host, proxy.Options{Plugin: adminPlugin, Upstream: o.Upstream, UseRemoteAddress: true, DrainTimeout: time.Second})
-		go func() { _ = api.Serve(ctx, g.admin) }() // ends with ctx
+		p := proxy.New(g.host, proxy.Options{Plugin: adminPlugin, Upstream: o.Upstream, UseRemoteAddress: true, DrainTimeout: time.Second})
+		api.Go(func() { _ = p.Serve(ctx, g.admin) }) // ends with the gate
 	}
 	go func() {
 		if g.err = p.Serve(ctx, g.gate); errors.Is(g.err, context.DeadlineExceeded) {
 			g.err = fmt.Errorf("requests that were still open after %s were cut off", drainTimeout)
 		}
+		g.cancel()
+		api.Wait()
 		close(g.done)
 	}()
 }
