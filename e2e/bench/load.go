@@ -2,13 +2,13 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"time"
+
+	"gatehouse/cmd/testbed/rawhttp"
 )
 
 // connections is how many keep-alive connections the load generator has open at once.
@@ -48,7 +48,7 @@ func converse(address string, requests [][]byte, first, n, want int) error {
 		if _, err := connection.Write(requests[i%len(requests)]); err != nil {
 			return err
 		}
-		status, err := readAnswer(in)
+		status, err := rawhttp.ReadAnswer(in)
 		if err != nil {
 			return err
 		}
@@ -57,40 +57,6 @@ func converse(address string, requests [][]byte, first, n, want int) error {
 		}
 	}
 	return nil
-}
-
-// readAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns its status.
-func readAnswer(in *bufio.Reader) (status int, err error) {
-	line, err := in.ReadSlice('\n')
-	if err != nil {
-		return 0, err
-	}
-	if len(line) < 12 {
-		return 0, fmt.Errorf("no status line: %q", line)
-	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, err
-	}
-	length := -1
-	for {
-		if line, err = in.ReadSlice('\n'); err != nil {
-			return 0, err
-		}
-		name, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
-		if !ok {
-			break
-		}
-		if bytes.EqualFold(name, []byte("content-length")) {
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if length < 0 {
-		return 0, fmt.Errorf("an answer of status %d without a length", status)
-	}
-	_, err = in.Discard(length)
-	return status, err
 }
 
 // get is a whole GET request; token may be empty.

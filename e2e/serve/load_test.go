@@ -2,17 +2,16 @@ package serve_test
 
 import (
 	"bufio"
-	"bytes"
-	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"gatehouse/cmd/testbed/rawhttp"
 )
 
 // converse sends requests over one keep-alive connection, each as soon as the one before it is
@@ -37,47 +36,12 @@ func converse(address string, next func(dst []byte) []byte, answered func(status
 		if err := connection.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
-		status, err := readAnswer(in)
+		status, err := rawhttp.ReadAnswer(in)
 		if err != nil {
 			return err
 		}
 		answered(status)
 	}
-}
-
-// readAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns
-// its status.
-func readAnswer(in *bufio.Reader) (status int, err error) {
-	line, err := in.ReadSlice('\n')
-	if err != nil {
-		return 0, err
-	}
-	if len(line) < 12 {
-		return 0, fmt.Errorf("no status line: %q", line)
-	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, err
-	}
-	length := -1
-	for {
-		if line, err = in.ReadSlice('\n'); err != nil {
-			return 0, err
-		}
-		name, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
-		if !ok {
-			break
-		}
-		if bytes.EqualFold(name, []byte("content-length")) {
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if length < 0 {
-		return 0, fmt.Errorf("an answer of status %d without a length", status)
-	}
-	_, err = in.Discard(length)
-	return status, err
 }
 
 // getRequest is a whole GET request.
