@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"gatehouse/cmd/postlink/module"
+	"gatehouse/core/version"
 )
 
 // result is what a run of the program gave.
@@ -62,15 +67,29 @@ func TestWrongUseIsOneLineAndExitCode2(t *testing.T) {
 func TestVersionNamesProgramAndFilter(t *testing.T) {
 	r := gatehouse(t, "", "version")
 	assert.Equal(t, 0, r.code)
-	assert.Regexp(t, `^gatehouse \S+ \(.*, go1\.\d+.*\)\nfilter    none beside this program\n$`, r.out)
+	assert.Regexp(t, `^gatehouse `+regexp.QuoteMeta(version.Version)+` \(.*, go1\.\d+.*, `+runtime.GOOS+`/`+runtime.GOARCH+`\)\nfilter    none beside this program\n$`, r.out)
 
-	info := "path\tgatehouse/filter\nmod\tgatehouse\tv1.2.3\t\nbuild\tvcs.revision=abc\n"
-	module := "\x00asm…" + string(infoStart) + info + string(infoEnd) + "…"
-	r = gatehouse(t, "", "version", "--wasm", file(t, "filter.wasm", module))
+	const bare = "\x00asm\x01\x00\x00\x00"
+	filter, err := module.WithCustom([]byte(bare), module.VersionSection, []byte("1.2.3"))
+	require.NoError(t, err)
+	r = gatehouse(t, "", "version", "--wasm", file(t, "filter.wasm", string(filter)))
 	assert.Equal(t, 0, r.code)
-	assert.Regexp(t, `(?m)^filter    v1\.2\.3 \(abc, sha256 [0-9a-f]{64}\)$`, r.out)
+	assert.Regexp(t, `(?m)^filter    1\.2\.3 \(sha256 [0-9a-f]{64}\)$`, r.out)
 
-	r = gatehouse(t, "", "version", "--wasm", file(t, "other.wasm", "\x00asm"))
-	assert.Equal(t, 2, r.code)
-	assert.Contains(t, r.err, "other.wasm: no build information: want a module built by Go\n")
+	for content, want := range map[string]string{
+		bare:      "no version in it: want a filter that `make build` made",
+		"\x00asm": "not a WebAssembly module",
+	} {
+		r = gatehouse(t, "", "version", "--wasm", file(t, "other.wasm", content))
+		assert.Equal(t, 2, r.code)
+		assert.Contains(t, r.err, "other.wasm: "+want)
+	}
+}
+
+// A build names itself, however it was made: the Makefile passes the commit, `go build` notes it.
+func TestTheRevisionIsTheLinkersElseGos(t *testing.T) {
+	assert.NotEmpty(t, ownRevision())
+	defer func(old string) { revision = old }(revision)
+	revision = "abc-modified"
+	assert.Equal(t, "abc-modified", ownRevision())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,9 +8,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"gatehouse/cmd/postlink/module"
+	"gatehouse/core/version"
 )
+
+// revision is the commit that this program was built from. The linker sets it: see the Makefile.
+var revision string
 
 func versionCommand() *cobra.Command {
 	var wasm string
@@ -20,13 +27,12 @@ func versionCommand() *cobra.Command {
 		Short: "Print the versions of this program and of the filter",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			own, _ := debug.ReadBuildInfo()
-			_, _ = fmt.Fprintln(c.OutOrStdout(), "gatehouse", describe(own, runtime.Version()))
+			_, _ = fmt.Fprintf(c.OutOrStdout(), "gatehouse %s (%s, %s, %s/%s)\n", version.Version, ownRevision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			file := wasm
 			if file == "" {
 				file = besideProgram("gatehouse.wasm")
 			}
-			module, err := os.ReadFile(file)
+			filter, err := os.ReadFile(file)
 			if errors.Is(err, os.ErrNotExist) && wasm == "" {
 				_, _ = fmt.Fprintln(c.OutOrStdout(), "filter    none beside this program")
 				return nil
@@ -34,17 +40,23 @@ func versionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			info, err := buildInfo(module)
+			text, found, err := module.Custom(filter, module.VersionSection)
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			_, _ = fmt.Fprintln(c.OutOrStdout(), "filter   ", describe(info, fmt.Sprintf("sha256 %x", sha256.Sum256(module))))
+			if !found {
+				return fmt.Errorf("%s: no version in it: want a filter that `make build` made (custom section %s)", file, module.VersionSection)
+			}
+			_, _ = fmt.Fprintf(c.OutOrStdout(), "filter    %s (sha256 %x)\n", printable(text), sha256.Sum256(filter))
 			return nil
 		},
 	}
 	c.Flags().StringVar(&wasm, "wasm", "", "the filter's module, a `file` (default: gatehouse.wasm beside this program)")
 	return c
 }
+
+// printable is text from a file as a terminal may show it.
+func printable(text []byte) string { return strings.Trim(strconv.QuoteToASCII(string(text)), `"`) }
 
 func besideProgram(name string) string {
 	program, err := os.Executable()
@@ -54,33 +66,24 @@ func besideProgram(name string) string {
 	return filepath.Join(filepath.Dir(program), name)
 }
 
-// describe is a build's version and revision, and one thing more.
-func describe(info *debug.BuildInfo, more string) string {
-	if info == nil {
-		return "unknown version (" + more + ")"
+// ownRevision is the commit of this build: the linker's, else what `go build` noted.
+func ownRevision() string {
+	if revision != "" {
+		return revision
 	}
-	revision := "no revision"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "no revision"
+	}
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
+		settings[s.Key] = s.Value
 	}
-	return fmt.Sprintf("%s (%s, %s)", info.Main.Version, revision, more)
-}
-
-// The linker puts a program's build information between these (cmd/go/internal/modload).
-// debug/buildinfo reads it from most kinds of executables, but not from WebAssembly.
-var (
-	infoStart = []byte("0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6")
-	infoEnd   = []byte("\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2")
-)
-
-// buildInfo finds the build information in a module.
-func buildInfo(module []byte) (*debug.BuildInfo, error) {
-	_, rest, found := bytes.Cut(module, infoStart)
-	text, _, ended := bytes.Cut(rest, infoEnd)
-	if !found || !ended {
-		return nil, errors.New("no build information: want a module built by Go")
+	switch {
+	case settings["vcs.revision"] == "":
+		return "no revision"
+	case settings["vcs.modified"] == "true":
+		return settings["vcs.revision"] + "-modified"
 	}
-	return debug.ParseBuildInfo(string(text))
+	return settings["vcs.revision"]
 }

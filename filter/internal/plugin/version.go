@@ -4,11 +4,12 @@ import (
 	"gatehouse/core"
 	coremetrics "gatehouse/core/metrics"
 	"gatehouse/core/ratelimit"
+	"gatehouse/core/version"
 	"gatehouse/filter/internal/proxy"
 )
 
-// Version is the filter's own. The linker sets it: see the Makefile.
-var Version = "devel"
+// Version is the filter's own. Only tests change it.
+var Version = version.Version
 
 const versionKey = core.Namespace + "build/1/version"
 
@@ -16,12 +17,12 @@ const versionKey = core.Namespace + "build/1/version"
 func (p *plugin) replaceVersion(store ratelimit.Store) {
 	own := p.gate.Metrics().Def(p.gate.Metrics().BuildInfo())
 	for range ratelimit.Tries {
-		before, version, err := store.Get(versionKey)
+		before, revision, err := store.Get(versionKey)
 		if err != nil || string(before) == own.Full {
 			return
 		}
 		old, ok := coremetrics.ParseName(string(before))
-		done, err := store.CompareAndSet(versionKey, []byte(own.Full), version)
+		done, err := store.CompareAndSet(versionKey, []byte(own.Full), revision)
 		if err != nil {
 			return
 		}
