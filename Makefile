@@ -37,8 +37,9 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 	@exec dist/gatehouse demo $(if $(ENVOY),--envoy)
 
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
-	$(GO) test -timeout 30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)')
-	$(GO) test -timeout 40m -p 1 -v ./cmd/testbed/... ./e2e/...
+	@GO=$(GO) $(GO) run ./cmd/testbed/testrun -log $(CACHE)/test.log \
+		-- -timeout=30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)') \
+		-- -timeout=40m -p=1 ./cmd/testbed/... ./e2e/...
 
 FUZZTIME ?= 10s
 FUZZ     := core:FuzzTokenCookie core/jwt:FuzzVerify core/jwt:FuzzClaims core/jwt:FuzzIssuer core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \
