@@ -101,6 +101,7 @@ func (v *Verifier) Result(allowUnchained bool) (*Result, error) {
 	}
 	v.resolveKeys()
 	v.resolveStreams()
+	v.resolveCopies()
 	for _, s := range v.order {
 		v.resolveStrays(s)
 	}
@@ -208,10 +209,17 @@ func (v *Verifier) stated(s *stream, next uint64, p *part) bool {
 			continue
 		}
 		if next = g.To + 1; next >= p.first {
-			return next > p.first || g.ToMAC == p.prev
+			return v.endsAt(s, &g)
 		}
 	}
 	return false
+}
+
+// endsAt reports whether the stream has the end of a gap where the audit_gap says it is. Else the lines that seem to
+// stand in the gap, or right behind it, are others that were renumbered: seq isn't under the mac.
+func (v *Verifier) endsAt(s *stream, g *audit.Gap) bool {
+	return v.store.has(s, g.To, &g.ToMAC) ||
+		slices.ContainsFunc(s.parts, func(p *part) bool { return p.first == g.To+1 && p.prev == g.ToMAC })
 }
 
 // removed records that the lines from next to the part's first one are missing. A damaged line

@@ -1,6 +1,7 @@
 package auditverify
 
 import (
+	"cmp"
 	"slices"
 
 	"gatehouse/core/audit"
@@ -122,12 +123,7 @@ func (v *Verifier) resolveStreams() {
 		if s.dropped || len(s.parts) == 0 {
 			continue
 		}
-		first := s.parts[0]
-		for _, p := range s.parts {
-			if p.first < first.first {
-				first = p
-			}
-		}
+		first := s.firstPart()
 		from, ok := ends[first.prev]
 		if !ok || first.first == 0 || from.stream == s || from.stream.dropped {
 			continue
@@ -140,6 +136,62 @@ func (v *Verifier) resolveStreams() {
 			s.dropped = true
 		}
 	}
+}
+
+// resolveCopies finds streams whose first line is another stream's too: the name of a stream isn't under the mac, so that
+// anybody can copy lines under another one. The copy is the one that no head names; of two such the one that has fewer
+// lines, or was read later.
+func (v *Verifier) resolveCopies() {
+	firsts := map[kept]*stream{}
+	var late []*stream // those that begin later than seq 0: the other one may have earlier lines
+	for _, s := range v.order {
+		if s.dropped || len(s.parts) == 0 {
+			continue
+		}
+		first := s.firstPart().first
+		mac, _ := v.store.get(s, first)
+		if other := firsts[mac]; other == nil {
+			firsts[mac] = s
+		} else if v.isCopy(other, s) {
+			other.copies(s)
+			firsts[mac] = s
+		} else {
+			s.copies(other)
+		}
+		if first > 0 {
+			late = append(late, s)
+		}
+	}
+	for _, s := range late {
+		first := s.firstPart().first
+		mac, _ := v.store.get(s, first)
+		for _, other := range v.order {
+			if got, ok := v.store.get(other, first); ok && other != s && !other.dropped && got == mac {
+				s.copies(other)
+				break
+			}
+		}
+	}
+}
+
+// isCopy reports whether s, which was read before other and has the same first line, is the copy.
+func (v *Verifier) isCopy(s, other *stream) bool {
+	named := func(s *stream) bool {
+		return slices.ContainsFunc(v.heads, func(h audit.Head) bool { return h.Stream == s.name })
+	}
+	if named(s) != named(other) {
+		return named(other)
+	}
+	return s.lines < other.lines
+}
+
+func (s *stream) copies(original *stream) {
+	s.breaks(Break{Kind: Inserted, Place: s.first, Seq: s.firstPart().first, Detail: "a copy of lines of stream " + printable(original.name)})
+}
+
+// firstPart returns the part with the lowest seq.
+func (s *stream) firstPart() *part {
+	return slices.MinFunc(s.parts, func(a, b *part) int { return cmp.Compare(a.first, b.first) })
 }
 
 // resolveStrays decides what the lines were that came after a later one of their stream: repeats of

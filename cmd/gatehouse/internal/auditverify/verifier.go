@@ -104,6 +104,8 @@ func (in *Input) Line(line auditlog.Line) {
 	}
 	link, signed, err := audit.ParseLink(event)
 	switch {
+	case kind == auditlog.Found && err == nil && opensObject(line.Text[:len(line.Text)-len(event)]):
+		in.damage(nil, line.Number)
 	case kind == auditlog.Found && err == nil:
 		in.chained(line.Number, event, &link, signed)
 	case line.Incomplete:
@@ -117,6 +119,10 @@ func (in *Input) Line(line auditlog.Line) {
 		in.damage(nil, line.Number)
 	}
 }
+
+// opensObject reports whether what precedes an event could be an event of its own to a reader of JSON. Nothing proves it:
+// the mac covers the event alone.
+func opensObject(prefix []byte) bool { return bytes.IndexByte(prefix, '{') >= 0 }
 
 func (in *Input) damage(s *stream, line int) {
 	if len(in.damaged) < maxDamaged {
