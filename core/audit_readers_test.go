@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -77,7 +78,9 @@ func TestPythonJqAndGoReadHostileEventsAlike(t *testing.T) {
 		g.Finish(&g.decision, core.Outcome{Status: 200, Details: "via_upstream", Custom: []string{pick(hostileEvents)}}, func(line []byte) {
 			require.True(t, utf8.Valid(line))
 			require.True(t, jsontext.Value(line).IsValid(), "strict JSON, without duplicate members: %q", line)
-			require.Equal(t, -1, bytes.IndexFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }))
+			require.Equal(t, -1, bytes.IndexFunc(line, func(r rune) bool {
+				return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Bidi_Control, r)
+			}))
 			file.Write(append(line, '\n'))
 			var e map[string]any
 			require.NoError(t, json.Unmarshal(line, &e), "%s", line)

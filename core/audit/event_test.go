@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -91,6 +92,8 @@ func TestStringsAreMadeSafe(t *testing.T) {
 		"\x00\x1b[31m\x7f":          `"\u0000\u001b[31m\u007f"`,
 		"next\u0085line":            `"next\u0085line"`,
 		"line\u2028para\u2029":      `"line\u2028para\u2029"`,
+		"a\u202etxt.exe\u202c":      `"a\u202etxt.exe\u202c"`,
+		"\u061c\u200b\u2066\ufeff":  `"\u061c\u200b\u2066\ufeff"`,
 		"\xff\xc3(":                 `"` + "\ufffd\ufffd" + `("`,
 		"\xed\xa0\x80":              `"` + "\ufffd\ufffd\ufffd" + `"`, // a surrogate, which UTF-8 cannot encode
 		"gr\u00fc\u00df \U0001f600": `"` + "gr\u00fc\u00df \U0001f600" + `"`,
@@ -275,7 +278,7 @@ func FuzzAnyBytesInAnyFieldMakeOneStrictLine(f *testing.F) {
 		}
 		line := e.AppendJSON(nil, limit)
 		for _, r := range string(line) {
-			require.False(t, r < ' ' || r == 0x7f || r == 0x85 || r == '\u2028' || r == '\u2029', "%q", line)
+			require.False(t, r < ' ' || r == 0x7f || r == 0x85 || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r), "%q", line)
 		}
 		require.True(t, utf8.Valid(line))
 		require.True(t, json.Valid(line), "%q", line)

@@ -137,9 +137,13 @@ func appendNumber(dst, number []byte) []byte {
 	return append(dst, '"')
 }
 
-// isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor, or
-// ends a line for some readers.
-func isUnsafe(r rune) bool { return r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' }
+// isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor, ends a
+// line for some readers, or shows the text around it in another order or not at all (Unicode's
+// bidirectional and zero-width format characters).
+func isUnsafe(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || r == 0x61c || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e ||
+		r >= 0x2060 && r <= 0x206f || r == 0xfeff
+}
 
 func appendEscape(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])

@@ -14,7 +14,7 @@ export function element(name, attributes = {}, ...children) {
 /** visible shows control and direction characters as escapes, so that a text can't hide or reorder what stands beside it. */
 export function visible(value) {
   if (value === null || value === undefined) return "–";
-  return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+  return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
     (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
