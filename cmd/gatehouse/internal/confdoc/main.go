@@ -39,7 +39,11 @@ func generate() error {
 
 // render gives the content that the files in docs should have.
 func render() (map[string][]byte, error) {
-	schema, err := Schema(config.Fields())
+	x, err := findExamples(config.Fields())
+	if err != nil {
+		return nil, err
+	}
+	schema, err := Schema(config.Fields(), x)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func render() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err = FillTables(page, config.Fields())
+	page, err = FillTables(page, config.Fields(), x)
 	if err != nil {
 		return nil, err
 	}

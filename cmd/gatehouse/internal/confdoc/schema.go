@@ -32,6 +32,7 @@ type schema struct {
 	Required             []string          `json:"required,omitempty"`
 	OneOf                []any             `json:"oneOf,omitempty"`
 	Default              json.RawMessage   `json:"default,omitempty"`
+	Examples             []json.RawMessage `json:"examples,omitempty"`
 }
 
 // choice is a branch of oneOf: what it requires, and what belongs to other branches.
@@ -42,8 +43,8 @@ type choice struct {
 
 // Schema is the JSON Schema of a configuration. It knows shapes; what depends on several fields at
 // once is the parser's alone.
-func Schema(root *config.Shape) ([]byte, error) {
-	s := schemaOf(root)
+func Schema(root *config.Shape, x examples) ([]byte, error) {
+	s := schemaOf(".", root, x)
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
 	s.Title = "Gatehouse's configuration"
 	var out bytes.Buffer
@@ -54,7 +55,7 @@ func Schema(root *config.Shape) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func schemaOf(s *config.Shape) schema {
+func schemaOf(path string, s *config.Shape, x examples) schema {
 	switch s.Type {
 	case config.Text:
 		out := schema{Type: "string", Enum: s.Enum}
@@ -72,23 +73,23 @@ func schemaOf(s *config.Shape) schema {
 	case config.Null:
 		return schema{Type: "null"}
 	case config.List:
-		items := schemaOf(s.Element)
+		items := schemaOf(path+"[]", s.Element, x)
 		return schema{Type: "array", MinItems: &s.Min, MaxItems: &s.Max, UniqueItems: s.Unique, Items: &items}
 	case config.Map:
-		names := schemaOf(s.Names)
+		names := schemaOf(path, s.Names, x)
 		return schema{Type: "object", MinProperties: &s.Min, MaxProperties: &s.Max, PropertyNames: &names,
-			AdditionalProperties: schemaOf(s.Element)}
+			AdditionalProperties: schemaOf(path+"[]", s.Element, x)}
 	case config.Either:
 		var out schema
 		for _, one := range s.Either {
-			out.OneOf = append(out.OneOf, schemaOf(one))
+			out.OneOf = append(out.OneOf, schemaOf(path, one, x))
 		}
 		return out
 	}
-	return objectSchema(s)
+	return objectSchema(path, s, x)
 }
 
-func objectSchema(s *config.Shape) schema {
+func objectSchema(path string, s *config.Shape, x examples) schema {
 	out := schema{Type: "object", Properties: map[string]schema{}}
 	if s.Min > 0 {
 		out.MinProperties = &s.Min
@@ -97,8 +98,11 @@ func objectSchema(s *config.Shape) schema {
 		out.AdditionalProperties = false
 	}
 	for _, f := range s.Fields {
-		field := schemaOf(f.Shape)
+		field := schemaOf(join(path, f.Name), f.Shape, x)
 		field.Description = f.Doc
+		if example := x[join(path, f.Name)]; example != "" {
+			field.Examples = []json.RawMessage{json.RawMessage(example)}
+		}
 		if f.Default != "" {
 			field.Default = json.RawMessage(f.Default)
 		}
