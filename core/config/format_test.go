@@ -22,14 +22,24 @@ func TestFormatsAndTheirPatternsAgree(t *testing.T) {
 		"prefix": {&prefixFormat, "az9-_A"},
 		"origin": {&originFormat, "https://a.Z9[]:_-é "},
 		"env":    {&envFormat, "aZ9_-= é"},
+		"state":  {&stateFormat, "az09_A-é"},
+		"target": {&targetFormat, "/aZ9?#% é\n~"},
+		"URL":    {&resourceFormat, "aZ9/:?#@[].~ \\é\n\""},
 	}
 	for name, f := range formats {
 		t.Run(name, func(t *testing.T) {
 			re := regexp.MustCompile(f.Pattern)
 			rapid.Check(t, func(t *rapid.T) {
 				s := string(rapid.SliceOfN(rapid.SampledFrom([]rune(f.alphabet)), 0, 8).Draw(t, "s"))
-				if f.Format == &uriFormat {
+				switch f.Format {
+				case &uriFormat:
 					s = rapid.SampledFrom([]string{"", "http://", "https://", "http:/", "HTTP://"}).Draw(t, "scheme") + s
+				case &resourceFormat:
+					s = rapid.SampledFrom([]string{"", "http://", "http://localhost", "http://127.", "http://127.0.0.1", "http://[::1]", "https://", "HTTPS://a"}).Draw(t, "begin") + s
+				case &originFormat:
+					s = rapid.SampledFrom([]string{"", "http://", "https://", "HTTP://"}).Draw(t, "scheme") + s
+				case &targetFormat, &pathFormat:
+					s = rapid.SampledFrom([]string{"", "/"}).Draw(t, "begin") + s
 				}
 				if f.ok(s) != re.MatchString(s) {
 					t.Fatalf("%q: the function says %v, the pattern %v", s, f.ok(s), !f.ok(s))

@@ -36,6 +36,30 @@ func parseResource(s string) (r Resource, ok bool) {
 	return r, scheme == "https" || scheme == "http" && IsLoopback(r.Host)
 }
 
+// isResourceURL is the shape of such an identifier; what a host may be is left to parseResource.
+func isResourceURL(s string) bool {
+	visible := every(s, func(c byte) bool { return c > ' ' && c <= '~' && c != '?' && c != '#' })
+	if rest, https := strings.CutPrefix(s, "https://"); https {
+		return visible && rest != "" && rest[0] != '/'
+	}
+	rest, http := strings.CutPrefix(s, "http://")
+	authority, _, _ := strings.Cut(rest, "/")
+	host := authority
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && i < len(authority)-1 && strings.Trim(authority[i+1:], "0123456789") == "" {
+		host = authority[:i]
+	}
+	return visible && http && (IsLoopback(host) && host != "127." || IsLoopback(authority) && authority != "127.")
+}
+
+// resourceURL reads a URL that a resource names. It reports one whose authority can't be.
+func (p *parser) resourceURL(n *node) Resource {
+	r, ok := parseResource(n.text)
+	if !ok {
+		p.problem(n, "want "+resourceFormat.Want+", got "+quote(n.text))
+	}
+	return r
+}
+
 // PortOf is an authority's port, or its scheme's.
 func PortOf(authority, scheme string) string {
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
@@ -73,7 +97,7 @@ func (p *parser) resource(n *node) Resource {
 	var r Resource
 	where := identifier
 	if identifier.usable() && identifier.kind == isText {
-		r, _ = parseResource(identifier.text)
+		r = p.resourceURL(identifier)
 	} else {
 		where = identifier.get("path")
 		r.Path = strings.TrimSuffix(identifier.str("path"), "/")
@@ -92,6 +116,11 @@ func (p *parser) resource(n *node) Resource {
 	}
 	r.Scopes = n.strs("scopes")
 	r.AuthorizationServers = n.strs("authorization_servers")
+	for _, kid := range n.list("authorization_servers") {
+		if kid.usable() {
+			p.resourceURL(kid)
+		}
+	}
 	if !n.has("authorization_servers") {
 		r.AuthorizationServers = p.httpsIssuers()
 		if len(r.AuthorizationServers) == 0 {

@@ -135,7 +135,7 @@ var targetFormat = Format{
 	Want:    "a path that begins with '/'",
 	Pattern: `^/[!-"$-~]*$`,
 	ok: func(s string) bool {
-		return s[0] == '/' && every(s, func(c byte) bool { return c > ' ' && c <= '~' && c != '#' })
+		return s != "" && s[0] == '/' && every(s, func(c byte) bool { return c > ' ' && c <= '~' && c != '#' })
 	},
 }
 

@@ -27,6 +27,6 @@ var resourceOnHosts = Shape{Type: Object, Fields: []Field{
 
 var resourceFormat = Format{
 	Want:    "a URL https://HOST or https://HOST/PATH without query and fragment (http for a loopback host)",
-	Pattern: `^(https://|http://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?(/|$))[!"$->@-~]*$`,
-	ok:      func(s string) bool { _, ok := parseResource(s); return ok },
+	Pattern: `^(https://[!"$-.0->@-~]|http://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?(/|$))[!"$->@-~]*$`,
+	ok:      isResourceURL,
 }
