@@ -39,6 +39,7 @@ run: build ## the demo; ENVOY=1 runs it in real Envoy
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
 	@GO=$(GO) $(GO) run ./cmd/testbed/testrun -log $(CACHE)/test.log \
 		-- -timeout=30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)') \
+		-- -C=deploy/release -timeout=20m ./... \
 		-- -timeout=40m -p=1 ./cmd/testbed/... ./e2e/...
 
 FUZZTIME ?= 10s
@@ -65,7 +66,7 @@ fuzz-abi: ## the .wasm in hostsim: ABI_SEQUENCES (1000000) random sequences of w
 soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
 
-check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files
+check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files, licences, bills of materials, vulnerabilities
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run 'make fmt'"; exit 1; }
 	$(GO) vet ./...
 	GOOS=wasip1 GOARCH=wasm $(GO) vet ./filter/...
@@ -73,6 +74,9 @@ check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files
 	GOOS=wasip1 GOARCH=wasm $(LINT) run --allow-parallel-runners ./filter/...
 	$(GO) mod tidy -diff
 	$(GO) test -count=1 -run 'UpToDate|Imports' ./...
+	$(GO) -C deploy/release vet ./...
+	$(GO) -C deploy/release mod tidy -diff
+	$(GO) -C deploy/release run . check
 
 tools: $(LINT) ## golangci-lint, which check builds otherwise
 

@@ -24,9 +24,20 @@ func goTool() string {
 	return "go"
 }
 
+// inFolder begins a go command. A group may begin with -C=FOLDER, for another module's packages; the
+// go command wants it before all other flags.
+func inFolder(command string, group []string) (args, rest []string) {
+	args = []string{command}
+	if len(group) > 0 && strings.HasPrefix(group[0], "-C=") {
+		args, group = append(args, group[0]), group[1:]
+	}
+	return args, group
+}
+
 // count returns the number of packages with tests that a group names.
 func count(ctx context.Context, group []string, errOut io.Writer) (int, error) {
-	args := []string{"list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"}
+	args, group := inFolder("list", group)
+	args = append(args, "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}")
 	for _, arg := range group {
 		if !strings.HasPrefix(arg, "-") {
 			args = append(args, arg)
@@ -41,7 +52,8 @@ func count(ctx context.Context, group []string, errOut io.Writer) (int, error) {
 // goTest runs one `go test` and hands its events to the report. The error is that of the command,
 // such as an exit status other than 0.
 func goTest(ctx context.Context, r *report, group []string, errOut io.Writer) error {
-	c := exec.CommandContext(ctx, goTool(), append([]string{"test", "-json"}, group...)...)
+	args, group := inFolder("test", group)
+	c := exec.CommandContext(ctx, goTool(), append(append(args, "-json"), group...)...)
 	c.Stderr = io.MultiWriter(errOut, r.log)
 	// A process group of its own: an interrupt reaches the tests too, however it reached us.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -92,6 +92,15 @@ func TestARunThatPassesHasALineForEachPackageAndOneAtTheEnd(t *testing.T) {
 	assert.Contains(t, out, "\nthe run before: PASS: 2 packages, 3 tests, 1 skipped, in 0s\n")
 }
 
+func TestAGroupMayBeAnotherModule(t *testing.T) {
+	dir := tree(t, map[string]string{"a": passing})
+	other := tree(t, map[string]string{"b": failing})
+	code, out, _ := outcome(t, dir, "--", "-timeout=1m", "./a", "--", "-C="+other, "-timeout=1m", "./b")
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out, "ok  \ttree/a\t0s\t[1/2, 0s]\n")
+	assert.Contains(t, out, "FAIL\ttree/b\t0s\t[2/2, 0s]\n")
+}
+
 func TestAFailureShowsItsOutputAndEndsTheRun(t *testing.T) {
 	dir := tree(t, map[string]string{"a": passing + failing, "b": passing})
 	code, out, _ := outcome(t, dir, "--", "./a", "--", "./b")

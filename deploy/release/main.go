@@ -1,0 +1,32 @@
+// Command release checks what a release of Gatehouse links, and makes what it consists of. The Makefile runs it
+// in its own folder.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// root is the repository, seen from this folder.
+const root = "../.."
+
+var commands = map[string]func(ctx context.Context, out io.Writer, args []string) error{
+	"check": check,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: release check [FLAG]...")
+		os.Exit(2)
+	}
+	if err := commands[os.Args[1]](ctx, os.Stdout, os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, "release "+os.Args[1]+":", err)
+		os.Exit(1)
+	}
+}
