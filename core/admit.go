@@ -1,6 +1,9 @@
 package core
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // admit fills in what the upstream gets: limit headers for its response, identity headers, and the
 // token only if it is forwarded.
@@ -28,11 +31,12 @@ func (g *Gate) dropToken(r *Request, d *Decision) {
 			continue
 		}
 		for j := range r.Headers {
-			if h := &r.Headers[j]; h.Name == s.Header {
-				if _, ok := cutScheme(h.Value, s.Scheme); ok {
-					d.Remove = append(d.Remove, s.Header)
-					break
-				}
+			h := &r.Headers[j]
+			if !sameName(h.Name, s.Header) || slices.Contains(d.Remove, h.Name) {
+				continue
+			}
+			if _, ok := cutScheme(h.Value, s.Scheme); ok {
+				d.Remove = append(d.Remove, d.copyText(h.Name))
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package core
 
-import "strings"
+import (
+	"strings"
+
+	"gatehouse/core/ascii"
+)
 
 // cookie finds a cookie in a Cookie header (RFC 6265 §4.2.1). found is true for an empty cookie,
 // too. several is true if a server could read two cookies of that name, or another one than
@@ -11,21 +15,51 @@ func cookie(header, name string) (value string, found, several bool) {
 		var pair string
 		pair, header, _ = strings.Cut(header, ";")
 		own, text, _ := strings.Cut(pair, "=") // without "=", some servers read a name and an empty value
-		if trimCookieName(own) == name {
-			if found {
-				return "", true, true
-			}
+		switch own = trimCookieName(own); {
+		case own == name && !found:
 			value, found = strings.Trim(trimBlanks(text), `"`), true
+		case likeCookie(own, name):
+			return "", true, true
 		}
 		for _, rest, ok := strings.Cut(pair, ","); ok; {
 			var part string
 			part, rest, ok = strings.Cut(rest, ",")
-			if own, _, is := strings.Cut(part, "="); is && trimCookieName(own) == name {
+			if own, _, is := strings.Cut(part, "="); is && likeCookie(trimCookieName(own), name) {
 				return "", true, true
 			}
 		}
 	}
 	return value, found, false
+}
+
+// likeCookie reports whether a server could take the cookie sent for the one named name: ASP.NET ignores case, PHP reads
+// a dot, a space and a bracket as "_" (CVE-2022-31629), and PHP before 7.4.11 and Rack before 2.2.3 decode
+// percent-encoding in names (CVE-2020-7070, CVE-2020-8184).
+func likeCookie(sent, name string) bool {
+	for i := range len(name) {
+		if sent == "" {
+			return false
+		}
+		c, size := sent[0], 1
+		if len(sent) > 2 && c == '%' && ascii.IsHex(sent[1]) && ascii.IsHex(sent[2]) {
+			c, size = ascii.Unhex(sent[1])<<4|ascii.Unhex(sent[2]), 3
+		}
+		if c != name[i] && foldCookie(c) != foldCookie(name[i]) {
+			return false
+		}
+		sent = sent[size:]
+	}
+	return sent == ""
+}
+
+func foldCookie(c byte) byte {
+	switch {
+	case ascii.IsLetter(c):
+		return c | 0x20
+	case c == '.', c == ' ', c == '+', c == '[':
+		return '_'
+	}
+	return c
 }
 
 // trimCookieName takes away what a server could skip around a name: white space of any kind,
@@ -49,7 +83,7 @@ func withoutCookie(header, name string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(header, ";") {
 		pair = trimBlanks(pair)
-		if own, _, _ := strings.Cut(pair, "="); pair != "" && trimCookieName(own) != name {
+		if own, _, _ := strings.Cut(pair, "="); pair != "" && !likeCookie(trimCookieName(own), name) {
 			kept = append(kept, pair)
 		}
 	}

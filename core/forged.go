@@ -27,28 +27,50 @@ func (g *Gate) removeForged(r *Request, d *Decision) {
 
 // Reserved reports whether a header, or trailer, is one that only the Gate may send upstream.
 func (g *Gate) Reserved(name string) bool {
-	return g.cfg.Identity.Prefix != "" && reserved(name, g.cfg.Identity.Prefix)
+	prefix := g.cfg.Identity.Prefix
+	return prefix != "" && len(name) >= len(prefix) && sameName(name[:len(prefix)], prefix)
 }
 
-// reserved reports whether a server could take a header for one that begins with prefix. Servers that follow CGI (RFC 3875
-// §4.1.18) ignore case, and several read every byte that is no letter or digit as the same one.
-func reserved(name, prefix string) bool {
-	if len(name) < len(prefix) {
+// BarsTrailer reports whether a trailer must not reach the upstream. Some servers read trailers as headers, so that a
+// trailer may neither name a caller nor bring a credential that the Gate hasn't judged (RFC 9110 §6.5.1).
+func (g *Gate) BarsTrailer(name string) bool {
+	if g.Reserved(name) {
+		return true
+	}
+	if len(g.cfg.Tokens.Providers) == 0 {
 		return false
 	}
-	for i := range len(prefix) {
-		c := name[i]
-		switch {
-		case ascii.IsLetter(c):
-			c |= 0x20 // lower case
-		case !ascii.IsDigit(c):
-			c = '-'
+	for i := range g.cfg.Tokens.From {
+		s := &g.cfg.Tokens.From[i]
+		if s.Cookie != "" && name == "cookie" || s.Cookie == "" && sameName(name, s.Header) {
+			return true
 		}
-		if c != prefix[i] {
+	}
+	return name == "authorization"
+}
+
+// sameName reports whether a server could take one header name for another. Servers that follow CGI (RFC 3875 §4.1.18)
+// ignore case, and several read every byte that is no letter or digit as the same one.
+func sameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if foldName(a[i]) != foldName(b[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func foldName(c byte) byte {
+	switch {
+	case ascii.IsLetter(c):
+		return c | 0x20 // lower case
+	case ascii.IsDigit(c):
+		return c
+	}
+	return '-'
 }
 
 // nominates reports whether a value of the header connection lists a name that only the Gate may send.

@@ -34,7 +34,9 @@ func findToken(r *Request, sources []config.Source) (token string, bad reason.Re
 	return token, reason.None
 }
 
-// tokenIn takes the token out of a header field, if the source is that header or a cookie in it.
+// tokenIn takes the token out of a header field, if the source is that header or a cookie in it. several is
+// true if a server could read another token there, or read a token where Gatehouse reads none: in a header
+// whose name it takes for the source's (x_token for x-token).
 func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	switch {
 	case s.Cookie != "" && h.Name == "cookie":
@@ -42,6 +44,8 @@ func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	case s.Cookie == "" && h.Name == s.Header:
 		token, found = cutScheme(h.Value, s.Scheme)
 		return token, found, listsTokens(h.Value, s.Scheme)
+	case s.Cookie == "" && sameName(h.Name, s.Header):
+		return "", false, true
 	}
 	return "", false, false
 }

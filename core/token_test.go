@@ -36,6 +36,32 @@ func TestSeveralCredentialsInOneValue(t *testing.T) {
 	}
 }
 
+// A server that follows CGI reads all of these names as one.
+func TestAHeaderThatAServerTakesForTheTokensIsRefused(t *testing.T) {
+	sources := []config.Source{{Header: "x-token"}}
+	for _, name := range []string{"x_token", "x.token", "x~token", "x+token", "x token"} {
+		for _, headers := range [][]Header{
+			{{name, "a.b.c"}}, {{"x-token", "a.b.c"}, {name, "a.b.c"}}, {{name, "a.b.c"}, {"x-token", "a.b.c"}},
+		} {
+			token, bad := findToken(&Request{Headers: headers}, sources)
+			assert.Empty(t, token, "%q", headers)
+			assert.Equal(t, reason.MalformedToken, bad, "%q", headers)
+		}
+	}
+	token, bad := findToken(&Request{Headers: []Header{{"xtoken", "d"}, {"x--token", "d"}, {"x-token", "a.b.c"}, {"x0token", "d"}}}, sources)
+	assert.Equal(t, "a.b.c", token)
+	assert.Equal(t, reason.None, bad)
+}
+
+func TestACookieOfPHPsIsRefused(t *testing.T) {
+	sources := []config.Source{{Cookie: "my_session"}}
+	for _, name := range []string{"my.session", "my session", "my[session", "my+session", "my%20session", "my%2esession"} {
+		token, bad := findToken(&Request{Headers: []Header{{"cookie", name + "=d.e.f; my_session=a.b.c"}}}, sources)
+		assert.Empty(t, token, name)
+		assert.Equal(t, reason.MalformedToken, bad, name)
+	}
+}
+
 func TestOneValueMayBeSeveralAuthorizationHeaders(t *testing.T) {
 	bearer := []config.Source{{Header: "authorization", Scheme: "Bearer"}}
 	for _, test := range []struct {
@@ -77,7 +103,6 @@ func TestATokenCookieOccursOnce(t *testing.T) {
 		{[]string{"theme=dark"}, "", reason.None},
 		{[]string{"session=", "theme=dark"}, "", reason.None},
 		{[]string{"session"}, "", reason.None},
-		{[]string{"Session=a.b.c"}, "", reason.None},
 		{[]string{"my-session=a.b.c; sessions=a.b.c"}, "", reason.None},
 		{[]string{"theme=session=a.b.c"}, "", reason.None},
 		{[]string{""}, "", reason.None},
@@ -99,6 +124,14 @@ func TestATokenCookieOccursOnce(t *testing.T) {
 		{[]string{"x=y,session=d.e.f; session=a.b.c"}, "", reason.MalformedToken},
 		{[]string{"session=a.b.c; x=y, session =d.e.f"}, "", reason.MalformedToken},
 		{[]string{`x="y;session=d.e.f;"; session=a.b.c`}, "", reason.MalformedToken},
+
+		// A server could take these for the cookie.
+		{[]string{"Session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c; SESSION=d.e.f"}, "", reason.MalformedToken},
+		{[]string{"%73ession=d.e.f; session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"session=a.b.c", "%53essio%4E=d.e.f"}, "", reason.MalformedToken},
+		{[]string{"x=y, SESSION=d.e.f; session=a.b.c"}, "", reason.MalformedToken},
+		{[]string{"%73ession%20=a.b.c", "%ession=1", "session%=1", "sess.ion=1"}, "", reason.None},
 	} {
 		r := &Request{}
 		for _, value := range c.cookies {
@@ -142,7 +175,7 @@ func FuzzTokenCookie(f *testing.F) {
 
 // TestWithoutCookieLeavesNoSpelling holds that what is taken out is all that counts as the cookie.
 func TestWithoutCookieLeavesNoSpelling(t *testing.T) {
-	for _, header := range []string{"session=a", "session =a", "\tsession\x0b=a", "session=a; session =b"} {
+	for _, header := range []string{"session=a", "session =a", "SESSION=a", "%73ession=a", "\tsession\x0b=a", "session=a; session =b"} {
 		assert.Empty(t, withoutCookie(header, "session"), "%q", header)
 		assert.Equal(t, "x=y; z", withoutCookie("x=y;"+header+"; z", "session"), "%q", header)
 	}

@@ -16,7 +16,7 @@ import (
 // a tick has come by.
 func TestAnUpdateLosesNoCounts(t *testing.T) {
 	metrics := hostsim.NewMetrics(nil)
-	host := openGate(t, metrics)
+	host := openGate(t, metrics, admitsAll)
 	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a"},
 		func(hostsim.Message) *hostsim.Message { return &hostsim.Message{Headers: hostsim.H(":status", "200")} })
 	const admitted = "gatehouse_requests_total.route.___.decision.admitted"
@@ -26,7 +26,7 @@ func TestAnUpdateLosesNoCounts(t *testing.T) {
 }
 
 func TestTrailersNameNoCallerEither(t *testing.T) {
-	host := openGate(t, hostsim.NewMetrics(nil))
+	host := openGate(t, hostsim.NewMetrics(nil), admitsAll)
 	defer host.Close()
 	var seen *hostsim.Headers
 	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a", Body: []byte("x"), Trailers: []hostsim.Header{
@@ -39,11 +39,31 @@ func TestTrailersNameNoCallerEither(t *testing.T) {
 	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
 }
 
+// TestTrailersBringNoTokenEither has servers in mind that read trailers as headers: they would see a token that the gate
+// hasn't judged.
+func TestTrailersBringNoTokenEither(t *testing.T) {
+	host := openGate(t, hostsim.NewMetrics(nil), `{"routes":[{"path":"/**","auth":"optional"}],"tokens":{
+		"token_from":[{"header":"x-token"},{"cookie":"session"}],
+		"providers":[{"name":"main","issuer":"https://idp.example","audiences":["a"],"algorithms":["RS256"],
+			"jwks":{"cluster":"idp","uri":"https://idp.example/jwks"}}]}}`)
+	defer host.Close()
+	var seen *hostsim.Headers
+	host.RoundTrip(0, hostsim.Request{Path: "/", Authority: "a", Body: []byte("x"), Trailers: []hostsim.Header{
+		{Name: "authorization", Value: "Bearer a"}, {Name: "x-token", Value: "a"}, {Name: "x_token", Value: "a"},
+		{Name: "cookie", Value: "session=a"}, {Name: "x-checksum", Value: "1"},
+	}}, func(m hostsim.Message) *hostsim.Message {
+		seen = m.Trailers
+		return &hostsim.Message{Headers: hostsim.H(":status", "200")}
+	})
+	require.NotNil(t, seen)
+	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
+}
+
 // TestHoweverManyFieldsAClientSendsItNamesNoCaller guards against a bound on the number of header
 // fields beyond which the gate would look at none of them. Envoy's own bound, a hundred by default,
 // can be raised.
 func TestHoweverManyFieldsAClientSendsItNamesNoCaller(t *testing.T) {
-	host := openGate(t, hostsim.NewMetrics(nil))
+	host := openGate(t, hostsim.NewMetrics(nil), admitsAll)
 	defer host.Close()
 	fields := []hostsim.Header{{Name: "x-gatehouse-user-id", Value: "mallory"}}
 	for i := range 5000 {
@@ -63,11 +83,13 @@ func TestHoweverManyFieldsAClientSendsItNamesNoCaller(t *testing.T) {
 	assert.True(t, reached)
 }
 
-// openGate starts a gate in hostsim that admits every request.
-func openGate(t *testing.T, metrics *hostsim.Metrics) *hostsim.Host {
+const admitsAll = `{"routes":[{"path":"/**","auth":"none"}]}`
+
+// openGate starts a gate in hostsim.
+func openGate(t *testing.T, metrics *hostsim.Metrics, config string) *hostsim.Host {
 	t.Helper()
 	host, err := hostsim.New(t.Context(), hostsimtest.Module(t, "..", "./filter"), hostsim.Options{
-		Plugins: []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: []byte(`{"routes":[{"path":"/**","auth":"none"}]}`)}},
+		Plugins: []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: []byte(config)}},
 		Clock:   hostsim.NewManualClock(time.Unix(1_800_000_000, 0)), Metrics: metrics,
 	})
 	require.NoError(t, err)

@@ -10,7 +10,7 @@ var tokens = Shape{Type: Object, Fields: []Field{
 		Doc: "The issuers that are trusted."},
 	{Name: "token_from", Default: `[{"header":"authorization","scheme":"Bearer"}]`,
 		Shape: &Shape{Type: List, Min: 1, Max: 8, Element: &source},
-		Doc:   "Where a request carries its token. Tokens in two places, two `authorization` headers, and two token cookies of one name are refused as `malformed_token`."},
+		Doc:   "Where a request carries its token. Tokens in two places, two `authorization` headers, and two token cookies of one name are refused as `malformed_token`, and so is a header or a cookie that a server could take for the token's (`x_token` for `x-token`)."},
 	{Name: "forward_token", Default: `true`, Shape: &boolean,
 		Doc: "Whether the upstream sees the token."},
 	{Name: "cache_entries", Default: `4096`, Shape: &Shape{Type: Integer, Min: 0, Max: 262144},

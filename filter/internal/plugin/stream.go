@@ -74,8 +74,8 @@ func (s *stream) RequestBody() proxy.Action {
 	return proxy.Pause
 }
 
-// RequestTrailers implements proxy.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must not
-// name a caller either.
+// RequestTrailers implements proxy.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must
+// neither name a caller nor bring a token.
 func (s *stream) RequestTrailers() (action proxy.Action) {
 	defer s.survive("request trailers", &action)
 	p := s.plugin
@@ -85,7 +85,7 @@ func (s *stream) RequestTrailers() (action proxy.Action) {
 	}
 	p.req.Headers = headers
 	for i := range headers {
-		if p.gate.Reserved(headers[i].Name) {
+		if p.gate.BarsTrailer(headers[i].Name) {
 			if err := p.proxy.RemoveHeader(proxy.RequestTrailers, headers[i].Name); err != nil {
 				return s.fail("removing a trailer", err)
 			}
