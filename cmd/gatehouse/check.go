@@ -2,7 +2,7 @@ package main
 
 import (
 	"crypto/sha512"
-	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -165,9 +165,9 @@ func lookup(env *manifest.Environment, name string) (value string, known, ok boo
 	return value, known, true
 }
 
-// placeholder stands for a secret whose value isn't at hand: a key that is long enough for every
-// algorithm.
+// placeholder stands for a secret whose value isn't at hand: a text that is valid base64 in both
+// alphabets, and long enough for every key.
 func placeholder(name string) string {
 	sum := sha512.Sum512([]byte(name))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:])
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -81,6 +82,24 @@ func TestSecretsComeFromWhereTheVMWouldSeeThem(t *testing.T) {
 	t.Setenv("GATEHOUSE_TEST_KEY", "c2hvcnQ")
 	assertFinding(result{1, "", short}, config)
 	assertFinding(result{1, "", unset}, plugin(``))
+}
+
+// A secret that isn't at hand is taken for a good one, whatever its variable's name.
+func TestNoNameOfAVariableMakesItsSecretABadOne(t *testing.T) {
+	for i := range 50 {
+		name := fmt.Sprintf("GATEHOUSE_TEST_KEY_%d", i)
+		secret := `{"env":"` + name + `"}`
+		for _, config := range []string{
+			`{"tokens":{"providers":[{"name":"m","issuer":"i","audiences":["a"],"algorithms":["HS512"],` +
+				`"jwks":{"inline":{"keys":[{"kty":"oct","k":` + secret + `}]}}}]},"routes":[{"path":"/**"}]}`,
+			`{"routes":[{"path":"/**","auth":"none"}],"audit":{"chain":{"key_id":"k1","hmac_key":` + secret + `}}}`,
+			`{"routes":[{"path":"/**","auth":"none"}],"audit":{"http":{"cluster":"c","headers":{"authorization":` + secret + `}}}}`,
+			`{"routes":[{"path":"/**","auth":"none"}],"admin":{"token":` + secret + `}}`,
+		} {
+			warning := "-: environment variable " + name + ": warning: not set here, so its value was not checked\n"
+			assert.Equal(t, result{0, "-: ok\n", warning}, gatehouse(t, config, "check", "-"), config)
+		}
+	}
 }
 
 func TestCheckSaysWhatToWriteInstead(t *testing.T) {

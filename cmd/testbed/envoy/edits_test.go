@@ -113,3 +113,32 @@ func TestTheShippedAddressesAreReadBack(t *testing.T) {
 	_, err = b.Addresses()
 	require.EqualError(t, err, "admin: want a socket_address with address and port_value")
 }
+
+func TestAddressesMoveInTextsAndNowhereElse(t *testing.T) {
+	b := shipped(t)
+	clusters, err := b.Clusters()
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"idp": "127.0.0.1:10080", "upstream": "127.0.0.1:10081"}, clusters)
+	require.NoError(t, envoy.MoveAddresses(map[string]string{"127.0.0.1:10080": "127.0.0.1:7", "127.0.0.1:1008": "127.0.0.1:8"})(b))
+	provider := plugin(t, b, "gate")["tokens"].(map[string]any)["providers"].([]any)[0].(map[string]any)
+	assert.Equal(t, "http://127.0.0.1:7", provider["issuer"])
+	assert.Equal(t, "http://127.0.0.1:7/jwks.json", provider["jwks"].(map[string]any)["uri"])
+	jwt, err := b.HTTPFilter("gate_envoy_jwt", "JwtAuthentication")
+	require.NoError(t, err)
+	assert.Equal(t, "http://127.0.0.1:7", jwt["providers"].(map[string]any)["main"].(map[string]any)["issuer"])
+	after, err := b.Clusters()
+	require.NoError(t, err)
+	assert.Equal(t, clusters, after)
+}
+
+func TestTheVariablesOfTheVMsAreFound(t *testing.T) {
+	b := shipped(t)
+	assert.Empty(t, b.HostEnv())
+	for _, listener := range []string{"gate", "gate_envoy_jwt"} {
+		filter, err := b.HTTPFilter(listener, "Wasm")
+		require.NoError(t, err)
+		vm := filter["config"].(map[string]any)["vm_config"].(map[string]any)
+		vm["environment_variables"] = map[string]any{"host_env_keys": []any{"B", "A"}}
+	}
+	assert.Equal(t, []string{"A", "B"}, b.HostEnv())
+}

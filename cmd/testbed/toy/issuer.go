@@ -13,6 +13,7 @@ type Issuer struct {
 	server
 
 	name string
+	mux  *http.ServeMux
 
 	keysMu     sync.Mutex
 	generation int
@@ -39,14 +40,13 @@ type Fault struct {
 // StartIssuer starts an issuer with fresh keys (RSA 2048, P-256, P-384, P-521, Ed25519) at an
 // address; empty for a free port of 127.0.0.1. Its tokens name it as name; empty for its URL.
 func StartIssuer(address, name string) (*Issuer, error) {
-	i := &Issuer{}
+	i := &Issuer{mux: http.NewServeMux()}
 	if err := i.Rotate(false); err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /jwks.json", i.serveSet)
-	mux.HandleFunc("GET /.well-known/openid-configuration", i.serveMetadata)
-	i.handler = mux
+	i.mux.HandleFunc("GET /jwks.json", i.serveSet)
+	i.mux.HandleFunc("GET /.well-known/openid-configuration", i.serveMetadata)
+	i.handler = i.mux
 	if err := i.start(address); err != nil {
 		return nil, err
 	}

@@ -216,3 +216,33 @@ func TestAnAddressInUseIsAnError(t *testing.T) {
 	_, err = toy.StartUpstream(issuer.Address())
 	require.True(t, errors.Is(err, syscall.EADDRINUSE), "%v", err)
 }
+
+func TestTheIssuerSignsForScriptsIfAllowedTo(t *testing.T) {
+	issuer := newIssuer(t, "")
+	ask := func(query, body string) (int, string) {
+		response, err := http.Post(issuer.URL()+"/sign"+query, "", strings.NewReader(body)) //nolint:noctx // bounded by the test's own timeout
+		require.NoError(t, err)
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response.StatusCode, string(text)
+	}
+	status, _ := ask("", `{}`)
+	assert.Equal(t, http.StatusNotFound, status)
+
+	issuer.ServeSigning("orders", time.Hour)
+	for _, alg := range []string{"", "ES256"} {
+		status, token := ask("?alg="+alg, `{"sub": "alice", "exp": 17, "iat": null, "roles": ["a"]}`)
+		require.Equal(t, http.StatusOK, status, token)
+		claims, err := verify(token, published(t, issuer))
+		require.NoError(t, err)
+		assert.Equal(t, toy.Claims{"iss": issuer.URL(), "aud": "orders", "sub": "alice", "exp": 17.0, "roles": []any{"a"}}, claims)
+	}
+	for _, body := range []string{"", "null", "[]", `{"sub": "alice"} x`, `{"a": "` + strings.Repeat("a", 64<<10) + `"}`} {
+		status, text := ask("", body)
+		assert.Equal(t, http.StatusBadRequest, status, text)
+	}
+	status, text := ask("?alg=none", `{}`)
+	assert.Equal(t, http.StatusBadRequest, status)
+	assert.Equal(t, "the issuer has no key for none\n", text)
+}
