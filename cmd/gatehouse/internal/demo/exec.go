@@ -18,7 +18,7 @@ const commandTimeout = 5 * time.Second
 // runCommand runs the command with further environment variables until it ends, Envoy ends or ctx
 // does, and ends all that it started.
 func runCommand(ctx context.Context, o EnvoyOptions, envoyEnded <-chan struct{}, variables []string) error {
-	cmd := exec.Command(o.Command[0], o.Command[1:]...) //nolint:gosec // the user's own
+	cmd := exec.Command(o.Command[0], o.Command[1:]...)
 	cmd.Env = append(os.Environ(), variables...)
 	cmd.Stdout, cmd.Stderr = o.Out, o.Err
 	cmd.WaitDelay = commandTimeout
@@ -27,6 +27,7 @@ func runCommand(ctx context.Context, o EnvoyOptions, envoyEnded <-chan struct{},
 		return err
 	}
 	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }() // what it left behind
+	var err error
 	select {
 	case <-ended:
 		if !cmd.ProcessState.Success() {
@@ -34,7 +35,9 @@ func runCommand(ctx context.Context, o EnvoyOptions, envoyEnded <-chan struct{},
 		}
 		return nil
 	case <-ctx.Done():
+		err = ctx.Err()
 	case <-envoyEnded:
+		err = errors.New("the command was ended")
 	}
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 	select {
@@ -43,5 +46,5 @@ func runCommand(ctx context.Context, o EnvoyOptions, envoyEnded <-chan struct{},
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-ended
 	}
-	return errors.New("Envoy ended before the command did") //nolint:staticcheck // a name
+	return err
 }

@@ -132,6 +132,12 @@ func TestACommandThatIsInterruptedLeavesNothingBehind(t *testing.T) {
 	nothingListens(t, strings.TrimPrefix(strings.TrimSpace(string(url)), "http://"))
 }
 
+func TestACommandEndsWithEnvoy(t *testing.T) {
+	envoy.ForTest(t)
+	o, _, _ := options(t, `curl -s -X POST "$ENVOY_ADMIN/quitquitquit"; sleep 300`)
+	require.EqualError(t, RunEnvoy(t.Context(), o), "the command was ended\nenvoy ended by itself: exit status 0")
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	o, _, _ := options(t, "")
 	o.Without = []string{"nobody"}
