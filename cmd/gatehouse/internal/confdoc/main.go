@@ -1,6 +1,6 @@
 // Command confdoc writes what is generated from the configuration's table of fields:
-// docs/config.schema.json, and the tables in docs/config.md. `go generate
-// ./cmd/gatehouse/internal/confdoc` runs it.
+// docs/config.schema.json, the tables in docs/config.md, and the configuration's part in the Helm
+// chart's schema. `go generate ./cmd/gatehouse/internal/confdoc` runs it.
 package main
 
 import (
@@ -16,6 +16,8 @@ import (
 // docs is where `go generate` and `go test`, which run in this directory, find the files.
 const docs = "../../../../docs"
 
+const chart = "../deploy/helm/gatehouse/values.schema.json" // from docs
+
 func main() {
 	if err := generate(); err != nil {
 		fmt.Fprintln(os.Stderr, "confdoc:", err)
@@ -23,7 +25,7 @@ func main() {
 	}
 }
 
-// generate brings the files in docs up to date.
+// generate brings the files up to date.
 func generate() error {
 	files, err := render()
 	if err != nil {
@@ -37,7 +39,7 @@ func generate() error {
 	return nil
 }
 
-// render gives the content that the files in docs should have.
+// render gives the content that the files should have, by their names from docs.
 func render() (map[string][]byte, error) {
 	x, err := findExamples(config.Fields())
 	if err != nil {
@@ -55,5 +57,13 @@ func render() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"config.schema.json": schema, "config.md": page}, nil
+	values, err := os.ReadFile(filepath.Join(docs, chart))
+	if err != nil {
+		return nil, err
+	}
+	values, err = ChartSchema(values, schema)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"config.schema.json": schema, "config.md": page, chart: values}, nil
 }
