@@ -40,6 +40,7 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 	@GO=$(GO) $(GO) run ./cmd/testbed/testrun -log $(CACHE)/test.log \
 		-- -timeout=30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)') \
 		-- -C=deploy/release -timeout=20m ./... \
+		-- -C=deploy/check -count=1 -timeout=20m ./... \
 		-- -timeout=40m -p=1 ./cmd/testbed/... ./e2e/...
 
 FUZZTIME ?= 10s
@@ -76,6 +77,8 @@ check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files, li
 	$(GO) test -count=1 -run 'UpToDate|Imports' ./...
 	$(GO) -C deploy/release vet ./...
 	$(GO) -C deploy/release mod tidy -diff
+	$(GO) -C deploy/check vet ./...
+	$(GO) -C deploy/check mod tidy -diff
 	$(GO) -C deploy/release run . check
 
 tools: $(LINT) ## golangci-lint, which check builds otherwise

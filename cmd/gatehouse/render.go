@@ -25,7 +25,7 @@ var forms = []struct {
 }
 
 // placeholderImage stands for an image that isn't given.
-const placeholderImage = "registry.example/gatehouse:latest"
+const placeholderImage = "registry.example/gatehouse:VERSION"
 
 func renderCommand() *cobra.Command {
 	var config configFlags

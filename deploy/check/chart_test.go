@@ -254,7 +254,7 @@ func TestTheMetricsLabelsAreThoseOfEnvoyYAML(t *testing.T) {
 func TestValuesThatCannotBeAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
 		`{mode: kong}`: "value must be one of 'istio', 'envoy-gateway', 'envoy'",
-		`{mode: istio, istio: {failStrategy: FAIL_OPEN}}`:                         "at '/istio/failStrategy': value must be one of 'FAIL_CLOSE', 'FAIL_RELOAD'",
+		`{mode: istio, istio: {failStrategy: FAIL_OPEN}}`:                          "at '/istio/failStrategy': value must be one of 'FAIL_CLOSE', 'FAIL_RELOAD'",
 		`{envoy: {replica: 3}}`:                                                    "at '/envoy': additional properties 'replica' not allowed",
 		`{envoy: {upstream: {host: "orders:8080", port: 8080}}}`:                   "at '/envoy/upstream/host'",
 		`{clusters: [{name: idp, host: idp.example, port: 0}]}`:                    "at '/clusters/0/port': minimum: got 0, want 1",
@@ -268,6 +268,18 @@ func TestValuesThatCannotBeAreRefused(t *testing.T) {
 		_, err := render(t, values)
 		assert.ErrorContains(t, err, want, values)
 	}
+}
+
+func TestTheReadmesValuesRender(t *testing.T) {
+	_, after, ok := strings.Cut(read(t, chartDir+"/README.md"), "```\nconfig:")
+	require.True(t, ok)
+	values, _, ok := strings.Cut(after, "```")
+	require.True(t, ok)
+	docs, err := render(t, "mode: istio\nconfig:"+values)
+	require.NoError(t, err)
+	findings, ok := gatehouseCheck(strings.Join(docs, "\n---\n"))
+	assert.True(t, ok)
+	assert.Empty(t, findings)
 }
 
 // TestTheHookChecksWhatIsInstalled holds the resource that the hook checks against the installed one.

@@ -138,7 +138,9 @@ func checkObject(t *testing.T, doc string) []string {
 // strict decodes Kubernetes' own kinds, and refuses fields that they don't have.
 var strict = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 
-func kindOf(object map[string]any) string { return fmt.Sprint(object["apiVersion"], " ", object["kind"]) }
+func kindOf(object map[string]any) string {
+	return fmt.Sprint(object["apiVersion"], " ", object["kind"])
+}
 
 func nameOf(object map[string]any) string {
 	meta, _ := object["metadata"].(map[string]any)
