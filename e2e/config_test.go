@@ -2,10 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -53,49 +50,12 @@ func TestEnvoyRefusesToStartWithABadConfiguration(t *testing.T) {
 func TestABadUpdateLeavesTheOldConfigurationServing(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
-	dir := t.TempDir()
-	file := filepath.Join(dir, "lds.json")
-	// limited writes the gate with a limit of so many requests. A rename makes it visible at once.
-	limited := func(b envoy.Bootstrap, maxRequests string) error {
-		if err := envoy.MergePluginConfig("gate", `{"rate_limits": [{"name": "per-caller", "max_requests": `+maxRequests+`, "window_seconds": 60}],
-			"routes": [{"path": "/**"}]}`)(b); err != nil {
-			return err
-		}
-		listener, err := b.Listener("gate")
-		if err != nil {
-			return err
-		}
-		listener["address"] = map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": 0}}
-		listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener"
-		text, err := json.Marshal(map[string]any{"version_info": maxRequests, "resources": []any{listener}})
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(file+".new", text, 0o600); err != nil {
-			return err
-		}
-		return os.Rename(file+".new", file)
+	watched := envoy.WatchListener(t.TempDir(), "gate")
+	limited := func(maxRequests string) envoy.Edit {
+		return envoy.MergePluginConfig("gate", `{"rate_limits": [{"name": "per-caller", "max_requests": `+maxRequests+`, "window_seconds": 60}],
+			"routes": [{"path": "/**"}]}`)
 	}
-	var bootstrap envoy.Bootstrap
-	o := options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()),
-		func(b envoy.Bootstrap) error {
-			text, err := json.Marshal(b)
-			if err != nil {
-				return err
-			}
-			if err := json.Unmarshal(text, &bootstrap); err != nil {
-				return err
-			}
-			if err := limited(bootstrap, "50"); err != nil {
-				return err
-			}
-			b["node"] = map[string]any{"id": "e2e", "cluster": "e2e"}
-			b["dynamic_resources"] = map[string]any{"lds_config": map[string]any{
-				"resource_api_version": "V3",
-				"path_config_source":   map[string]any{"path": file, "watched_directory": map[string]any{"path": dir}},
-			}}
-			return nil
-		}, envoy.RemoveListener("gate"))
+	o := options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()), limited("50"), watched.Edit)
 	p := envoy.StartForTest(t, o)
 
 	c, user := client(), 0
@@ -116,14 +76,14 @@ func TestABadUpdateLeavesTheOldConfigurationServing(t *testing.T) {
 	require.Zero(t, stat("update_rejected"))
 
 	from := len(p.Log.Lines())
-	require.NoError(t, limited(bootstrap, "0"))
+	require.NoError(t, watched.Apply(limited("0")))
 	logged(t, p, from, "gatehouse: configuration: rate_limits[0].max_requests: want 1..")
 	require.Eventually(t, func() bool { return stat("update_rejected") == 1 }, patience, 50*time.Millisecond)
 	status, limit = ask()
 	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, "50", limit, "the old one serves")
 
-	require.NoError(t, limited(bootstrap, "70"))
+	require.NoError(t, watched.Apply(limited("70")))
 	require.Eventually(t, func() bool { status, limit = ask(); return status == http.StatusOK && limit == "70" }, patience, 50*time.Millisecond,
 		"a good update comes into force")
 	assert.Equal(t, uint64(1), stat("update_rejected"))

@@ -218,8 +218,8 @@ func TestPrometheusCountsWhatTheClientSawThroughAnUpdate(t *testing.T) {
 		return `{"rate_limits": [{"name": "per-caller", "max_requests": ` + maxRequests + `, "window_seconds": 60}, {"name": "three", "max_requests": 3, "window_seconds": 10, "apply": "by_name"}]}`
 	}
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
-	updates := newUpdates(t)
-	o := options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()), withAdmin(limits("50000")), updates.edit)
+	watched := envoy.WatchListener(t.TempDir(), "gate")
+	o := options(t, envoy.Endpoint("idp", issuer.Address()), envoy.Endpoint("upstream", upstream.Address()), withAdmin(limits("50000")), watched.Edit)
 	p := envoy.StartForTest(t, o)
 	a := &adminAPI{t, p, issuer, client()}
 
@@ -242,7 +242,7 @@ scrape_configs:
 	want := a.traffic(3)
 	before := hashes(p)
 	require.Len(t, before, 1)
-	updates.apply(limits("60000"))
+	require.NoError(t, watched.Apply(envoy.MergePluginConfig("gate", limits("60000"))))
 	require.Eventually(t, func() bool {
 		for name, n := range a.traffic(1) { // the update happens in between
 			want[name] += n

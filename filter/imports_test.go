@@ -40,7 +40,8 @@ var arrows = []struct {
 	{"core/caller", append(basics, "core/claims")},
 	{"core/config", append(basics, "core/audit", "core/caller", "core/jwks", "core/jwt", "core/metrics", "core/policy", "core/ratelimit")},
 	{"core", []string{"core/**"}},
-	{"filter", []string{"filter/internal/host", "filter/internal/plugin"}},
+	{"filter", []string{"filter/internal/faultswitch", "filter/internal/host", "filter/internal/plugin", "filter/internal/proxy"}},
+	{"filter/internal/faultswitch", []string{"filter/internal/proxy"}},
 	{"filter/internal/proxy", []string{"core/clock"}},
 	{"filter/internal/proxy/proxytest", []string{"core/clock", "filter/internal/proxy"}},
 	{"filter/internal/host", []string{"core/clock", "filter/internal/proxy"}},
@@ -100,8 +101,11 @@ var unwelcome = []string{"reflect", "encoding/json", "regexp", "text/template", 
 // unlinked are packages that must not be in the .wasm, whoever brings them.
 var unlinked = []string{
 	"encoding/json", "regexp", "text/template", "net", "net/http", "net/netip", "crypto/x509", "crypto/ecdsa", "crypto/elliptic", "crypto/tls",
-	"encoding/asn1",
+	"encoding/asn1", faultSwitch,
 }
+
+// faultSwitch lets a request kill its VM, for tests.
+const faultSwitch = "gatehouse/filter/internal/faultswitch"
 
 // importersOfTheSDK are the filter's binding, and the module that does nothing, which make bench measures it against.
 var importersOfTheSDK = []string{"filter/internal/host", "e2e/bench/noop"}

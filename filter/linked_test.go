@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,22 @@ func TestTheModuleLinksNoCodeThatItMustNotCarry(t *testing.T) {
 	for _, pkg := range unlinked {
 		symbol := strings.NewReplacer("/", "_").Replace(pkg)
 		assert.False(t, packages[symbol], "the module carries code of %s", pkg)
+	}
+}
+
+// TestTheFaultSwitchIsAnotherModule holds that only a build with the tag has the switch by which a request kills its VM, and
+// that no command builds what is shipped with it.
+func TestTheFaultSwitchIsAnotherModule(t *testing.T) {
+	wasm := []string{"GOOS=wasip1", "GOARCH=wasm"}
+	has := func(packages []goPackage) bool {
+		return slices.ContainsFunc(packages, func(p goPackage) bool { return p.ImportPath == faultSwitch })
+	}
+	assert.False(t, has(list(t, wasm, "-deps", "./filter")))
+	assert.True(t, has(list(t, wasm, "-tags", "faultswitch", "-deps", "./filter")))
+	for _, file := range []string{"../Makefile", "../.ci/run"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), "faultswitch", file)
 	}
 }
 

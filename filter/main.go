@@ -10,4 +10,4 @@ import (
 
 func main() {}
 
-func init() { host.Register(plugin.NewVM().New) }
+func init() { host.Register(wrap(plugin.NewVM().New)) }
