@@ -51,6 +51,8 @@ type Options struct {
 	ComponentLogLevel string
 	// Env are environment variables for Envoy, as "NAME=value", beside those of this process.
 	Env []string
+	// Args are further options of Envoy's command line, such as "--drain-time-s", "10".
+	Args []string
 	// OnStdout receives each line of Envoy's standard output, where the access log goes by default;
 	// nil for none.
 	OnStdout func(line string)
@@ -127,6 +129,7 @@ func (p *Process) start(ctx context.Context, o Options) error {
 	if o.ComponentLogLevel != "" {
 		args = append(args, "--component-log-level", o.ComponentLogLevel)
 	}
+	args = append(args, o.Args...)
 	if p.binary.Image != "" {
 		p.container = filepath.Base(p.dir)
 		dirs := mounts(map[string]any(bootstrap), []string{p.dir})
