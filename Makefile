@@ -13,7 +13,7 @@ CLI_BUILD     := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 # Envoy's start-up time follows the code section.
 MAX_CODE      := 3500000
 
-.PHONY: help build run test fuzz fuzz-abi soak check tools bench bench-core fmt generate clean
+.PHONY: help build run test fuzz fuzz-abi soak soak-mixed soak-long check tools bench bench-core fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -64,7 +64,14 @@ ABI_SEED      ?= 1
 fuzz-abi: ## the .wasm in hostsim: ABI_SEQUENCES (1000000) random sequences of what a proxy does, held against core
 	ABI_SEQUENCES=$(ABI_SEQUENCES) ABI_SEED=$(ABI_SEED) $(GO) test -count=1 -timeout 3h -run '^TestManySequences$$' -v ./e2e/abifuzz
 
-soak: build ## the long runs: limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
+MINUTES ?= 20
+
+soak: soak-mixed soak-long ## the long runs: soak-mixed, then soak-long
+
+soak-mixed: build ## mixed traffic under faults for MINUTES (20); then logs and metrics are held against each other
+	SOAK_MINUTES=$(MINUTES) $(GO) test -count=1 -timeout 8h -run '^TestSoakLogsAndMetricsAgree$$' -v ./e2e/soak
+
+soak-long: build ## limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
 
 check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files, licences, bills of materials, vulnerabilities

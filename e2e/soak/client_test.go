@@ -14,7 +14,6 @@ import (
 // twice: net/http's would, where a connection ends under a request.
 type client struct {
 	gate, source string
-	random       uint64
 	conn         net.Conn
 	in           *bufio.Reader
 }

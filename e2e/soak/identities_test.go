@@ -137,7 +137,7 @@ func badTokensOf(is *issuer, stranger *toy.Issuer, name string) (texts []string,
 	add(toy.Tampered(token))
 	add(toy.Forged(token, good.With("sub", "root")))
 	add(toy.Unsigned(good))
-	add(stranger.Sign(good))                                // another's key under a kid that is known
+	add(stranger.Sign(good))                                 // another's key under a kid that is known
 	add(stranger.Sign(good, toy.Header("kid", "elsewhere"))) // and under one that isn't
 	add(stranger.Sign(stranger.Human(name, "orders", 2*time.Hour)))
 	for _, claims := range []toy.Claims{

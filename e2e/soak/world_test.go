@@ -89,7 +89,7 @@ func configuration(version int) object {
 		"audit": object{
 			"log": "none", "exclude_paths": []any{"/health"}, "headers": []any{idHeader},
 			"chain": object{"key_id": "soak", "hmac_key": keyText},
-			"http":  object{"cluster": "receiver", "path": "/in", "batch_events": 200, "queue_events": 3000, "timeout_seconds": 2},
+			"http":  object{"cluster": "receiver", "path": "/in", "batch_events": 200, "queue_events": 800, "timeout_seconds": 2},
 		},
 	}
 }
@@ -194,13 +194,13 @@ func (g *gate) logs(b envoy.Bootstrap, version string) error {
 		}}
 	}
 	file := func(name, format string, more object) object {
-		format_ := object{"text_format_source": object{"inline_string": format + "\n"}}
+		form := object{"text_format_source": object{"inline_string": format + "\n"}}
 		for key, value := range more {
-			format_[key] = value
+			form[key] = value
 		}
 		return object{"name": "file", "typed_config": object{
 			"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-			"path":  g.rec.path(name), "log_format": format_,
+			"path":  g.rec.path(name), "log_format": form,
 		}}
 	}
 	filters := manager["http_filters"].([]any)
