@@ -109,6 +109,7 @@ func line(id, token int, method, target, flags string, a *answer) []byte {
 	text(a.header.Get("x-gatehouse-event-id"))
 	text(a.header.Get("access-control-allow-origin"))
 	text(a.header.Get("grpc-status"))
+	text(a.header.Get("retry-after"))
 	text(a.header.Get("x-audit-event") + map[bool]string{true: spoofed}[a.spoofed])
 	number(a.sent.UnixMicro())
 	out = strconv.AppendInt(out, a.done.UnixMicro(), 10)

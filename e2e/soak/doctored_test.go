@@ -157,6 +157,14 @@ var doctors = []struct {
 	{"a limit is smaller by one", "a window was exceeded", func(l *logs) { l.limits(`"max_requests": 6,`, `"max_requests": 5,`) }},
 	{"a limit is larger by one", "a refusal that no window needed", func(l *logs) { l.limits(`"max_requests": 6,`, `"max_requests": 7,`) }},
 	{"a window is longer by a third", "a window was exceeded", func(l *logs) { l.limits(`"window_seconds": 3`, `"window_seconds": 4`) }},
+	{"a client is told to come back at once", "Retry-After is too short", func(l *logs) {
+		line := l.find("requests.tsv", `\t429\t.*\t[2-9]\t\t\d+\t\d+$`)
+		l.replace("requests.tsv", line, regexp.MustCompile(`\t\d\t\t(\d+\t\d+)$`).ReplaceAllString(line, "\t1\t\t$1"))
+	}},
+	{"the end of a stream is lost", "receiver: lines are missing at the end of a stream", func(l *logs) {
+		text := strings.TrimSuffix(l.text("received.log"), "\n")
+		l.drop("received.log", text[strings.LastIndexByte(text, '\n')+1:])
+	}},
 	{"a mac is wrong", "chain: the mac is wrong", func(l *logs) {
 		line := l.find("audit.log", admitted)
 		digit := line[len(line)-10]

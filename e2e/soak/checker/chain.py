@@ -19,7 +19,7 @@ class Stream:
         self.received = bytearray()  # by seq
         self.last = -1  # the highest seq received
         self.gaps = []  # (first, last, dropped) that audit_gap events told
-        self.extra = 0  # lines that only the receiver has
+        self.version = ""  # of the configuration
 
 
 def short(mac_hex):
@@ -83,14 +83,17 @@ class Chains:
         # Access loggers write at a request's end only: an audit_gap that no request follows is the receiver's alone.
         if mac(self.key, bytes.fromhex(m[3].decode()), line[: m.start() + 1]).hex() != mac_:
             self.findings.differ("receiver: the mac is wrong", f"stream {stream.decode()} seq {seq}")
-        s.extra += 1
         if event is None:
             self.findings.differ("receiver: an event that the file lacks", line[:300])
         return event
 
-    def lost(self):
+    def belongs(self, event, version):
+        """Notes which version of the configuration wrote a stream."""
+        self.streams[event["chain"]["stream"].encode()].version = version
+
+    def lost(self, last):
         """Returns how many lines the receiver lacks. Each must be told by an audit_gap, or be at the
-        end of a stream whose gate an update has replaced."""
+        end of a stream whose gate an update has replaced; last is the version that none has."""
         f, total = self.findings, 0
         for name, s in self.streams.items():
             written = max(len(s.macs), len(s.received))
@@ -108,6 +111,8 @@ class Chains:
             f.equal("receiver: lines are missing that no audit_gap tells", where, 0, untold)
             f.equal("receiver: lines are there that an audit_gap says are lost", where, 0, wrong)
             f.equal("receiver: an audit_gap's dropped", where, told, missing - tail)
+            if s.version == last:
+                f.equal("receiver: lines are missing at the end of a stream", where, 0, tail)
             f.count("receiver: lost, told by audit_gap", missing - tail)
             f.count("receiver: lost at the end of a replaced gate's stream", tail)
             f.count("chain: streams")

@@ -63,6 +63,7 @@ def main(folder):
         for line in file:
             if line != b"\n":
                 e = chains.written(line.rstrip(b"\n"))
+                belongs(chains, sent, access, e)
                 if e and e["event_type"] in ("auth_success", "request", "request_error") and wants_custom(sent, e):
                     late.append(e)  # until the upstream's own event, which follows, is known
                 elif e:
@@ -76,12 +77,19 @@ def main(folder):
             e = chains.arrived(line.rstrip(b"\n"))
             if e:
                 verdicts.event(e)
-    lost = chains.lost()
+    lost = chains.lost(max(configs, key=lambda v: int(v[1:])))
     verdicts.rest()
     win.check(first.limits)
     compare_counters(path("metrics.txt"), meta, keys, verdicts, lost, access, f)
     f.print()
     return 1 if f.differences else 0
+
+
+def belongs(chains, sent, access, e):
+    """Tells which configuration wrote the stream of an event."""
+    n = e and e["metadata"].get("x-soak-id")
+    if n is not None and int(n) < sent.n and access.end[int(n)]:
+        chains.belongs(e, access.words.texts[access.version[int(n)]])
 
 
 def wants_custom(sent, e):
@@ -102,6 +110,8 @@ def compare_counters(path, meta, keys, verdicts, lost, access, f):
         good, maybe = (keys.fetches.get((provider, o), 0) for o in ("good", "maybe"))
         fetched = got["gatehouse_jwks_fetches_total", (("provider", provider), ("result", "success"))]
         counters.between(f"gatehouse_jwks_fetches_total{{{provider},success}}", good - 1, int(fetched), good + maybe, f)
+    refused = f.counts["faults: bad update"]
+    counters.between("listener_manager.lds.update_rejected", min(refused, 1), meta["stats"]["listener_manager.lds.update_rejected"], refused, f)
     total = meta["stats"]["http.gate.downstream_rq_total"]
     f.equal("Envoy's own counter", "downstream_rq_total and lines of the access log", total, access.lines)
 

@@ -28,6 +28,7 @@ class Sent:
         self.n, self.shapes, self.origins = n, Words(), Words()
         self.token, self.shape, self.status = column("i", n), column("H", n), column("H", n)
         self.origin, self.grpc, self.seen = column("B", n), column("b", n), column("B", n)
+        self.retry = column("I", n)  # seconds
         self.at, self.done = column("d", n), column("d", n)
         self.event = bytearray(16 * n)
         with open(path, encoding="utf-8") as file:
@@ -42,9 +43,10 @@ class Sent:
                 self.grpc[i] = int(f[8] or -1)
                 if f[6]:
                     self.event[16 * i : 16 * i + 16] = bytes.fromhex(f[6])
-                if f[9]:
-                    findings.differ("a header that the gate should have removed", f"request {i}: {f[9]}")
-                self.at[i], self.done[i] = int(f[10]) / 1e6, int(f[11]) / 1e6
+                self.retry[i] = int(f[9] or 0)
+                if f[10]:
+                    findings.differ("a header that the gate should have removed", f"request {i}: {f[10]}")
+                self.at[i], self.done[i] = int(f[11]) / 1e6, int(f[12]) / 1e6
         findings.count("requests sent", sum(self.seen))
         findings.count("requests answered", sum(1 for s in self.status if s))
 

@@ -9,7 +9,6 @@ from gate import ANONYMOUS, GRPC, STATUS, UNSAFE, authorize
 
 LATE = ("downstream_", "stream_idle_timeout", "http1.", "http2.")
 WISH = re.compile(r"\?status=(\d+)")
-PRESENT = ("malformed_token", "token_too_large", "unsupported_algorithm", "invalid_issuer")  # no provider is known, or no key asked
 
 
 class Walk:
@@ -195,7 +194,7 @@ class Verdicts:
                 most = r.windows[0][0]
                 decision = "admitted" if self.shadow[key] <= most else "shadow_limited"
             else:
-                self.windows.add(r, key, t0, t1, w.route.cost, state)
+                self.windows.add(r, key, t0, t1, w.route.cost, state, self.sent.retry[i] if last else 0)
             self.expected.add("gatehouse_rate_limit_decisions_total", rule=r.name, decision=decision)
 
     def count(self, w, observed):
@@ -280,7 +279,4 @@ class Verdicts:
             self.unreadable[1] += most
             least = most = 0
         if not least <= self.custom[i] <= most:
-            self.wanted_custom(i, where, least)
-
-    def wanted_custom(self, i, where, least):
-        self.findings.differ("an upstream's own event", f"{where}: want {least}, got {self.custom[i]}")
+            self.findings.differ("an upstream's own event", f"{where}: want {least}, got {self.custom[i]}")

@@ -18,15 +18,17 @@ class Windows:
         self.charges = {}
         self.limits = {}
 
-    def add(self, limit, key, earliest, latest, cost, state):
+    def add(self, limit, key, earliest, latest, cost, state, retry=0):
+        """Notes a charge. retry is the Retry-After of a refusal, in seconds; 0 if the client saw none."""
         c = self.charges.get(key)
         if c is None:
-            c = self.charges[key] = (array("d"), array("d"), array("I"), array("b"))
+            c = self.charges[key] = (array("d"), array("d"), array("I"), array("b"), array("I"))
             self.limits[limit.name] = limit
         c[0].append(earliest)
         c[1].append(latest)
         c[2].append(cost)
         c[3].append(state)
+        c[4].append(retry)
 
     def check(self, limits):
         """Looks at each key of each limit; limits are by index."""
@@ -41,13 +43,13 @@ class Windows:
 
     def select(self, columns, state):
         rows = [i for i in range(len(columns[0])) if columns[3][i] == state]
-        return [(columns[0][i] - self.slack, columns[1][i] + self.slack, columns[2][i]) for i in rows]
+        return [(columns[0][i] - self.slack, columns[1][i] + self.slack, columns[2][i], columns[4][i]) for i in rows]
 
     def exceeded(self, limit, key, columns, most, seconds):
         f, what = self.findings, f"windows of {limit.name}, {most} in {seconds} s"
         rows = self.select(columns, ADMITTED)
         starts, ends = Load(rows, 0), Load(rows, 1)
-        for earliest, latest, _ in rows:
+        for earliest, latest, _, _ in rows:
             f.count(what + ": looked at")
             # Certainly in one window with the charge that begins at earliest: what ended before
             # earliest + seconds, less what began before it.
@@ -66,8 +68,10 @@ class Windows:
         refused = self.select(columns, REFUSED)
         starts, ends = Load(admitted, 0), Load(admitted, 1)
         other_starts, other_ends = Load(withdrawn, 0), Load(withdrawn, 1)
-        for earliest, latest, cost in refused:
+        for earliest, latest, cost, retry in refused:
             f.count("refusals by a limit: looked at")
+            if retry:
+                self.too_early(limit, key, starts, ends, earliest, latest, cost, retry)
             explained = False
             for most, seconds in limit.windows:
                 # Above 512 the state may be compacted: a charge may weigh longer by 1/512.
@@ -82,6 +86,16 @@ class Windows:
                     f.count("refusals by a limit: explained by a charge that was withdrawn")
                 else:
                     f.differ("a refusal that no window needed", f"{limit.name} {key[1:]} at {earliest:.6f}")
+
+    def too_early(self, limit, key, starts, ends, earliest, latest, cost, retry):
+        """Looks whether a client that obeys Retry-After finds room, if nothing else is admitted."""
+        f = self.findings
+        f.count("Retry-After: looked at")
+        for most, seconds in limit.windows:
+            # What was admitted before the refusal and still weighs when the time is up, for certain.
+            left = ends.before(earliest) - starts.upto(latest + retry - seconds)
+            if left + cost > most:
+                f.differ("Retry-After is too short", f"{limit.name} {key[1:]} at {earliest:.6f}: {retry} s, {left} in {seconds} s are left")
 
 
 class Load:
