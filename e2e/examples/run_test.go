@@ -165,6 +165,17 @@ func run(t *testing.T, program, name string) string {
 	return strings.TrimSpace(out.String())
 }
 
+func TestAScriptSaysWhatIsMissing(t *testing.T) {
+	for _, name := range folders(t) {
+		script := exec.CommandContext(t.Context(), "bash", filepath.Join(root(t), "examples", name, "run.sh"))
+		script.Env = append(os.Environ(), "GATEHOUSE=dist/nowhere")
+		out, err := script.CombinedOutput()
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+		assert.Equal(t, "dist/nowhere is missing: run 'make build' first\n", string(out))
+	}
+}
+
 // output is the block of a page that quotes what the example prints.
 var output = regexp.MustCompile("(?s)(\n```text\n)(.*?)(\n```\n)")
 

@@ -183,12 +183,12 @@ func (p places) text(file string, variables []string) string {
 	for _, place := range p {
 		if place.what == whatIssuer {
 			fmt.Fprintf(&b, "\nA token with the claims that you want, beside iss, aud, iat and exp:\n\n"+
-				"curl -s http://%s/sign -d '{\"sub\": \"alice\", \"email\": \"alice@example.com\"}'\n", place.address)
+				"TOKEN=$(curl -s http://%s/sign -d '{\"sub\": \"alice\", \"email\": \"alice@example.com\"}')\n", place.address)
 			break
 		}
 	}
 	if len(variables) > 0 {
-		fmt.Fprintf(&b, "\nVariables:\n\n%s\n", strings.Join(variables, "\n"))
+		fmt.Fprintf(&b, "\nWhat the filter takes from the environment:\n\n%s\n", strings.Join(variables, "\n"))
 	}
 	b.WriteString("\nAudit events follow as they happen. Ctrl-C ends everything.\n")
 	return b.String()

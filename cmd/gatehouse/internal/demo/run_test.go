@@ -105,6 +105,48 @@ func TestACommandFindsEverythingInItsEnvironment(t *testing.T) {
 	assert.NoDirExists(t, lines[8])
 }
 
+func TestWithoutACommandEverythingIsAtThePortsOfTheFile(t *testing.T) {
+	envoy.ForTest(t)
+	var err error
+	for range 10 { // another program may take a free port before this one does
+		o, _, _ := options(t, "")
+		out := envoy.NewLog()
+		o.Command, o.Out, o.Without = nil, out, nil
+		text, moved := plainEnvoy, map[string]string{}
+		for _, port := range []string{"9901", "10000", "10080", "10081", "10082"} {
+			moved[port], err = freeAddress()
+			require.NoError(t, err)
+			text = strings.ReplaceAll(text, "port_value: "+port+"}", "port_value: "+strings.TrimPrefix(moved[port], "127.0.0.1:")+"}")
+		}
+		require.NoError(t, os.WriteFile(o.File, []byte(text), 0o600))
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ended := make(chan error, 1)
+		go func() { defer cancel(); ended <- RunEnvoy(ctx, o) }()
+		if _, _, waited := out.Wait(ctx, 0, func(line string) bool { return strings.Contains(line, "Ctrl-C ends everything") }); waited != nil {
+			if err = <-ended; err != nil && strings.Contains(err.Error(), " is in use, ") {
+				continue
+			}
+			require.NoError(t, waited, "%v", err)
+		}
+		response, err := http.Get("http://" + moved["10000"] + "/") //nolint:noctx // it ends with Envoy
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		_, _, err = out.Wait(ctx, 0, func(line string) bool { return line == "an event" })
+		require.NoError(t, err)
+		printed := strings.Join(out.Lines(), "\n")
+		assert.Contains(t, printed, "TOKEN=$(curl -s http://"+moved["10080"]+"/sign -d ")
+		for _, port := range []string{"9901", "10000", "10080", "10081", "10082"} {
+			assert.Contains(t, printed, "http://"+moved[port])
+		}
+		cancel()
+		require.NoError(t, <-ended)
+		nothingListens(t, moved["10000"], moved["10080"])
+		return
+	}
+	require.NoError(t, err)
+}
+
 func TestAFailedCommandIsTheError(t *testing.T) {
 	envoy.ForTest(t)
 	o, _, errOut := options(t, "echo sorry >&2; exit 3")
