@@ -131,3 +131,18 @@ func TestIssueTemplatesAskForWhatAnAnswerNeeds(t *testing.T) {
 		assert.Subset(t, ids, wanted, name)
 	}
 }
+
+// Somebody who comes from the Python library finds each of its public names.
+func TestTheMigrationPageHasEveryNameOfThePythonLibrary(t *testing.T) {
+	page := read(t, filepath.Join(root, "docs", "migrating.md"))
+	for _, name := range []string{
+		"M2MTokenDetector", "is_m2m_token", "get_client_id", "get_token_metadata", "requires_user_context", "require_user",
+		"RateLimiter", "is_allowed", "get_remaining", "reset", "clear_all", "@rate_limit", "identifier",
+		"AuditEvent", "to_dict", "to_json", "AuditLogger", "log_to_console", "log_callback", "log_auth_success", "log_auth_failure",
+		"log_access_denied", "AuditMiddleware", "exclude_paths",
+		"MetricsCollector", "record_validation_success", "record_validation_failure", "get_metrics", "errors_by_type",
+		"m2m_detection", "rate_limiting", "audit", "metrics",
+	} {
+		assert.Contains(t, page, name)
+	}
+}
