@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -16,13 +17,17 @@ const root = "../.."
 
 var commands = map[string]func(ctx context.Context, out io.Writer, args []string) error{
 	"check": check,
+	"image": makeImage,
+	"push":  push,
 }
+
+func hash(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: release check [FLAG]...")
+		fmt.Fprintln(os.Stderr, "usage: release check|image|push [FLAG]...")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](ctx, os.Stdout, os.Args[2:]); err != nil {
