@@ -13,8 +13,7 @@ import (
 )
 
 var (
-	shellBlock = regexp.MustCompile("(?ms)^ *```(?:sh|bash|console)\n(.*?)^ *```$")
-	anyBlock   = regexp.MustCompile("(?ms)^ *```[a-z]*\n.*?^ *```$")
+	anyBlock   = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 	inlineCode = regexp.MustCompile("`([^`\n]+)`")
 	// separators stand between commands in a line of shell.
 	separators = regexp.MustCompile(`\|\||&&|[|;&()]|\$\(`)
@@ -33,8 +32,13 @@ func commandsIn(text string, isIt func(word string) bool) (commands [][]string) 
 			commands = append(commands, words)
 		}
 	}
-	for _, m := range shellBlock.FindAllStringSubmatch(text, -1) {
-		script := strings.ReplaceAll(m[1], "\\\n", " ")
+	for _, m := range anyBlock.FindAllStringSubmatch(text, -1) {
+		switch m[1] {
+		case "", "sh", "bash", "console":
+		default:
+			continue
+		}
+		script := strings.ReplaceAll(m[2], "\\\n", " ")
 		for line := range strings.Lines(script) {
 			line, _, _ = strings.Cut(line, " #")
 			for _, part := range separators.Split(line, -1) {
@@ -138,4 +142,18 @@ func TestMetricsInTheDocumentationExist(t *testing.T) {
 			assert.Contains(t, known, strings.TrimSuffix(m[0], m[1]), page)
 		}
 	}
+}
+
+func TestCommandsAreFoundInBlocksAndSpans(t *testing.T) {
+	page := "Run `make run ENVOY=1`, `gatehouse token inspect|verify` or `dist/gatehouse check FILE | head`.\n\n" +
+		"```sh\nX=1 gatehouse render --config a.yaml \\\n  --as json | kubectl apply -f -   # gatehouse nonsense\nmake build && gatehouse version\n```\n\n" +
+		"```console\n$ gatehouse explain --event < event.json\n{}\n```\n\n```yaml\n# gatehouse none\n```\n"
+	var gatehouse []string
+	for _, words := range commandsIn(page, isGatehouse) {
+		gatehouse = append(gatehouse, strings.Join(words[1:], " "))
+	}
+	assert.Equal(t, []string{
+		"render --config a.yaml --as json", "version", "explain --event < event.json", "ui", "token inspect|verify", "check FILE",
+	}, gatehouse)
+	assert.Equal(t, [][]string{{"make", "build"}, {"make", "run", "ENVOY=1"}}, commandsIn(page, func(word string) bool { return word == "make" }))
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"gatehouse/cmd/testbed/envoy"
 )
 
 // root is the repository, seen from this directory.
@@ -145,4 +147,17 @@ func TestTheMigrationPageHasEveryNameOfThePythonLibrary(t *testing.T) {
 	} {
 		assert.Contains(t, page, name)
 	}
+}
+
+// What docs/support.md says was tested is what `make test-envoys` tests.
+func TestTheTestedEnvoysAreNamed(t *testing.T) {
+	versions := regexp.MustCompile(`(?m)^ENVOY_VERSIONS \?= (.*)$`).FindStringSubmatch(read(t, filepath.Join(root, "Makefile")))
+	require.NotNil(t, versions)
+	page := read(t, filepath.Join(root, "docs", "support.md"))
+	list := strings.Fields(versions[1])
+	for _, version := range list {
+		assert.Contains(t, page, version)
+	}
+	assert.Contains(t, list, envoy.OldestPyPIVersion)
+	assert.Contains(t, list, envoy.DefaultVersion)
 }
