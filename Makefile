@@ -25,7 +25,7 @@ CLI_BUILD      = $(PINNED) CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -
 # Envoy's start-up time follows the code section.
 MAX_CODE      := 3500000
 
-.PHONY: help build image push run test fuzz fuzz-abi soak soak-mixed soak-long check tools bench bench-core fmt generate clean
+.PHONY: help build image push run test fuzz fuzz-abi soak soak-mixed soak-long deploy-test check tools bench bench-core fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -106,6 +106,9 @@ soak-mixed: build ## mixed traffic under faults for MINUTES (20); then logs and 
 
 soak-long: build ## limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
+
+deploy-test: build ## the manifests in deploy/ by way of Envoy Gateway and Istio themselves, in real Envoy (builds both: a quarter of an hour, once)
+	GATEHOUSE_DEPLOY=1 $(GO) test -count=1 -timeout 60m -v ./e2e/deploy
 
 check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files, licences, bills of materials, vulnerabilities
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run 'make fmt'"; exit 1; }
