@@ -147,7 +147,7 @@ func TestMetricsInTheDocumentationExist(t *testing.T) {
 func TestCommandsAreFoundInBlocksAndSpans(t *testing.T) {
 	page := "Run `make run ENVOY=1`, `gatehouse token inspect|verify` or `dist/gatehouse check FILE | head`.\n\n" +
 		"```sh\nX=1 gatehouse render --config a.yaml \\\n  --as json | kubectl apply -f -   # gatehouse nonsense\nmake build && gatehouse version\n```\n\n" +
-		"```console\n$ gatehouse explain --event < event.json\n{}\n```\n\n```yaml\n# gatehouse none\n```\n"
+		"```console\n$ gatehouse explain --event < event.json\n{}\n```\n\n```yaml\ngatehouse none\n```\n\ngatehouse is a gate.\n\n```\ngatehouse ui\n```\n"
 	var gatehouse []string
 	for _, words := range commandsIn(page, isGatehouse) {
 		gatehouse = append(gatehouse, strings.Join(words[1:], " "))
