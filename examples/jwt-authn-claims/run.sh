@@ -26,7 +26,7 @@ request expired GET /public/prices
 say "a token in the query is none"
 request nobody GET "/account/me?access_token=$human" | sed 's/access_token=[^:]*/access_token=TOKEN/'
 
-say "a limit for each caller: 3 a minute"
+say "a limit for each caller: 3 an hour, of which she has used one"
 requests 3 human /
 
 say "the audit log knows all of them"

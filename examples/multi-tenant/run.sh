@@ -34,13 +34,13 @@ at app.example umbrella
 at app.example stranger
 at app.example smuggler
 
-say "Alice of Acme and Alice of Globex are two people, with 3 requests a minute each"
+say "Alice of Acme and Alice of Globex are two people, with 3 requests an hour each"
 at acme.example acme
 at acme.example acme
 at acme.example acme
 at globex.example globex
 
-say "and each tenant has a limit of its own: Globex 4 a minute for all its people, Acme 100"
+say "and each tenant has a limit of its own: Globex 4 an hour for all its people, Acme 100"
 at globex.example bob
 at globex.example bob
 at globex.example bob

@@ -14,7 +14,7 @@ requests 11 alice /api/user-limited
 requests 1 bob /api/user-limited
 requests 1 nobody /api/user-limited
 
-say "3: /api/manual-limit, 10 a minute for each address, whoever is behind it"
+say "3: /api/manual-limit, 10 an hour for each address, whoever is behind it"
 requests 5 alice /api/manual-limit
 requests 6 bob /api/manual-limit
 
@@ -28,7 +28,7 @@ header x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset ratelimit-polic
 request nobody GET /api/heavy
 header retry-after
 
-say "   and who waits that long is admitted: /api/short, 2 in any 2 seconds"
+say "   and who waits that long is admitted: /api/short, 1 in any 3 seconds"
 refused() {
   ask nobody GET /api/short
   [ "$status" = 429 ]
