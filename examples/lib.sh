@@ -28,7 +28,7 @@ nobody=                       # sends no token
 say() { printf '\n# %s\n' "$*"; }
 
 # token CLAIMS [ISSUER] prints a token with these claims (JSON) beside iss, aud, iat and exp.
-token() { curl -sS --fail-with-body -d "$1" "${2:-${IDP:-}}/sign"; }
+token() { curl -sS -f -d "$1" "${2:-${IDP:-}}/sign"; }
 
 # request WHO METHOD PATH [CURL OPTIONS] sends a request with the token in the variable WHO, and prints the status, and the body
 # of a refusal.

@@ -122,6 +122,7 @@ func TestEachExampleShowsWhatItsPageSays(t *testing.T) {
 	for _, name := range folders(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			needsTools(t, name)
 			page := filepath.Join(root(t), "examples", name, "README.md")
 			printed := run(t, program, name)
 			if *update && withoutVolatile(quoted(t, page)) != withoutVolatile(printed) {
@@ -134,6 +135,26 @@ func TestEachExampleShowsWhatItsPageSays(t *testing.T) {
 				assert.Contains(t, lines, line)
 			}
 		})
+	}
+}
+
+var needs = regexp.MustCompile(`(?m)^needs=(\S+)$`)
+
+// needsTools skips a test whose script needs a program that isn't here, and fails it if CI=true.
+func needsTools(t *testing.T, name string) {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(root(t), "examples", name, "run.sh"))
+	require.NoError(t, err)
+	tools := []string{"bash", "curl"}
+	if found := needs.FindSubmatch(script); found != nil {
+		tools = append(tools, string(found[1]))
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		} else if err != nil {
+			t.Skip(err)
+		}
 	}
 }
 

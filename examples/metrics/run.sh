@@ -7,7 +7,7 @@ batch=$(token '{"sub": "nightly-batch", "client_id": "nightly-batch"}')
 expired=$(token "{\"sub\": \"alice\", \"exp\": $(($(date +%s) - 3600))}")
 forged=${alice%.*}.${batch##*.} # the claims of one token, the signature of another
 garbage=not-a-token
-admin() { curl -sS --fail-with-body -w '\n' -X "$1" -H "authorization: Bearer $GATEHOUSE_ADMIN_TOKEN" "$ADMIN_API$2"; }
+admin() { curl -sS -f -w '\n' -X "$1" -H "authorization: Bearer $GATEHOUSE_ADMIN_TOKEN" "$ADMIN_API$2"; }
 prometheus() { curl -sS "$ENVOY_ADMIN/stats/prometheus" | grep "^gatehouse_$1" | grep -v ' 0$' | LC_ALL=C sort; }
 
 say "some requests: good tokens, bad ones, none"
