@@ -14,10 +14,12 @@ import (
 
 // Outcome is how a stream ended.
 type Outcome struct {
-	Status  int        // what the client got; 0 when nothing
-	Details string     // Envoy's response code details
-	Mono    clock.Mono // the end
-	Custom  []string   // the values of the upstream's x-audit-event
+	Status  int    // what the client got; 0 when nothing
+	Details string // Envoy's response code details
+	// HeadersAlone says that the response was its headers, without a body or trailers.
+	HeadersAlone bool
+	Mono         clock.Mono // the end
+	Custom       []string   // the values of the upstream's x-audit-event
 	// GRPC is the status of a gRPC request, of which Decision.GRPC says that it is one; nil if it isn't known.
 	GRPC *int
 }
@@ -86,7 +88,7 @@ func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	e.Status, e.Meta.OpenEventID = o.Status, d.openID
 	out := audit.Outcome{
 		Refused: d.Reason.Status(), Authenticated: d.Principal != nil, Status: o.Status, Details: o.Details,
-		Answered: d.metadata,
+		Answered: d.metadata, GRPCHeadersAlone: d.grpc && o.HeadersAlone,
 	}
 	e.Type, e.Meta.Origin = audit.TypeOf(out), audit.OriginOf(out)
 	e.Meta.Reason, e.Meta.WouldBe = d.Reason.String(), d.WouldBe.String()

@@ -23,43 +23,40 @@ var filterDetails = [...]struct{ details, origin string }{
 }
 
 // envoyDetails lists how the details begin that the connection manager, the router and the codecs
-// set (Envoy's response_code_details.rst and stream_info.h). If late is true, the details may
-// replace an earlier via_upstream: the response had begun and then broke off.
-var envoyDetails = [...]struct {
-	details string
-	late    bool
-}{
-	{"downstream_", true},
-	{"stream_idle_timeout", true},
-	{"max_duration_timeout", true},
-	{"duration_timeout", true},
-	{"http1.", true},
-	{"http2.", true},
-	{"http3.", true},
-	{"internal_redirect", true},
-	{"upstream_", false},
-	{"request_", false},
-	{"response_timeout", false},
-	{"response_payload_too_large", false},
-	{"route_", false},
-	{"cluster_not_found", false},
-	{"no_healthy_upstream", false},
-	{"maintenance_mode", false},
-	{"drop_overload", false},
-	{"unconditional_drop_overload", false},
-	{"overload", false},
-	{"low_version", false},
-	{"missing_host_header", false},
-	{"missing_path_rejected", false},
-	{"invalid_path", false},
-	{"absolute_path_rejected", false},
-	{"path_normalization_failed", false},
-	{"upgrade_failed", false},
-	{"websocket_handshake_unsuccessful", false},
-	{"filter_", false}, // filter_chain_not_found, filter_removed_required_request_headers and the like
-	{"rejecting_because_detection_failed", false},
-	{"early_connect_data", false},
-	{"admin_filter_response", false},
+// set (Envoy's response_code_details.rst and stream_info.h). Most of them may also replace an earlier
+// via_upstream: the response had begun and then broke off.
+var envoyDetails = [...]string{
+	"downstream_",
+	"stream_idle_timeout",
+	"max_duration_timeout",
+	"duration_timeout",
+	"http1.",
+	"http2.",
+	"http3.",
+	"internal_redirect",
+	"upstream_",
+	"request_",
+	"response_timeout",
+	"response_payload_too_large",
+	"route_",
+	"cluster_not_found",
+	"no_healthy_upstream",
+	"maintenance_mode",
+	"drop_overload",
+	"unconditional_drop_overload",
+	"overload",
+	"low_version",
+	"missing_host_header",
+	"missing_path_rejected",
+	"invalid_path",
+	"absolute_path_rejected",
+	"path_normalization_failed",
+	"upgrade_failed",
+	"websocket_handshake_unsuccessful",
+	"filter_", // filter_chain_not_found, filter_removed_required_request_headers and the like
+	"rejecting_because_detection_failed",
+	"early_connect_data",
+	"admin_filter_response",
 }
 
 // OriginOf names the other filter that refused the request, "" if none did. For a filter that isn't
@@ -73,11 +70,11 @@ func OriginOf(o Outcome) string {
 			return filterDetails[i].origin
 		}
 	}
-	if o.Status < 400 || byUpstream(o.Details) {
+	if !fails(o) || byUpstream(o.Details) {
 		return ""
 	}
-	for i := range envoyDetails {
-		if strings.HasPrefix(o.Details, envoyDetails[i].details) {
+	for _, details := range envoyDetails {
+		if strings.HasPrefix(o.Details, details) {
 			return ""
 		}
 	}
@@ -95,15 +92,12 @@ func answered(o Outcome) bool {
 	if o.Answered || o.Details == "" || byUpstream(o.Details) {
 		return true
 	}
-	for i := range envoyDetails {
-		if strings.HasPrefix(o.Details, envoyDetails[i].details) {
-			// Envoy's own answers are errors, but gRPC clients get all of them with status 200. Only
-			// for late details does the status say that the upstream had answered.
-			return envoyDetails[i].late && o.Status < 400
-		}
-	}
-	return o.Status < 400 && OriginOf(o) == ""
+	return !fails(o) && OriginOf(o) == ""
 }
+
+// fails reports whether the response says that the request failed. Those that Envoy makes itself do,
+// so one that doesn't comes from the upstream, at least in part.
+func fails(o Outcome) bool { return o.Status >= 400 || o.GRPCHeadersAlone }
 
 // byUpstream reports whether the response came from the upstream or from a direct_response in
 // Envoy's routes.

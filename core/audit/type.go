@@ -55,6 +55,9 @@ type Outcome struct {
 	Status        int    // the status that the client got; 0 if it got no response
 	Answered      bool   // Gatehouse answered the request itself, and not to refuse it
 	Details       string // Envoy's response.code_details; "" if unknown
+	// GRPCHeadersAlone is true for a gRPC request whose response had headers alone. All of Envoy's own
+	// answers to gRPC requests are so, with status 200.
+	GRPCHeadersAlone bool
 }
 
 // TypeOf returns the event type of a request. It never returns TypeAdminAction,

@@ -68,8 +68,8 @@ func (c *streamContext) OnHttpRequestTrailers(int) types.Action {
 	return action(c.stream.RequestTrailers())
 }
 
-func (c *streamContext) OnHttpResponseHeaders(int, bool) types.Action {
-	return action(c.stream.ResponseHeaders())
+func (c *streamContext) OnHttpResponseHeaders(_ int, alone bool) types.Action {
+	return action(c.stream.ResponseHeaders(alone))
 }
 
 func (c *streamContext) OnHttpResponseTrailers(int) types.Action {

@@ -68,7 +68,7 @@ func (*adminStream) RequestBody() proxy.Action { return proxy.Pause }
 func (*adminStream) RequestTrailers() proxy.Action { return proxy.Pause }
 
 // ResponseHeaders implements proxy.Stream.
-func (*adminStream) ResponseHeaders() proxy.Action { return proxy.Continue }
+func (*adminStream) ResponseHeaders(bool) proxy.Action { return proxy.Continue }
 
 // ResponseTrailers implements proxy.Stream.
 func (*adminStream) ResponseTrailers() proxy.Action { return proxy.Continue }

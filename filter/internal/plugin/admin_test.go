@@ -31,7 +31,7 @@ func ask(t *testing.T, px *proxytest.Proxy, p proxy.Plugin, method, path string)
 	assert.Equal(t, proxy.Pause, s.RequestBody())
 	assert.Equal(t, proxy.Pause, s.RequestTrailers())
 	assert.Zero(t, x.Resumed)
-	s.ResponseHeaders()
+	s.ResponseHeaders(false)
 	s.Done()
 	px.Context = pluginID
 	return x

@@ -21,7 +21,7 @@ func (s *stream) Done() {
 	p := s.plugin
 	defer s.survive("stream done", &ignored)
 	p.forget(s)
-	out := core.Outcome{Mono: p.mono(), Custom: s.custom}
+	out := core.Outcome{Mono: p.mono(), HeadersAlone: s.alone, Custom: s.custom}
 	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
 	if details, err := p.proxy.Property(codeDetails); err == nil {
 		out.Details = string(details)

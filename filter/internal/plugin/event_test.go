@@ -126,7 +126,7 @@ func TestTheUpstreamsOwnEventsAreTakenOutOfHeadersAndTrailers(t *testing.T) {
 	x := p.NewStream(streamID)
 	require.Equal(t, proxy.Continue, x.RequestHeaders())
 	s.Headers[proxy.ResponseHeaders] = []proxytest.Header{{Name: ":status", Value: "200"}, custom("one"), custom("two")}
-	require.Equal(t, proxy.Continue, x.ResponseHeaders())
+	require.Equal(t, proxy.Continue, x.ResponseHeaders(false))
 	s.Headers[proxy.ResponseTrailers] = []proxytest.Header{{Name: "grpc-status", Value: "0"}, custom("three"), custom("four")}
 	require.Equal(t, proxy.Continue, x.ResponseTrailers())
 	s.Properties["response\x00code"] = []byte{200, 0, 0, 0, 0, 0, 0, 0}

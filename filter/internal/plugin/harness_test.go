@@ -188,10 +188,10 @@ func (x *exchange) finish(px *proxytest.Proxy, s proxy.Stream, r request) {
 	switch {
 	case len(x.Replies) > 0:
 		code = uint64(x.Replies[0].Status)
-		s.ResponseHeaders()
+		s.ResponseHeaders(false)
 	case x.admitted:
 		x.Headers[proxy.ResponseHeaders] = slices.Clone(r.response)
-		x.passed = s.ResponseHeaders() == proxy.Continue
+		x.passed = s.ResponseHeaders(false) == proxy.Continue
 	}
 	px.Context = streamID
 	x.Properties["response\x00code"] = protowire.AppendFixed64(nil, code)

@@ -18,6 +18,7 @@ type stream struct {
 	custom     []string   // the values of the upstream's x-audit-event
 	decided    bool       // the gate has seen the request
 	replied    bool       // by us, in the upstream's place
+	alone      bool       // the response is its headers alone
 	deadline   clock.Mono // while waiting for keys
 	unverified bool       // while waiting: no key made its signature
 }
@@ -26,7 +27,7 @@ const customHeader = "x-audit-event"
 
 func (s *stream) reset(id uint32) {
 	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
-	s.id, s.custom, s.decided, s.replied, s.deadline = id, nil, false, false, 0
+	s.id, s.custom, s.decided, s.replied, s.alone, s.deadline = id, nil, false, false, false, 0
 }
 
 // RequestHeaders implements proxy.Stream.
@@ -154,8 +155,9 @@ func (s *stream) sendReply() error {
 }
 
 // ResponseHeaders implements proxy.Stream.
-func (s *stream) ResponseHeaders() (action proxy.Action) {
+func (s *stream) ResponseHeaders(alone bool) (action proxy.Action) {
 	defer s.survive("response headers", &action)
+	s.alone = alone
 	if s.replied {
 		return proxy.Continue
 	}

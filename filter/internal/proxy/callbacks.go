@@ -23,8 +23,9 @@ type Stream interface {
 	RequestBody() Action
 	// RequestTrailers sees the request's trailers, if it has any.
 	RequestTrailers() Action
-	// ResponseHeaders sees the upstream's response headers, or those of a reply.
-	ResponseHeaders() Action
+	// ResponseHeaders sees the upstream's response headers, or those of a reply. alone is true if neither a body nor
+	// trailers follow.
+	ResponseHeaders(alone bool) Action
 	// ResponseTrailers sees the upstream's trailers, if it has any.
 	ResponseTrailers() Action
 	// Done runs last, before the access log.

@@ -35,11 +35,11 @@ type stream struct {
 	store shared.Store
 }
 
-func (s stream) RequestBody() proxy.Action      { return proxy.Pause }
-func (s stream) RequestTrailers() proxy.Action  { return proxy.Pause }
-func (s stream) ResponseHeaders() proxy.Action  { return proxy.Continue }
-func (s stream) ResponseTrailers() proxy.Action { return proxy.Continue }
-func (s stream) Done()                          {}
+func (s stream) RequestBody() proxy.Action         { return proxy.Pause }
+func (s stream) RequestTrailers() proxy.Action     { return proxy.Pause }
+func (s stream) ResponseHeaders(bool) proxy.Action { return proxy.Continue }
+func (s stream) ResponseTrailers() proxy.Action    { return proxy.Continue }
+func (s stream) Done()                             {}
 
 // RequestHeaders implements proxy.Stream.
 func (s stream) RequestHeaders() proxy.Action {
