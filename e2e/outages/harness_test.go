@@ -102,6 +102,9 @@ func (s *scene) gate(listener, change string) envoy.Edit {
 			return err
 		}
 		manager["stat_prefix"] = listener
+		hosts := manager["route_config"].(map[string]any)["virtual_hosts"].([]any)
+		route := hosts[0].(map[string]any)["routes"].([]any)[0].(map[string]any)["route"].(map[string]any)
+		route["timeout"] = "0s" // streams stay open
 		manager["access_log"] = []any{
 			fileLog(s.auditLog(listener), "%FILTER_STATE(wasm.gatehouse_audit:PLAIN)%\n"),
 			fileLog(s.accessLog(listener), "%REQ(x-no)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"),
@@ -119,6 +122,13 @@ func fileLog(path, format string) any {
 
 func (s *scene) auditLog(listener string) string  { return filepath.Join(s.dir, listener+".audit") }
 func (s *scene) accessLog(listener string) string { return filepath.Join(s.dir, listener+".access") }
+
+// cluster adds a cluster with one endpoint.
+func cluster(name, hostport string) envoy.Edit {
+	return func(b envoy.Bootstrap) error {
+		return errors.Join(envoy.AddCluster("{name: "+name+"}")(b), envoy.Endpoint(name, hostport)(b))
+	}
+}
 
 // roomy sets the upstream's circuit breakers aside.
 func roomy(b envoy.Bootstrap) error {
@@ -230,10 +240,9 @@ type event struct {
 	User     string `json:"user_id"`
 	Status   *int   `json:"status_code"`
 	Metadata struct {
-		ID      string `json:"event_id"`
-		Reason  string
-		Headers map[string]string
-		No      string `json:"x-no"`
+		ID       string  `json:"event_id"`
+		No       string  `json:"x-no"`
+		Duration float64 `json:"duration_ms"`
 	}
 }
 

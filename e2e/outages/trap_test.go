@@ -56,6 +56,7 @@ const fault = "X-Vm-Fault"
 
 // TestAVMThatDies has a VM die with requests in flight, under each failure policy.
 func TestAVMThatDies(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{1, 2} {
 		s := startMortal(t, workers, policies...)
 		for _, policy := range policies {
@@ -246,6 +247,7 @@ func (s *scene) hold(t *testing.T, c *http.Client, listener, token string) map[s
 
 // TestEachWayAndPlaceToDie kills a VM in several ways at several places of a request.
 func TestEachWayAndPlaceToDie(t *testing.T) {
+	t.Parallel()
 	kinds := []string{"fatal", "stack"}
 	if long() {
 		kinds = append(kinds, "memory") // as much as Envoy gives a VM: 1 GiB

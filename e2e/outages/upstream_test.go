@@ -23,7 +23,12 @@ type upstream struct {
 func startUpstream(t *testing.T) *upstream {
 	t.Helper()
 	u := &upstream{released: make(chan struct{})}
-	server := httptest.NewServer(u)
+	server := httptest.NewUnstartedServer(u)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 10_000}
+	server.Start()
 	t.Cleanup(server.Close)
 	t.Cleanup(u.release)
 	u.address = server.Listener.Addr().String()
@@ -66,4 +71,27 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := io.ReadAll(r.Body)
 	_, _ = w.Write(append([]byte("got "), body...))
+}
+
+// keyServer serves a JWK Set once it is opened; until then requests wait.
+type keyServer struct {
+	*httptest.Server
+	opened  chan struct{}
+	set     func() []byte
+	fetches atomic.Int64
+}
+
+func startKeys(t *testing.T) *keyServer {
+	t.Helper()
+	k := &keyServer{opened: make(chan struct{})}
+	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k.fetches.Add(1)
+		select {
+		case <-k.opened:
+			_, _ = w.Write(k.set())
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(k.Close)
+	return k
 }

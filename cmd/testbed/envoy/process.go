@@ -45,6 +45,9 @@ type Options struct {
 	KeepPorts bool
 	// Concurrency is the number of worker threads; 0 for 1.
 	Concurrency int
+	// Drain is for how long Envoy drains what an update replaces, at the least a second: 0 for its
+	// own 10 minutes, with few signs to clients at first; else clients are told at once.
+	Drain time.Duration
 	// LogLevel is Envoy's, such as "warning"; empty for "info".
 	LogLevel string
 	// ComponentLogLevel sets single components, such as "wasm:debug"; empty for none.
@@ -122,6 +125,9 @@ func (p *Process) start(ctx context.Context, o Options) error {
 		"--disable-hot-restart", // its shared memory would tie together all Envoys of this machine
 		"--concurrency", strconv.Itoa(max(o.Concurrency, 1)),
 		"--file-flush-interval-msec", strconv.FormatInt(flushInterval.Milliseconds(), 10),
+	}
+	if o.Drain != 0 {
+		args = append(args, "--drain-time-s", strconv.Itoa(int(o.Drain.Seconds())), "--drain-strategy", "immediate")
 	}
 	if o.LogLevel != "" {
 		args = append(args, "--log-level", o.LogLevel)
