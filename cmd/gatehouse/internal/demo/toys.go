@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"syscall"
@@ -115,6 +116,15 @@ func (t *toys) start(cluster, address string) (string, error) {
 		t.stops = append(t.stops, upstream.Stop)
 		return upstream.Address(), nil
 	}
+}
+
+// freeAddress returns an address that nothing listens at.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 func startError(cluster string, err error) error {
