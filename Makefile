@@ -10,11 +10,14 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 # What a release says of itself: where its sources are, and who built it, as URIs.
 SOURCE        ?=
 BUILDER       ?= urn:gatehouse:builder:unknown
-ABOUT          = -dist $(CURDIR)/dist -revision "$(REVISION)" -epoch $(SOURCE_DATE_EPOCH) -source "$(SOURCE)" -builder "$(BUILDER)"
+ABOUT          = -dist "$(CURDIR)/dist" -revision "$(REVISION)" -epoch $(SOURCE_DATE_EPOCH) -source "$(SOURCE)" -builder "$(BUILDER)" -platforms "$(PLATFORMS)"
 # Where make push puts the filter's image; the CLI's goes to the same name with -cli.
 IMAGE         ?=
+# The tag of a release, if it has one: then it must be that of the version.
+TAG           ?=
 RELEASE       := $(GO) -C deploy/release run .
-PLATFORMS     := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
+# What the CLI of a release is for.
+PLATFORMS     ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') go.mod go.sum
 # What a build must not take from the environment: two builds have the same bytes.
 PINNED        := GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOWASM= GOWORK=off
@@ -25,7 +28,7 @@ CLI_BUILD      = $(PINNED) CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -
 # Envoy's start-up time follows the code section.
 MAX_CODE      := 3500000
 
-.PHONY: help build image push run test fuzz fuzz-abi soak soak-mixed soak-long deploy-test check tools bench bench-core fmt generate clean
+.PHONY: help build image push release run test fuzz fuzz-abi soak soak-mixed soak-long deploy-test check tools bench bench-core fmt generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -57,13 +60,19 @@ image: dist/gatehouse.wasm $(filter dist/linux-%,$(CLIS)) ## OCI images of the f
 push: image ## pushes them: IMAGE=REGISTRY/REPOSITORY[:TAG]; the default tag is the version
 	@$(RELEASE) push $(ABOUT) -image "$(IMAGE)"
 
+release: ## archives, images, checksums, bills of materials and release notes of the version, in dist/release and dist/image
+	@$(RELEASE) ready -tag "$(TAG)"
+	@rm -f dist/gatehouse.wasm
+	@$(MAKE) --no-print-directory $(CLIS) image
+	@$(RELEASE) archives $(ABOUT) -image "$(IMAGE)"
+
 run: build ## the demo; ENVOY=1 runs it in real Envoy
 	@exec dist/gatehouse demo $(if $(ENVOY),--envoy)
 
 test: build ## everything: unit, property, fuzz seeds, hostsim, e2e in real Envoy (GATEHOUSE_E2E=off leaves Envoy out)
 	@GO=$(GO) $(GO) run ./cmd/testbed/testrun -log $(CACHE)/test.log \
 		-- -timeout=30m $$($(GO) list ./... | grep -vE '/(e2e|testbed)') \
-		-- -C=deploy/release -timeout=20m ./... \
+		-- -C=deploy/release -timeout=40m ./... \
 		-- -C=deploy/check -count=1 -timeout=20m ./... \
 		-- -timeout=40m -p=1 ./cmd/testbed/... ./e2e/...
 
@@ -122,7 +131,7 @@ check: $(LINT) ## format, vet, lint, tidy, dependency rules, generated files, li
 	$(GO) -C deploy/release mod tidy -diff
 	$(GO) -C deploy/check vet ./...
 	$(GO) -C deploy/check mod tidy -diff
-	$(RELEASE) check
+	$(RELEASE) check $(if $(REQUIRE_VULNERABILITIES),-require-vulnerabilities)
 
 tools: $(LINT) ## golangci-lint, which check builds otherwise
 

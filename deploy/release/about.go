@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/core/version"
@@ -23,6 +25,7 @@ type about struct {
 	source   string
 	builder  string
 	epoch    int64 // seconds since 1970
+	cliFor   string
 }
 
 // defaultBuilder stands for a builder that nobody names.
@@ -34,6 +37,7 @@ func (a *about) flags(name string) *flag.FlagSet {
 	f.StringVar(&a.revision, "revision", "", "the commit of the sources")
 	f.StringVar(&a.source, "source", "", "where the sources are from, a `URI`")
 	f.StringVar(&a.builder, "builder", defaultBuilder, "who builds, a `URI`")
+	f.StringVar(&a.cliFor, "platforms", "", "the `platforms` of the CLI, as linux-amd64, separated by spaces (default: all)")
 	f.Int64Var(&a.epoch, "epoch", 0, "the time of the release, in `seconds` since 1970")
 	return f
 }
@@ -64,17 +68,39 @@ func (a *about) file(p linked.Program, platform linked.Platform) string {
 	return filepath.Join(a.dist, platform.String(), p.Name)
 }
 
-// programs reads all programs that are there. Those that missing names may be missing.
-func (a *about) programs(ctx context.Context, missing func(linked.Platform) bool) (filter, cli program, err error) {
+// platforms are those of a program that are asked for.
+func (a *about) platforms(p linked.Program) (chosen []linked.Platform, err error) {
+	wanted := strings.Fields(a.cliFor)
+	if p.Package != cliPackage || len(wanted) == 0 {
+		return p.Platforms, nil
+	}
+	for _, platform := range p.Platforms {
+		if at := slices.Index(wanted, platform.String()); at >= 0 {
+			chosen, wanted = append(chosen, platform), slices.Delete(wanted, at, at+1)
+		}
+	}
+	if len(wanted) > 0 {
+		return nil, fmt.Errorf("platforms: want some of %v, got %s", p.Platforms, wanted[0])
+	}
+	return chosen, nil
+}
+
+const cliPackage = "./cmd/gatehouse"
+
+// programs reads all programs. Files for the operating system that without names are left out.
+func (a *about) programs(ctx context.Context, without string) (filter, cli program, err error) {
 	var all []program
 	for _, p := range linked.Programs {
+		if p.Platforms, err = a.platforms(p); err != nil {
+			return filter, cli, err
+		}
 		read := program{Program: p, files: map[linked.Platform][]byte{}}
 		if read.modules, err = linked.Modules(ctx, root, p); err != nil {
 			return filter, cli, err
 		}
 		hashed := map[string][]byte{}
 		for _, platform := range p.Platforms {
-			if missing(platform) {
+			if platform.OS == without {
 				continue
 			}
 			content, err := os.ReadFile(a.file(p, platform))

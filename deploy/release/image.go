@@ -10,7 +10,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"gatehouse/core/version"
-	"gatehouse/deploy/release/internal/linked"
 	"gatehouse/deploy/release/internal/oci"
 	"gatehouse/deploy/release/internal/provenance"
 	"gatehouse/deploy/release/internal/sbom"
@@ -22,7 +21,7 @@ func makeImage(ctx context.Context, out io.Writer, args []string) error {
 	if err := a.flags("image").Parse(args); err != nil {
 		return err
 	}
-	filter, cli, err := a.programs(ctx, func(p linked.Platform) bool { return p.OS == "darwin" })
+	filter, cli, err := a.programs(ctx, "darwin")
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,11 @@ import (
 const root = "../.."
 
 var commands = map[string]func(ctx context.Context, out io.Writer, args []string) error{
-	"check": check,
-	"image": makeImage,
-	"push":  push,
+	"archives": archives,
+	"check":    check,
+	"image":    makeImage,
+	"push":     push,
+	"ready":    ready,
 }
 
 func hash(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }
@@ -27,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: release check|image|push [FLAG]...")
+		fmt.Fprintln(os.Stderr, "usage: release archives|check|image|push|ready [FLAG]...")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](ctx, os.Stdout, os.Args[2:]); err != nil {

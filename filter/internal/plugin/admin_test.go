@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/core/version"
 	"gatehouse/filter/internal/plugin"
 	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/proxy/proxytest"
@@ -104,6 +105,12 @@ func TestAGateWithoutAdminPaysNothing(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"SharedGet gatehouse/admin/1/mark"}, shared)
+}
+
+func TestTheFilterHasTheVersionOfGatehouse(t *testing.T) {
+	px := proxytest.New()
+	require.True(t, plugin.NewVM().New(px, pluginID).Start([]byte(inline)))
+	assert.EqualValues(t, 1, px.Metrics["gatehouse_build_info.version."+strings.ReplaceAll(version.Version, ".", "_")])
 }
 
 func TestTheVersionThatRanBeforeIsNoLongerSaidToRun(t *testing.T) {
