@@ -113,8 +113,8 @@ soak: soak-mixed soak-long ## the long runs: soak-mixed, then soak-long
 soak-mixed: build ## mixed traffic under faults for MINUTES (20); then logs and metrics are held against each other
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count=1 -timeout 8h -run '^TestSoakLogsAndMetricsAgree$$' -v ./e2e/soak
 
-soak-long: build ## limits under full speed, memory under floods, an issuer that is down for 30 s (a quarter of an hour)
-	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/ratelimit/ ./e2e/serve/
+soak-long: build ## limits under full speed, memory under floods and thousands of streams, an issuer that is down for 30 s (a quarter of an hour)
+	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/outages/ ./e2e/ratelimit/ ./e2e/serve/
 
 deploy-test: build ## the manifests in deploy/ by way of Envoy Gateway and Istio themselves, in real Envoy (builds both: a quarter of an hour, once)
 	GATEHOUSE_DEPLOY=1 $(GO) test -count=1 -timeout 60m -v ./e2e/deploy

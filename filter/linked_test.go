@@ -41,6 +41,10 @@ func TestTheFaultSwitchIsAnotherModule(t *testing.T) {
 	}
 	assert.False(t, has(list(t, wasm, "-deps", "./filter")))
 	assert.True(t, has(list(t, wasm, "-tags", "faultswitch", "-deps", "./filter")))
+	vet := exec.Command("go", "vet", "-tags", "faultswitch", "-unsafeptr=false", "./...") // no other check compiles it
+	vet.Env = append(os.Environ(), wasm...)
+	out, err := vet.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	for _, file := range []string{"../Makefile", "../.ci/run"} {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)

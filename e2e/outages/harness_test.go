@@ -161,7 +161,12 @@ func (s *scene) counter(name string) uint64 {
 // stat waits until a statistic has a value.
 func (s *scene) stat(name string, want uint64) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.counter(name) == want }, patience, 20*time.Millisecond, "%s: want %d, last %d", name, want, s.counter(name))
+	deadline := time.Now().Add(patience)
+	got := s.counter(name)
+	for ; got != want && time.Now().Before(deadline); got = s.counter(name) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	require.Equal(s.t, want, got, name)
 }
 
 // logged waits for a line with a text in Envoy's log, from a line on.

@@ -114,9 +114,9 @@ func (s *stream) RequestBody() proxy.Action {
 }
 
 // ResponseHeaders implements proxy.Stream.
-func (s *stream) ResponseHeaders() proxy.Action {
+func (s *stream) ResponseHeaders(end bool) proxy.Action {
 	s.at("response headers")
-	action := s.Stream.ResponseHeaders()
+	action := s.Stream.ResponseHeaders(end)
 	s.at("after response headers")
 	return action
 }
