@@ -21,10 +21,11 @@ func (g *Gate) AuditGaps() bool { return g.losses.Pending() }
 // WriteGaps writes an audit_gap event for each range of lines that AuditLost recorded, chained like
 // any other event. Call it when the sink has room again, and from where all sinks can be
 // written: a sink that misses the audit_gap has a gap of its own.
-// write gets each line, without newline; it must not keep it.
+// write gets each line, without newline; it must not keep it. What is lost meanwhile, such a line
+// among others, waits for the next call.
 func (g *Gate) WriteGaps(wall clock.Wall, write func(line []byte)) {
 	var d Decision
-	for {
+	for n := g.losses.Len(); n > 0; n-- {
 		gap, ok := g.losses.Take()
 		if !ok {
 			return

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -94,6 +95,25 @@ func TestLostLinesAreCountedAndTold(t *testing.T) {
 	counts := g.counts()
 	assert.Equal(t, uint64(3), counts["gatehouse_audit_dropped_total"])
 	assert.Equal(t, uint64(2), counts[`gatehouse_audit_events_total.event_type.audit_gap`], "%v", counts)
+}
+
+// TestGapsThatAreLostThemselvesAreToldLater has a sink that takes nothing at all.
+func TestGapsThatAreLostThemselvesAreToldLater(t *testing.T) {
+	g := open(t, `"routes":[{"path":"/**","auth":"none"}],`+chainedAudit)
+	g.AuditLost(g.lines()[0])
+	tries := 0
+	g.WriteGaps(1, func(line []byte) {
+		tries++
+		g.AuditLost(bytes.Clone(line))
+	})
+	assert.Equal(t, 1, tries, "one attempt for each gap")
+	var told []audit.Gap
+	g.WriteGaps(1, func(line []byte) {
+		gap, _ := audit.ParseGap(line)
+		told = append(told, gap)
+	})
+	require.Len(t, told, 1)
+	assert.Equal(t, []uint64{2, 0, 1}, []uint64{told[0].Dropped, told[0].From, told[0].To}, "the event and the first audit_gap")
 }
 
 func TestALongStreamHasAnEventAtItsAdmission(t *testing.T) {

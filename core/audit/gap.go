@@ -67,6 +67,9 @@ func (g *Gap) merge(other Gap) {
 // Pending reports whether there are losses to tell.
 func (l *Losses) Pending() bool { return len(l.gaps) > 0 }
 
+// Len is how many gaps there are to tell.
+func (l *Losses) Len() int { return len(l.gaps) }
+
 // Take returns the first gap and forgets it. ok is false if there is none.
 func (l *Losses) Take() (gap Gap, ok bool) {
 	if len(l.gaps) == 0 {

@@ -3,6 +3,7 @@ package plugin
 import (
 	"gatehouse/core/clock"
 	"gatehouse/filter/internal/proxy"
+	"gatehouse/filter/internal/sink"
 )
 
 // deliver looks after the queue of audit events.
@@ -40,6 +41,14 @@ func (p *plugin) tellGaps() {
 	p.lines, p.events = p.lines[:0], 0
 	p.gate.WriteGaps(wall, p.record)
 	p.keepTold()
+}
+
+// heir is the sink of the instance that an update has put in this one's place; nil if there is none with the same receiver.
+func (p *plugin) heir() *sink.Sink {
+	if last := p.vm.last[p.name]; last != nil && last.sink != nil && last.sink.Delivers(p.cfg.Audit.HTTP) {
+		return last.sink
+	}
+	return nil
 }
 
 // maxTold bounds the audit_gap lines that wait for a stream.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/filter/internal/plugin"
 	"gatehouse/filter/internal/proxy"
 	"gatehouse/filter/internal/proxy/proxytest"
 )
@@ -157,4 +158,80 @@ func TestTheAccessLogHasEveryLineOfTheChain(t *testing.T) {
 		}
 	}
 	assert.Positive(t, gaps)
+}
+
+// receive answers all that is under way with 200 and returns the lines.
+func receive(t *testing.T, px *proxytest.Proxy) (lines []chained) {
+	t.Helper()
+	for len(px.Pending) > 0 {
+		c := px.Pending[0]
+		for line := range strings.SplitSeq(strings.TrimSuffix(string(c.Body), "\n"), "\n") {
+			var l chained
+			require.NoError(t, json.Unmarshal([]byte(line), &l))
+			lines = append(lines, l)
+		}
+		c.End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "200"}}})
+	}
+	return lines
+}
+
+func TestAnInstanceThatStopsWithAFullQueueSaysWhatWasLost(t *testing.T) {
+	px, p := start(t, delivered)
+	for range 30 {
+		admitted(t, px, p)
+	}
+	assert.False(t, p.Stop())
+	lines := receive(t, px)
+	assert.Equal(t, 1, px.Ended)
+	require.Len(t, lines, 11)
+	assert.Equal(t, "audit_gap", lines[10].Type)
+	assert.EqualValues(t, 20, lines[10].Meta.Dropped)
+	assert.EqualValues(t, 20, px.Metrics["gatehouse_audit_dropped_total"])
+}
+
+// TestAnUpdateLosesNoEvents has a receiver that takes nothing when an update replaces an instance.
+func TestAnUpdateLosesNoEvents(t *testing.T) {
+	for name, test := range map[string]struct {
+		old, heir int    // requests
+		config    string // the heir's
+		received  int    // lines that the heir delivers
+		dropped   uint64 // events that it says are lost
+	}{
+		"all find room":          {8, 2, delivered, 10, 0},
+		"some find none":         {8, 7, delivered, 11, 5},
+		"the old queue was full": {30, 0, delivered, 11, 20},
+		"another receiver":       {8, 2, strings.Replace(delivered, "/in", "/elsewhere", 1), 2, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			px := proxytest.New()
+			vm := plugin.NewVM()
+			old, heir := vm.New(px, pluginID), vm.New(px, pluginID+1)
+			require.True(t, old.Start([]byte(delivered)), px.Logs)
+			for range test.old {
+				admitted(t, px, old)
+			}
+			require.True(t, heir.Start([]byte(test.config)), px.Logs)
+			for range test.heir {
+				admitted(t, px, heir)
+			}
+			if done := old.Stop(); !done {
+				require.Equal(t, "another receiver", name)
+				require.Len(t, receive(t, px), test.old)
+			}
+			require.Empty(t, px.Pending)
+			var lines []chained
+			for range 10 {
+				tick(px, heir, 31)
+				lines = append(lines, receive(t, px)...)
+			}
+			assert.Len(t, lines, test.received)
+			dropped := uint64(0)
+			for _, l := range lines {
+				dropped += l.Meta.Dropped
+			}
+			assert.Equal(t, test.dropped, dropped)
+			assert.EqualValues(t, test.dropped, px.Metrics["gatehouse_audit_dropped_total"])
+			assert.Zero(t, px.Metrics["gatehouse_audit_queue_events"])
+		})
+	}
 }

@@ -19,12 +19,13 @@ import (
 
 // VM is what the plugin instances of one VM share.
 type VM struct {
-	starts uint64            // how many instances have started
-	newest map[string]uint64 // by name, the last start
+	starts uint64             // how many instances have started
+	newest map[string]uint64  // by name, the last start
+	last   map[string]*plugin // by name, the instance that started last, until it stops
 }
 
 // NewVM makes a VM's state.
-func NewVM() *VM { return &VM{newest: map[string]uint64{}} }
+func NewVM() *VM { return &VM{newest: map[string]uint64{}, last: map[string]*plugin{}} }
 
 // plugin is one plugin instance in one VM.
 type plugin struct {
@@ -151,6 +152,7 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	}
 	p.vm.starts++
 	p.seen, p.vm.newest[p.name] = p.vm.starts, p.vm.starts
+	p.vm.last[p.name] = p
 	return "", nil
 }
 
@@ -196,12 +198,15 @@ func (p *plugin) meetAdmin(now clock.Mono) {
 }
 
 // Stop implements proxy.Plugin: neither what has been counted since the last tick nor the audit events in the queue are
-// lost with the instance, as far as the receiver takes them at once.
+// lost with the instance, as far as its heir or the receiver takes them at once.
 func (p *plugin) Stop() (done bool) {
 	done = true // whatever happens: the proxy would keep an instance that isn't
 	defer proxy.Survive(p.proxy, "plugin done")
 	if p.gate == nil {
 		return true
+	}
+	if p.vm.last[p.name] == p {
+		delete(p.vm.last, p.name)
 	}
 	defer p.flush()
 	if p.sink == nil {
@@ -211,8 +216,7 @@ func (p *plugin) Stop() (done bool) {
 	if err != nil {
 		return true
 	}
-	p.tellGaps()
-	lost, done := p.sink.Stop(now, p.stopped)
+	lost, done := p.sink.Stop(now, p.heir, p.stopped)
 	p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(lost))
 	p.countQueue()
 	return done

@@ -20,9 +20,14 @@ func (q *queue) push(line []byte) bool {
 	if q.len() >= q.maxEvents || q.bytes+len(line) > maxQueueBytes {
 		return false
 	}
+	q.force(line)
+	return true
+}
+
+// force appends a copy of a line, room or not.
+func (q *queue) force(line []byte) {
 	q.lines = append(q.lines, bytes.Clone(line))
 	q.bytes += len(line)
-	return true
 }
 
 // maxBatchBytes bounds a request, but for a single event that is longer.
@@ -61,3 +66,10 @@ func (q *queue) pop(n int) {
 
 // roomy reports whether at least half of the queue is free.
 func (q *queue) roomy() bool { return q.len() <= q.maxEvents/2 && q.bytes <= maxQueueBytes/2 }
+
+// take empties the queue and returns its lines.
+func (q *queue) take() [][]byte {
+	lines := q.lines[q.head:]
+	q.lines, q.head, q.bytes = nil, 0, 0
+	return lines
+}

@@ -7,6 +7,7 @@
 package sink
 
 import (
+	"slices"
 	"strconv"
 
 	"gatehouse/core/clock"
@@ -38,8 +39,10 @@ type Sink struct {
 	lastSent clock.Mono     // of the last batch
 	retryAt  clock.Mono     // 0 if the last batch was taken
 	failures uint32         // of batches, in a row
-	full     bool           // events are lost until there is room for those that say so
-	stopped  func(lost int) // set once the proxy waits for the queue to empty
+	full     bool           // events are lost until half of the queue is free
+	telling  bool           // what comes now tells of lost events, and finds room
+	next     func() *Sink   // once the proxy waits for the end: the sink that takes over, nil for none
+	stopped  func(lost int) // set once the proxy waits for the end
 	reported int            // the queue's length that Growth last told
 	random   uint64
 }
@@ -61,6 +64,10 @@ func New(px proxy.Proxy, cfg *config.AuditHTTP, owner Owner, seed uint64) *Sink 
 
 // Append puts a line, without its newline, into the queue, or gives it to the owner as lost.
 func (s *Sink) Append(line []byte) {
+	if s.telling {
+		s.queue.force(line)
+		return
+	}
 	if s.full || !s.queue.push(line) {
 		s.full = true
 		s.owner.Lost(line)
@@ -84,17 +91,53 @@ func (s *Sink) Tick(now clock.Mono) {
 	}
 }
 
-// Stop sends what is left: each batch gets one attempt, and the first one that fails is the end. If done, nothing is under
-// way, and lost events are left that the receiver didn't take; else stopped is called at the end with their number.
-func (s *Sink) Stop(now clock.Mono, stopped func(lost int)) (lost int, done bool) {
+// Stop ends the sink. If next returns another sink, that one takes over: see handOver. Otherwise Stop sends what is left: each
+// batch gets one attempt, and the first one that fails is the end. If done, nothing is under way, and lost events are left that
+// nobody took; else stopped is called at the end with their number.
+func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (lost int, done bool) {
 	if s.sending == 0 {
+		if s.handOver(next()) {
+			return 0, true
+		}
+		s.tell()
 		s.send(now)
 	}
 	if s.sending == 0 {
 		return s.abandon(), true
 	}
-	s.stopped = stopped
+	s.next, s.stopped = next, stopped
 	return 0, false
+}
+
+// handOver gives the queue to the sink of the instance that an update has put in this one's place. The owner is given the lines
+// that find no room there, and then says so; these few lines find room in any case. It reports whether there is such a sink.
+func (s *Sink) handOver(heir *Sink) bool {
+	if heir == nil {
+		return false
+	}
+	lines := s.queue.take()
+	for _, line := range lines {
+		if heir.full || !heir.queue.push(line) {
+			s.owner.Lost(line)
+		}
+	}
+	s.tell()
+	for _, line := range s.queue.take() {
+		heir.queue.force(line)
+	}
+	return true
+}
+
+// tell has the owner say what was lost.
+func (s *Sink) tell() {
+	s.full, s.telling = false, true
+	s.owner.WriteGaps()
+	s.telling = false
+}
+
+// Delivers reports whether the sink delivers to where a configuration says.
+func (s *Sink) Delivers(cfg *config.AuditHTTP) bool {
+	return s.cfg.Cluster == cfg.Cluster && s.cfg.Authority == cfg.Authority && s.cfg.Path == cfg.Path && slices.Equal(s.cfg.Headers, cfg.Headers)
 }
 
 // abandon empties the queue and reports how many events it had.
@@ -138,9 +181,16 @@ func (s *Sink) answered(end proxy.CallEnd) {
 		}
 		s.fail(now, "status "+strconv.Itoa(status))
 	}
-	if s.stopped != nil && s.sending == 0 {
-		s.stopped(s.abandon())
+	s.end()
+}
+
+// end goes on with the end that the proxy waits for, when a batch has been answered.
+func (s *Sink) end() {
+	if s.stopped == nil || s.sending > 0 {
+		return
 	}
+	s.handOver(s.next())
+	s.stopped(s.abandon())
 }
 
 // status is the answer's; 0 for none.
@@ -168,10 +218,10 @@ func (s *Sink) delivered(now clock.Mono) {
 	s.sending, s.failures, s.retryAt = 0, 0, 0
 	s.batch = min(2*s.batch, s.cfg.BatchEvents)
 	if s.full && s.queue.roomy() {
-		s.full = false
-		s.owner.WriteGaps()
+		s.tell()
 	}
-	if s.queue.len() >= s.batch || s.stopped != nil {
+	ending := s.stopped != nil
+	if !ending && s.queue.len() >= s.batch || ending && s.next() == nil {
 		s.send(now)
 	}
 }

@@ -45,11 +45,21 @@ func (b *bench) append(line string) {
 	b.sink.Append([]byte(line))
 }
 
-// Lost implements sink.Owner.
-func (b *bench) Lost(line []byte) { b.lost = append(b.lost, string(line)) }
+// Lost implements sink.Owner. What a lost gap told has to be told again.
+func (b *bench) Lost(line []byte) {
+	if lines, ok := strings.CutPrefix(string(line), "gap "); ok {
+		b.lost = append(b.lost, strings.Split(lines, ",")...)
+		b.told[string(line)] = true
+		return
+	}
+	b.lost = append(b.lost, string(line))
+}
 
 // WriteGaps implements sink.Owner: a gap is a line of all that it tells.
 func (b *bench) WriteGaps() {
+	if len(b.lost) == 0 {
+		return
+	}
 	lost := b.lost
 	b.lost = nil
 	b.append("gap " + strings.Join(lost, ","))
@@ -245,6 +255,57 @@ func TestAFailingReceiverIsAskedLessAndLess(t *testing.T) {
 	b.step(takes)
 }
 
+// nobody takes over.
+func nobody() *sink.Sink { return nil }
+
+// TestAnHeirTakesOverEachLineOrIsTold ends a sink with lines in its queue, lost ones, and a batch under way.
+func TestAnHeirTakesOverEachLineOrIsTold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := usual
+		cfg.BatchEvents, cfg.QueueEvents = rapid.IntRange(1, 10).Draw(t, "batch"), rapid.IntRange(10, 40).Draw(t, "queue")
+		old, heir := newBench(t, cfg), newBench(t, cfg)
+		for i := range rapid.IntRange(0, 60).Draw(t, "events") {
+			old.append("old " + strconv.Itoa(i))
+		}
+		for i := range rapid.IntRange(0, 60).Draw(t, "of the heir") {
+			heir.append("new " + strconv.Itoa(i))
+		}
+		underWay := rapid.Bool().Draw(t, "a batch is under way")
+		if underWay {
+			old.sink.Tick(old.px.Mono + second)
+		}
+		ended := 0
+		lost, done := old.sink.Stop(old.px.Mono+second, func() *sink.Sink { return heir.sink }, func(lost int) {
+			ended++
+			require.Zero(t, lost)
+		})
+		require.Zero(t, lost)
+		require.Equal(t, len(old.px.Pending) == 0, done)
+		old.answerAll(behavior(rapid.IntRange(0, 1).Draw(t, "the batch's answer")))
+		require.Equal(t, !done, ended == 1)
+		require.Empty(t, old.px.Pending, "the heir sends what is left")
+
+		heir.written = append(old.written, heir.written...)
+		for range 100 {
+			heir.step(takes)
+		}
+		require.Empty(t, append(old.lost, heir.lost...), "all losses are told")
+		received, told := map[string]bool{}, map[string]bool{}
+		for _, b := range []*bench{old, heir} {
+			for line := range b.seen {
+				require.False(t, received[line], "delivered twice")
+				received[line] = true
+			}
+			for line := range b.told {
+				told[line] = true
+			}
+		}
+		for _, line := range heir.written {
+			require.NotEqual(t, received[line], told[line], "delivered, or told to be lost: %s", line)
+		}
+	})
+}
+
 func TestAtTheEndWhatIsLeftIsSent(t *testing.T) {
 	for name, test := range map[string]struct {
 		how            behavior
@@ -269,7 +330,7 @@ func TestAtTheEndWhatIsLeftIsSent(t *testing.T) {
 				}
 			}
 			ended := 0
-			lost, done := b.sink.Stop(b.px.Mono, func(lost int) {
+			lost, done := b.sink.Stop(b.px.Mono, nobody, func(lost int) {
 				ended++
 				assert.Equal(t, test.lost, lost)
 			})
@@ -284,7 +345,7 @@ func TestAtTheEndWhatIsLeftIsSent(t *testing.T) {
 			assert.Equal(t, 0, b.sink.Growth(), "the queue is empty")
 		})
 	}
-	lost, done := newBench(t, usual).sink.Stop(1, nil)
+	lost, done := newBench(t, usual).sink.Stop(1, nobody, nil)
 	assert.True(t, done)
 	assert.Zero(t, lost)
 }
