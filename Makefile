@@ -111,7 +111,7 @@ MINUTES ?= 20
 soak: soak-mixed soak-long ## the long runs: soak-mixed, then soak-long
 
 soak-mixed: build ## mixed traffic under faults for MINUTES (20); then logs and metrics are held against each other
-	SOAK_MINUTES=$(MINUTES) $(GO) test -count=1 -timeout 8h -run '^TestSoakLogsAndMetricsAgree$$' -v ./e2e/soak
+	SOAK_MINUTES=$(MINUTES) SOAK_DIR=$${SOAK_DIR:-$(CACHE)/soak} $(GO) test -count=1 -timeout 8h -run '^TestSoakLogsAndMetricsAgree$$' -v ./e2e/soak
 
 soak-long: build ## limits under full speed, memory under floods and thousands of streams, an issuer that is down for 30 s (a quarter of an hour)
 	GATEHOUSE_LONG=1 $(GO) test -timeout 40m -p 1 -v ./e2e/ ./e2e/outages/ ./e2e/ratelimit/ ./e2e/serve/

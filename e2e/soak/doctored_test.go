@@ -154,12 +154,12 @@ var doctors = []struct {
 		line := l.find("requests.tsv", `\tGET\t/api/orders/\d+\t\t200\t`)
 		l.replace("requests.tsv", line, strings.Replace(line, "\t200\t", "\t201\t", 1))
 	}},
-	{"a limit is smaller by one", "a window was exceeded", func(l *logs) { l.limits(`"max_requests": 6,`, `"max_requests": 5,`) }},
-	{"a limit is larger by one", "a refusal that no window needed", func(l *logs) { l.limits(`"max_requests": 6,`, `"max_requests": 7,`) }},
-	{"a window is longer by a third", "a window was exceeded", func(l *logs) { l.limits(`"window_seconds": 3`, `"window_seconds": 4`) }},
+	{"a limit is smaller by one", "a window was exceeded", func(l *logs) { l.quota(`"max_requests": 15`, `"max_requests": 14`) }},
+	{"a limit is larger by one", "a refusal that no window needed", func(l *logs) { l.quota(`"max_requests": 15`, `"max_requests": 16`) }},
+	{"a window is shorter", "a refusal that no window needed", func(l *logs) { l.quota(`"window_seconds": 3600`, `"window_seconds": 1`) }},
 	{"a client is told to come back at once", "Retry-After is too short", func(l *logs) {
-		line := l.find("requests.tsv", `\t429\t.*\t[2-9]\t\t\d+\t\d+$`)
-		l.replace("requests.tsv", line, regexp.MustCompile(`\t\d\t\t(\d+\t\d+)$`).ReplaceAllString(line, "\t1\t\t$1"))
+		line := l.find("requests.tsv", `\t/quota/x\t.*\t429\t.*\t\d{4}\t\t\d+\t\d+$`)
+		l.replace("requests.tsv", line, regexp.MustCompile(`\t\d{4}\t\t(\d+\t\d+)$`).ReplaceAllString(line, "\t1\t\t$1"))
 	}},
 	{"the end of a stream is lost", "receiver: lines are missing at the end of a stream", func(l *logs) {
 		text := strings.TrimSuffix(l.text("received.log"), "\n")
@@ -185,13 +185,13 @@ var doctors = []struct {
 	}},
 }
 
-// limits changes a limit in all versions of the configuration.
-func (l *logs) limits(old, with string) {
+// quota changes the limit of that name in all versions of the configuration.
+func (l *logs) quota(old, with string) {
 	names, err := filepath.Glob(filepath.Join(l.dir, "config-*.json"))
 	require.NoError(l.t, err)
 	for _, name := range names {
 		name = filepath.Base(name)
-		text := regexp.MustCompile(`(?s)\{[^{}]*"name": "free-plan"[^{}]*\}|\{[^{}]*\{[^{}]*"plan"[^{}]*\}[^{}]*\}`).FindString(l.text(name))
+		text := regexp.MustCompile(`\{[^{}]*"name": "quota",\s*"window_seconds"[^{}]*\}`).FindString(l.text(name))
 		require.Contains(l.t, text, old)
 		l.replace(name, text, strings.Replace(text, old, with, 1))
 	}
@@ -201,7 +201,7 @@ func (l *logs) limits(old, with string) {
 // logs with one thing changed.
 func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
-	run(t, plan{duration: 8 * time.Second, rate: 400, seed: 5, callers: 300, dir: dir})
+	run(t, plan{duration: 8 * time.Second, rate: 400, seed: 5, callers: 300, dir: dir, least: 2500})
 	report, err := check(t, dir)
 	require.NoError(t, err, "%s", report)
 	doctored := doctors

@@ -3,6 +3,7 @@ package soak_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +21,9 @@ type issuer struct {
 	rec      *record
 	server   *httptest.Server
 
-	mu    sync.Mutex
-	fault string // one of keyFaults; "" for none
+	mu      sync.Mutex
+	fault   string // one of keyFaults; "" for none
+	fetches int
 }
 
 // keyFaults are what becomes of requests for a JWK Set.
@@ -49,10 +51,12 @@ func (i *issuer) misbehave(fault string) {
 }
 
 // ServeHTTP implements http.Handler. The note of an answer comes before the answer, so that nobody
-// can know the set earlier than the note says. An outcome "maybe" is one that can come too late.
+// can know the set earlier than the note says. An outcome "maybe" is one that can come too late; on a
+// busy machine a good one can, too: then the gate has closed the connection, which has a note of its own.
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	fault := i.fault
+	i.fetches++
+	fault, n := i.fault, i.fetches
 	i.mu.Unlock()
 	outcome, body := "good", string(i.JWKS())
 	switch fault {
@@ -65,7 +69,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		outcome = "bad"
 		sleep(r, 5*time.Second)
 	}
-	note := object{"provider": i.provider, "outcome": outcome}
+	note := object{"provider": i.provider, "n": n, "outcome": outcome}
 	if outcome != "bad" {
 		note["set"] = body
 	}
@@ -81,7 +85,13 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	default:
 		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write([]byte(body))
+		_ = http.NewResponseController(w).Flush()
+		sleep(r, time.Second)
+		if r.Context().Err() != nil {
+			i.rec.event("fetch given up", object{"provider": i.provider, "n": n})
+		}
 	}
 }
 

@@ -38,7 +38,10 @@ func (l *load) run(ctx context.Context) {
 		clients.Go(func() {
 			random := rand.New(rand.NewPCG(l.seed, uint64(n)))
 			c := &client{gate: l.gate, source: "127.0.1." + strconv.Itoa(1+n%addresses)}
-			defer c.close()
+			defer c.end()
+			if n%4 == 3 {
+				c.overHTTP2()
+			}
 			for range jobs {
 				l.one(c, random)
 			}
@@ -76,7 +79,11 @@ func (l *load) one(c *client, random *rand.Rand) {
 		header = append(header, "authorization", "Bearer "+r.token)
 	}
 	leaves, delay := stays, time.Duration(0)
-	switch random.IntN(60) {
+	chance := random.IntN(60)
+	if strings.HasPrefix(r.target, "/quiet/") {
+		chance = -1 // without an event, only a whole answer tells what the gate decided
+	}
+	switch chance {
 	case 0:
 		leaves = leavesAtOnce
 	case 1, 2:
@@ -91,7 +98,7 @@ func (l *load) one(c *client, random *rand.Rand) {
 		body = strings.Repeat("x", random.IntN(2000))
 		header = append(header, "content-length", strconv.Itoa(len(body)))
 	}
-	a := c.do(r.method, head(r.method, r.target, header...), body, leaves, delay)
+	a := c.do(r.method, r.target, header, body, leaves, delay)
 	l.statuses[a.status].Add(1)
 	if r.who != nil && a.status != 0 {
 		r.who.answered(a.status)
@@ -163,8 +170,10 @@ func (l *load) target(random *rand.Rand, anonymous bool) string {
 		return "/search?q=x"
 	case n < 78:
 		return "/flip/coin" + wish(random)
-	case n < 82:
+	case n < 80:
 		return "/unlimited/x" + wish(random)
+	case n < 82:
+		return "/quota/x"
 	case n < 85:
 		return "/login"
 	case n < 88:

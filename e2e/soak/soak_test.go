@@ -23,18 +23,19 @@ import (
 )
 
 // plan is what a run does. The environment sets it: SOAK_MINUTES (a number, with a fraction if need
-// be), SOAK_RATE (requests a second), SOAK_SEED, and SOAK_DIR, where the logs stay.
+// be), SOAK_RATE (requests a second), SOAK_SEED, and SOAK_DIR, in which a folder with the logs stays.
 type plan struct {
 	duration time.Duration
 	rate     int64
 	seed     uint64
 	dir      string
 	callers  int
+	least    int // requests, however long they take
 }
 
 func planned(t *testing.T) plan {
 	t.Helper()
-	p := plan{duration: 20 * time.Second, rate: 700, seed: 1, dir: os.Getenv("SOAK_DIR"), callers: 3000}
+	p := plan{duration: 20 * time.Second, rate: 1000, seed: 1, dir: os.Getenv("SOAK_DIR"), callers: 3000}
 	if os.Getenv("CI") == "true" {
 		p.duration = 3 * time.Minute
 	}
@@ -50,8 +51,13 @@ func planned(t *testing.T) plan {
 	number("SOAK_SEED", func(n float64) { p.seed = uint64(n) })
 	if p.dir == "" {
 		p.dir = t.TempDir()
+		return p
 	}
 	require.NoError(t, os.MkdirAll(p.dir, 0o700))
+	dir, err := os.MkdirTemp(p.dir, "run-")
+	require.NoError(t, err)
+	t.Log("the logs stay in", dir)
+	p.dir = dir
 	return p
 }
 
@@ -157,9 +163,11 @@ func (l *load) session(t *testing.T, p plan, f *faults) {
 	l.run(ctx)
 	running.Wait()
 	// Some requests more, without faults: worker by worker they carry what waits for a stream's end.
-	quiet, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	l.run(quiet)
+	for again := true; again; again = l.rec.ids() < p.least {
+		quiet, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		l.run(quiet)
+		cancel()
+	}
 }
 
 // tally is how many answers had each status.
@@ -188,7 +196,7 @@ func (l *load) awaitKeys(t *testing.T, issuers []*issuer, random *rand.Rand) {
 			token, number, err := who.current(l.rec, random)
 			require.NoError(t, err)
 			id := l.rec.id()
-			a := c.do("GET", head("GET", "/unlimited/x", idHeader, strconv.Itoa(id), "user-agent", "soak", "authorization", "Bearer "+token), "", stays, 0)
+			a := c.do("GET", "/unlimited/x", []string{idHeader, strconv.Itoa(id), "user-agent", "soak", "authorization", "Bearer " + token}, "", stays, 0)
 			l.rec.request(line(id, number, "GET", "/unlimited/x", "", &a))
 			if a.status == 200 {
 				break

@@ -66,6 +66,7 @@ func configuration(version int) object {
 			object{"name": "exports", "path": "/exports/**", "rate_limits": []any{"exports"}},
 			object{"name": "search", "path": "/search", "rate_limits": []any{"shared"}, "skip_rate_limits": []any{"daily"}, "cost": 3},
 			object{"name": "unlimited", "path": "/unlimited/**", "skip_rate_limits": []any{"*"}},
+			object{"name": "quota", "path": "/quota/**", "rate_limits": []any{"quota"}},
 			object{"name": "cross", "path": "/cross/**", "cors_preflight": "pass"},
 			object{"name": "flip", "path": "/flip/**", "scopes_all": []any{[]string{"openid", "jobs/write"}[version%2]}},
 			object{"name": "api", "path": "/api/**"},
@@ -82,6 +83,8 @@ func configuration(version int) object {
 			object{"name": "exports", "apply": "by_name", "identifier": []any{"user_id|ip", "route"}, "windows": []any{
 				object{"max_requests": 3, "window_seconds": 7}, object{"max_requests": 8, "window_seconds": 30},
 			}},
+			// However slow a machine is, this one gets full.
+			object{"name": "quota", "apply": "by_name", "identifier": []any{"route"}, "max_requests": 15, "window_seconds": 3600},
 			// Nothing that refuses comes after it, and each charge is 1, so that what it counts can be told exactly.
 			object{"name": "daily", "shadow": true, "max_requests": 40, "window_seconds": 86400},
 		},

@@ -19,7 +19,6 @@ class Stream:
         self.received = bytearray()  # by seq
         self.last = -1  # the highest seq received
         self.gaps = []  # (first, last, dropped) that audit_gap events told
-        self.version = ""  # of the configuration
 
 
 def short(mac_hex):
@@ -87,13 +86,8 @@ class Chains:
             self.findings.differ("receiver: an event that the file lacks", line[:300])
         return event
 
-    def belongs(self, event, version):
-        """Notes which version of the configuration wrote a stream."""
-        self.streams[event["chain"]["stream"].encode()].version = version
-
-    def lost(self, last):
-        """Returns how many lines the receiver lacks. Each must be told by an audit_gap, or be at the
-        end of a stream whose gate an update has replaced; last is the version that none has."""
+    def lost(self):
+        """Returns how many lines the receiver lacks. Each must be told by an audit_gap."""
         f, total = self.findings, 0
         for name, s in self.streams.items():
             written = max(len(s.macs), len(s.received))
@@ -111,10 +105,8 @@ class Chains:
             f.equal("receiver: lines are missing that no audit_gap tells", where, 0, untold)
             f.equal("receiver: lines are there that an audit_gap says are lost", where, 0, wrong)
             f.equal("receiver: an audit_gap's dropped", where, told, missing - tail)
-            if s.version == last:
-                f.equal("receiver: lines are missing at the end of a stream", where, 0, tail)
+            f.equal("receiver: lines are missing at the end of a stream", where, 0, tail)
             f.count("receiver: lost, told by audit_gap", missing - tail)
-            f.count("receiver: lost at the end of a replaced gate's stream", tail)
             f.count("chain: streams")
             f.count("chain: lines", written)
         return total

@@ -63,7 +63,6 @@ def main(folder):
         for line in file:
             if line != b"\n":
                 e = chains.written(line.rstrip(b"\n"))
-                belongs(chains, sent, access, e)
                 if e and e["event_type"] in ("auth_success", "request", "request_error") and wants_custom(sent, e):
                     late.append(e)  # until the upstream's own event, which follows, is known
                 elif e:
@@ -77,19 +76,12 @@ def main(folder):
             e = chains.arrived(line.rstrip(b"\n"))
             if e:
                 verdicts.event(e)
-    lost = chains.lost(max(configs, key=lambda v: int(v[1:])))
+    lost = chains.lost()
     verdicts.rest()
     win.check(first.limits)
     compare_counters(path("metrics.txt"), meta, keys, verdicts, lost, access, f)
     f.print()
     return 1 if f.differences else 0
-
-
-def belongs(chains, sent, access, e):
-    """Tells which configuration wrote the stream of an event."""
-    n = e and e["metadata"].get("x-soak-id")
-    if n is not None and int(n) < sent.n and access.end[int(n)]:
-        chains.belongs(e, access.words.texts[access.version[int(n)]])
 
 
 def wants_custom(sent, e):

@@ -14,9 +14,12 @@ class Keys:
         self.history = {p["name"]: [(float("-inf"), None, True)] for p in config.providers.values()}
         self.stale = {p["name"]: p["jwks"] for p in config.providers.values()}
         self.fetches = {}
+        given_up = {(e["provider"], e["n"]) for e in events if e["kind"] == "fetch given up"}
         for e in events:
             if e["kind"] != "fetch":
                 continue
+            if e["outcome"] == "good" and (e["provider"], e["n"]) in given_up:
+                e["outcome"] = "maybe"
             key = e["provider"], e["outcome"]
             self.fetches[key] = self.fetches.get(key, 0) + 1
             if e["outcome"] == "bad":
