@@ -112,3 +112,22 @@ func commented(path string) bool {
 	}
 	return filepath.Base(path) == "Makefile"
 }
+
+// A person finds every page by the index of docs, or by that of its folder.
+func TestTheIndexHasEveryPage(t *testing.T) {
+	for _, page := range pages(t) {
+		index := filepath.Join(root, "docs", "README.md")
+		for _, folder := range []string{"docs/idp", "examples"} {
+			own := filepath.Join(root, folder, "README.md")
+			if strings.HasPrefix(page, filepath.Join(root, folder)+"/") && page != own {
+				index = own
+			}
+		}
+		if page == index || page == filepath.Join(root, "CHANGELOG.md") {
+			continue
+		}
+		rel, err := filepath.Rel(filepath.Dir(index), page)
+		require.NoError(t, err)
+		assert.True(t, strings.Contains(read(t, index), "]("+rel), "%s has no link to %s", index, rel)
+	}
+}

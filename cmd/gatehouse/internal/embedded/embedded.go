@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -136,11 +137,18 @@ func (g *Gate) startFilter(ctx context.Context, o Options) (err error) {
 		level = abi.LogInfo
 	}
 	log := startLog{out: o.Logf}
-	plugins := []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: o.Config, Env: o.Env, Failure: hostsim.FailReload}}
+	env := maps.Clone(o.Env) // the plugins' common one: they share a VM
+	if g.admin != nil {
+		if env == nil {
+			env = map[string]string{}
+		}
+		env[adminTokenVariable] = o.AdminToken
+	}
+	plugins := []hostsim.Plugin{{Name: "gate", VMID: "gatehouse", Config: o.Config, Env: env, Failure: hostsim.FailReload}}
 	if g.admin != nil {
 		api := plugins[0]
 		api.Name = adminPlugin
-		if api.Config, err = withAdmin(o.Config, o.AdminToken); err != nil {
+		if api.Config, err = withAdmin(o.Config); err != nil {
 			return err
 		}
 		plugins = append(plugins, api)
@@ -160,15 +168,18 @@ func (g *Gate) startFilter(ctx context.Context, o Options) (err error) {
 // adminPlugin is the name of the plugin instance that is the admin API.
 const adminPlugin = "admin"
 
+// adminTokenVariable has the admin API's token in the VM's environment.
+const adminTokenVariable = "GATEHOUSE_ADMIN_TOKEN"
+
 // withAdmin makes a gate's configuration that of its admin API.
-func withAdmin(config []byte, token string) ([]byte, error) {
+func withAdmin(config []byte) ([]byte, error) {
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config))
 	decoder.UseNumber()
 	if err := decoder.Decode(&members); err != nil {
 		return nil, fmt.Errorf("the configuration: %w", err)
 	}
-	members["admin"] = map[string]string{"token": token}
+	members["admin"] = map[string]any{"token": map[string]string{"env": adminTokenVariable}}
 	return json.Marshal(members)
 }
 
