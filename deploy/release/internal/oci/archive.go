@@ -3,6 +3,7 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"io"
 	"path"
 	"slices"
@@ -49,7 +50,8 @@ func layer(media types.MediaType, files ...file) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }, tarball.WithMediaType(media))
+	content := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }
+	return tarball.LayerFromOpener(content, tarball.WithMediaType(media), tarball.WithCompressionLevel(gzip.BestCompression))
 }
 
 // folders are those that a file is in, the outermost first.
