@@ -3,6 +3,9 @@ package outages_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +15,26 @@ import (
 
 	"gatehouse/cmd/testbed/envoy"
 )
+
+const adminToken = "an-admin-token-of-32-characters-or-more"
+
+// verifyTo proves a file of events up to what GET /audit/heads answered.
+func verifyTo(t *testing.T, file, heads string) verified {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "heads.json")
+	require.NoError(t, os.WriteFile(name, []byte(heads), 0o600))
+	return verify(t, file, "--heads", name)
+}
+
+// proven counts the streams whose end is proven.
+func (v verified) proven() (n int) {
+	for _, s := range v.Streams {
+		if s.Status == "proven" {
+			n++
+		}
+	}
+	return n
+}
 
 // TestWhatADeadVMLeavesBehind has VMs die that hold a request, fetch keys and have events in their queue, and another whose
 // policy keeps it down.
@@ -44,7 +67,7 @@ func TestWhatADeadVMLeavesBehind(t *testing.T) {
 					manager["stream_idle_timeout"] = "8s"
 				}
 				return err
-			}, watched.Edit)
+			}, envoy.CopyListener("gate", "admin"), envoy.MergePluginConfig("admin", `{"admin": {"token": "`+adminToken+`"}}`), watched.Edit)
 	})
 	die := func(t *testing.T, c *http.Client, listener string) {
 		t.Helper()
@@ -69,9 +92,15 @@ func TestWhatADeadVMLeavesBehind(t *testing.T) {
 	t.Run("events in the queue", func(t *testing.T) {
 		const queue = "wasmcustom.gatehouse_audit_queue_events"
 		c := connection(t)
-		s.stat(queue, 0)
+		// Each VM's events arrive in order: when this request's are there all are.
+		last := ask(c, s.URL("gate", "/open/x"), "")
+		for _, file := range []func() string{func() string { return s.auditLog("gate") }, func() string { return stored.save(t) }} {
+			require.Eventually(t, func() bool {
+				return slices.ContainsFunc(events(t, file()), func(e event) bool { return e.Metadata.No == last.no })
+			}, patience, 50*time.Millisecond)
+		}
 		before := len(events(t, s.auditLog("gate")))
-		require.Eventually(t, func() bool { return len(events(t, stored.save(t))) == before }, patience, 50*time.Millisecond)
+		require.Len(t, events(t, stored.save(t)), before)
 		s.stat(queue, 0)
 		down.Store(true)
 		for range 10 {
@@ -88,7 +117,23 @@ func TestWhatADeadVMLeavesBehind(t *testing.T) {
 		require.Eventually(t, func() bool { return len(events(t, stored.save(t))) == before+5 }, patience, 50*time.Millisecond, "of the new VM's queue")
 		s.stat(queue, 10) // what the dead one's had
 		require.Eventually(t, func() bool { return len(events(t, s.auditLog("gate"))) == before+15 }, patience, 50*time.Millisecond, "the file has them all")
-		assert.True(t, verify(t, stored.save(t)).OK)
+		assert.True(t, verify(t, stored.save(t)).OK, "no line between others is missing")
+
+		// The heads outlive the VM: they tell which events of the dead one's the receiver lacks.
+		var heads answer
+		require.Eventually(t, func() bool {
+			heads = ask(c, s.URL("admin", "/audit/heads"), adminToken)
+			return heads.status == http.StatusOK && verifyTo(t, s.auditLog("gate"), heads.body).proven() == 2
+		}, patience, 100*time.Millisecond, "the file has all that both VMs wrote")
+		v := verifyTo(t, stored.save(t), heads.body)
+		assert.False(t, v.OK)
+		assert.Equal(t, 1, v.proven())
+		for _, stream := range v.Streams {
+			if stream.Break != nil {
+				assert.Equal(t, "truncated", stream.Break.Kind)
+				assert.Equal(t, 9, stream.Break.Missing.To-stream.Break.Missing.From)
+			}
+		}
 	})
 
 	t.Run("a VM that its policy keeps down", func(t *testing.T) {

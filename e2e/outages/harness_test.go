@@ -288,7 +288,13 @@ type verified struct {
 		Stream string
 		Status string
 		Lines  int
-		Break  any
+		Break  *struct {
+			Kind    string
+			Missing struct {
+				From int `json:"from_seq"`
+				To   int `json:"to_seq"`
+			}
+		}
 	}
 }
 
