@@ -20,7 +20,10 @@ func (s *stream) Done() {
 	var ignored proxy.Action
 	p := s.plugin
 	defer s.survive("stream done", &ignored)
-	p.forget(s)
+	if s.at < 0 {
+		return // sweep was faster
+	}
+	p.leave(s)
 	out := core.Outcome{Mono: p.mono(), HeadersAlone: s.alone, Custom: s.custom}
 	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
 	if details, err := p.proxy.Property(codeDetails); err == nil {
@@ -55,9 +58,14 @@ func (s *stream) finish(out *core.Outcome) {
 		}
 	}
 	p.beginLines()
-	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
+	p.refused = s.refuses()
 	p.gate.Finish(&s.decision, *out, p.record)
 	p.keepState()
+}
+
+// refuses reports whether the request is refused, or would be.
+func (s *stream) refuses() bool {
+	return s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
 }
 
 // keepState leaves the stream's audit lines to the access log.

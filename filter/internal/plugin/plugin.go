@@ -49,6 +49,9 @@ type plugin struct {
 	unverified int       // of waiting: no key made their signature
 	tick       uint32    // milliseconds
 	free       []*stream // streams that have ended, to be used again
+	streams    []*stream // those that have not ended, as far as this plugin knows
+	next       int       // of streams: the one that sweep looks at next
+	unlogged   bool      // streams end without Done here
 
 	// Scratch, valid within a callback.
 	req        core.Request
@@ -176,7 +179,7 @@ func (p *plugin) Tick() {
 		return
 	}
 	// Deferred, so that a panic in one doesn't keep the others from running. Deferred calls run last to first: after the keys
-	// the deliveries, the waiting requests, the admin API's share and the counters.
+	// the streams that ended unseen, the deliveries, the waiting requests, the admin API's share and the counters.
 	defer p.flush()
 	now, err := p.proxy.Monotonic()
 	if err != nil {
@@ -186,6 +189,7 @@ func (p *plugin) Tick() {
 	defer p.meetAdmin(now)
 	defer p.resume(now)
 	defer p.deliver(now)
+	defer p.sweep(now)
 	p.keys.Tick(now, p.drained())
 }
 
@@ -270,13 +274,15 @@ func (p *plugin) NewStream(id uint32) proxy.Stream {
 	if p.admin != nil {
 		return &adminStream{plugin: p}
 	}
+	var s *stream
 	if n := len(p.free); n > 0 {
-		s := p.free[n-1]
+		s = p.free[n-1]
 		p.free = p.free[:n-1]
-		s.reset(id)
-		return s
+	} else {
+		s = &stream{plugin: p}
 	}
-	s := &stream{plugin: p}
 	s.reset(id)
+	s.at = len(p.streams)
+	p.streams = append(p.streams, s)
 	return s
 }

@@ -14,11 +14,13 @@ import (
 type stream struct {
 	plugin     *plugin
 	id         uint32
+	at         int // in plugin.streams; -1 once it has ended
 	decision   core.Decision
 	custom     []string   // the values of the upstream's x-audit-event
 	decided    bool       // the gate has seen the request
 	replied    bool       // by us, in the upstream's place
 	alone      bool       // the response is its headers alone
+	gone       bool       // its context was, when sweep looked last
 	deadline   clock.Mono // while waiting for keys
 	unverified bool       // while waiting: no key made its signature
 }
@@ -27,7 +29,7 @@ const customHeader = "x-audit-event"
 
 func (s *stream) reset(id uint32) {
 	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
-	s.id, s.custom, s.decided, s.replied, s.alone, s.deadline = id, nil, false, false, false, 0
+	s.id, s.custom, s.decided, s.replied, s.alone, s.gone, s.deadline = id, nil, false, false, false, false, 0
 }
 
 // RequestHeaders implements proxy.Stream.
@@ -142,11 +144,11 @@ func (s *stream) sendReply() error {
 	p, why := s.plugin, s.decision.Reason
 	p.pairs = proxy.AppendPairs(p.pairs[:0], s.decision.Response)
 	p.reply = proxy.Reply{
-		Status: why.Status(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: s.decision.Body,
+		Status: s.replyStatus(), Details: "gatehouse_" + why.String(), Headers: p.pairs, Body: s.decision.Body,
 		GRPC: int32(why.GRPCStatus()),
 	}
 	if s.decision.Verdict == core.Answer {
-		p.reply.Status, p.reply.Details = s.decision.Status, core.AnswerDetails
+		p.reply.Details = core.AnswerDetails
 		p.reply.GRPC = proxy.NoGRPC
 	}
 	err := p.proxy.Reply(&p.reply)
@@ -154,13 +156,30 @@ func (s *stream) sendReply() error {
 	return err
 }
 
+// replyStatus is the status of a reply. To a gRPC request the proxy says 200 instead.
+func (s *stream) replyStatus() int {
+	if s.decision.Verdict == core.Answer {
+		return s.decision.Status
+	}
+	return s.decision.Reason.Status()
+}
+
 // ResponseHeaders implements proxy.Stream.
 func (s *stream) ResponseHeaders(alone bool) (action proxy.Action) {
 	defer s.survive("response headers", &action)
 	s.alone = alone
-	if s.replied {
-		return proxy.Continue
+	action = proxy.Continue
+	if !s.replied {
+		action = s.prepareResponse()
 	}
+	if s.plugin.unlogged {
+		s.finishEarly()
+	}
+	return action
+}
+
+// prepareResponse takes the upstream's own events out of its response, and sets the gate's headers.
+func (s *stream) prepareResponse() proxy.Action {
 	px := s.plugin.proxy
 	if _, err := px.Header(proxy.ResponseHeaders, customHeader); !errors.Is(err, proxy.NotFound) {
 		if err == nil {
@@ -198,6 +217,9 @@ func (s *stream) ResponseTrailers() (action proxy.Action) {
 		}
 		if err != nil {
 			return s.fail("taking x-audit-event out of the trailers", err)
+		}
+		if s.at < 0 { // the event is written
+			s.plugin.gate.Count(s.plugin.gate.Metrics().AuditDropped(), uint64(len(s.custom)))
 		}
 	}
 	return proxy.Continue

@@ -28,6 +28,8 @@ type Proxy struct {
 
 	// Fault is asked before each call. A status other than proxy.OK fails the call, which then does nothing.
 	Fault func(c Invocation) proxy.Status
+	// Lost reports whether the context of an id is gone; nil for none.
+	Lost func(id uint32) bool
 	// Calls are all calls so far.
 	Calls []Invocation
 
@@ -324,6 +326,9 @@ func (p *Proxy) Stopped() error {
 func (p *Proxy) SetContext(id uint32) error {
 	if err := p.call("SetContext", ""); err != nil {
 		return err
+	}
+	if p.Lost != nil && p.Lost(id) {
+		return proxy.BadArgument
 	}
 	p.Context = id
 	return nil
