@@ -1,6 +1,8 @@
 package core
 
 import (
+	"unsafe"
+
 	"gatehouse/core/clock"
 	"gatehouse/core/jwks"
 	"gatehouse/core/jwt"
@@ -131,7 +133,7 @@ func (g *Gate) bearer(r *Request, d *Decision) (found bool, bad reason.Reason) {
 		g.Count(g.metrics.CacheMiss(), 1)
 		p := g.newPrincipal(&res)
 		d.Principal = p
-		g.cache.Put(token, p.Provider, res.Key, res.Set, cacheCost(p), p)
+		g.cache.Put(token, p.Provider, res.Key, res.Set, g.cacheCost(p), p)
 		return true, reason.None
 	case reason.KeysUnavailable, reason.UnknownKey, reason.InvalidSignature:
 		if g.requestFetch(&res, r.Mono) && !d.resumed {
@@ -167,5 +169,7 @@ func (g *Gate) requestFetch(res *jwt.Result, mono clock.Mono) bool {
 }
 
 // cacheCost estimates the memory of a cached principal without its token: the claims twice (raw and
-// indexed), and the strings that are derived from them.
-func cacheCost(p *Principal) int { return 1024 + 4*len(p.Claims.Raw()) }
+// indexed), the strings that are derived from them, and the keys of limits.
+func (g *Gate) cacheCost(p *Principal) int {
+	return 1024 + 4*len(p.Claims.Raw()) + int(unsafe.Sizeof(limitKey{}))*len(g.cfg.Limits)
+}

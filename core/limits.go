@@ -166,13 +166,33 @@ const (
 	keyClaimJSON // a claim that isn't a text, as JSON
 )
 
-// limitKey returns the key under which a limit counts this request.
+// limitKey returns the key under which a limit counts this request. If it follows from the token alone, it is computed once
+// for each principal.
 func (g *Gate) limitKey(r *Request, d *Decision, rule int) ratelimit.ID {
+	p := d.Principal
+	if p == nil {
+		id, _ := g.newLimitKey(r, d, rule)
+		return id
+	}
+	if p.limitKeys == nil {
+		p.limitKeys = make([]limitKey, len(g.cfg.Limits))
+	}
+	k := &p.limitKeys[rule]
+	if !k.known {
+		k.id, k.known = g.newLimitKey(r, d, rule)
+	}
+	return k.id
+}
+
+// newLimitKey computes a key. ofToken is true if nothing but the token decided it.
+func (g *Gate) newLimitKey(r *Request, d *Decision, rule int) (id ratelimit.ID, ofToken bool) {
 	l := &g.cfg.Limits[rule]
 	key := g.key[:0]
+	ofToken = true
 	for _, alternatives := range l.Identifier {
 		before := len(key)
 		for i := range alternatives {
+			ofToken = ofToken && alternatives[i].OfToken()
 			if key = g.appendElement(key, l, &alternatives[i], r, d); len(key) > before {
 				break
 			}
@@ -182,7 +202,7 @@ func (g *Gate) limitKey(r *Request, d *Decision, rule int) ratelimit.ID {
 		}
 	}
 	g.key = key
-	return g.hasher.Sum(key)
+	return g.hasher.Sum(key), ofToken
 }
 
 // appendElement appends an element, or nothing if the request lacks it.

@@ -8,10 +8,11 @@ import (
 	"gatehouse/core/clock"
 	"gatehouse/core/config"
 	"gatehouse/core/jwt"
+	"gatehouse/core/ratelimit"
 )
 
-// Principal is what a verified token says about its bearer. It is immutable: all requests with the
-// same token share it.
+// Principal is what a verified token says about its bearer. All requests with the same token share it, and what it says never
+// changes.
 type Principal struct {
 	Provider  int
 	Issuer    string
@@ -28,6 +29,13 @@ type Principal struct {
 	namespace    string   // of user ids, client ids and claims: the provider, and the tenant where it has many
 	userIsClient bool     // UserID is the client's id, as the token has no subject
 	headers      []Header // identity headers for the upstream
+	limitKeys    []limitKey
+}
+
+// limitKey is the key under which a limit counts all requests of a principal.
+type limitKey struct {
+	id    ratelimit.ID
+	known bool
 }
 
 func (g *Gate) newPrincipal(res *jwt.Result) *Principal {

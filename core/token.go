@@ -3,6 +3,7 @@ package core
 import (
 	"strings"
 
+	"gatehouse/core/ascii"
 	"gatehouse/core/config"
 	"gatehouse/core/reason"
 )
@@ -70,6 +71,9 @@ func severalCredentials(r *Request) bool {
 // behind a comma: a word, a space, and no "=" (RFC 9110 §11.4). Other commas separate the
 // parameters of one scheme, or stand in a quoted parameter.
 func listsCredentials(value string) bool {
+	if !ascii.HasByte(value, ',') {
+		return false
+	}
 	quoted := false
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
@@ -111,7 +115,7 @@ func skipBlanks(s string, i int) int {
 // several authorization headers with commas (RFC 9110 §5.3); a token has no comma (RFC 6750 §2.1,
 // RFC 7515 §7.1).
 func listsTokens(value, scheme string) bool {
-	if strings.IndexByte(value, ',') < 0 {
+	if !ascii.HasByte(value, ',') {
 		return false
 	}
 	for part := range strings.SplitSeq(value, ",") {

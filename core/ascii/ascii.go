@@ -1,6 +1,11 @@
 // Package ascii has the few helpers for ASCII that several packages of core need.
 package ascii
 
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
 const hexDigits = "0123456789abcdef"
 
 // AppendHex appends a number as 16 hexadecimal digits.
@@ -29,4 +34,25 @@ func Unhex(c byte) byte {
 		return c - '0'
 	}
 	return c | 0x20 - 'a' + 10
+}
+
+// HasByte reports whether s has a byte below 0x80. It reads eight bytes at a time: WebAssembly has no faster instruction for
+// what strings.IndexByte does, and a token is long.
+func HasByte(s string, c byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for len(b) >= 8 {
+		// A byte of x is 0 where s has c; only then, or above such a byte, does the subtraction leave a high bit.
+		x := binary.LittleEndian.Uint64(b) ^ ones*uint64(c)
+		if (x-ones)&^x&highs != 0 {
+			return true
+		}
+		b = b[8:]
+	}
+	for _, other := range b {
+		if other == c {
+			return true
+		}
+	}
+	return false
 }

@@ -30,3 +30,19 @@ func TestHexHasAlways16Digits(t *testing.T) {
 		assert.Equal(t, fmt.Sprintf("x%016x", v), string(AppendHex([]byte("x"), v)))
 	}
 }
+
+func TestHasByteFindsWhatIndexByteFinds(t *testing.T) {
+	for _, c := range []byte{0, ',', 0x7f} {
+		for n := range 40 {
+			for _, fill := range []byte{c ^ 1, c + 1, c ^ 0x80, 0xff, 'x'} {
+				b := []byte(strings.Repeat(string([]byte{fill}), n))
+				assert.Equal(t, strings.IndexByte(string(b), c) >= 0, HasByte(string(b), c), "%q in %q", c, b)
+				for i := range b {
+					b[i] = c
+					assert.True(t, HasByte(string(b), c), "%q in %q", c, b)
+					b[i] = fill
+				}
+			}
+		}
+	}
+}

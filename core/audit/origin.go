@@ -62,7 +62,7 @@ var envoyDetails = [...]string{
 // OriginOf names the other filter that refused the request, "" if none did. For a filter that isn't
 // in the table it returns the first word of the details.
 func OriginOf(o Outcome) string {
-	if o.Refused != 0 || o.Answered {
+	if o.Refused != 0 || o.Answered || byUpstream(o.Details) {
 		return ""
 	}
 	for i := range filterDetails {
@@ -70,7 +70,7 @@ func OriginOf(o Outcome) string {
 			return filterDetails[i].origin
 		}
 	}
-	if !fails(o) || byUpstream(o.Details) {
+	if !fails(o) {
 		return ""
 	}
 	for _, details := range envoyDetails {

@@ -136,11 +136,11 @@ func parseElement(s string) (Element, bool) {
 	return Element{}, false
 }
 
-// ofToken reports whether an element comes from the token.
-func (e Element) ofToken() bool { return e.Kind == UserID || e.Kind == ClientID || e.Kind == Claim }
+// OfToken reports whether an element comes from the token.
+func (e Element) OfToken() bool { return e.Kind == UserID || e.Kind == ClientID || e.Kind == Claim }
 
 // always reports whether every request has such an element.
-func (e Element) always() bool { return !e.ofToken() && e.Kind != Header }
+func (e Element) always() bool { return !e.OfToken() && e.Kind != Header }
 
 func (p *parser) identifier(limit *node, beforeAuth bool) [][]Element {
 	if beforeAuth && !limit.has("identifier") {

@@ -16,11 +16,20 @@ import (
 type Cache[V any] struct {
 	maxEntries, maxBytes int
 	bytes                int
-	index                map[string]int32
+	index                map[tail]int32
 	entries              []entry[V]
 	free                 []int32 // indexes of free slots among the entries
 	hand                 int
 	sets                 []*jwks.Set // by provider: the set that its entries were last compared with
+}
+
+// tail is the end of a token, which is a part of its signature: so nobody but an issuer can make two valid tokens that share
+// it, and the cache need not hash the whole of each token that it looks up.
+type tail [16]byte
+
+func tailOf(token string) (t tail) {
+	copy(t[:], token[max(len(token)-len(t), 0):])
+	return t
 }
 
 type entry[V any] struct {
@@ -39,7 +48,7 @@ const entryOverhead = 128
 // NewCache makes a cache of at most maxEntries entries and about maxBytes bytes. With either at 0
 // it keeps nothing.
 func NewCache[V any](maxEntries, maxBytes int) *Cache[V] {
-	return &Cache[V]{maxEntries: maxEntries, maxBytes: maxBytes, index: map[string]int32{}}
+	return &Cache[V]{maxEntries: maxEntries, maxBytes: maxBytes, index: map[tail]int32{}}
 }
 
 // Len is the number of tokens in the cache.
@@ -51,8 +60,8 @@ func (c *Cache[V]) Bytes() int { return c.bytes }
 // Get finds a token. If the JWK Set of its provider has changed, Get first drops the provider's
 // entries whose key is not in the new set. A hit allocates nothing.
 func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
-	i, ok := c.index[token]
-	if !ok {
+	i, ok := c.index[tailOf(token)]
+	if !ok || c.entries[i].token != token {
 		return value, false
 	}
 	provider := c.entries[i].provider
@@ -67,9 +76,10 @@ func (c *Cache[V]) Get(token string, keys Keys) (value V, hit bool) {
 
 // Put adds a token that key, from the provider's set, verified. valueBytes is the estimated size of
 // the value. Put copies the token, which may be the host's memory. It doesn't keep a token that is
-// larger than the whole cache.
+// larger than the whole cache. A token takes the place of one with the same tail.
 func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set, valueBytes int, value V) {
-	if i, ok := c.index[token]; ok {
+	end := tailOf(token)
+	if i, ok := c.index[end]; ok {
 		c.drop(int(i))
 	}
 	size := len(token) + valueBytes + entryOverhead
@@ -83,7 +93,7 @@ func (c *Cache[V]) Put(token string, provider int, key *jwks.Key, set *jwks.Set,
 	token = strings.Clone(token)
 	i := c.freeSlot()
 	c.entries[i] = entry[V]{token: token, provider: provider, key: key, bytes: size, value: value}
-	c.index[token] = i
+	c.index[end] = i
 	c.bytes += size
 }
 
@@ -151,7 +161,7 @@ func (c *Cache[V]) evict() {
 
 func (c *Cache[V]) drop(i int) {
 	e := &c.entries[i]
-	delete(c.index, e.token)
+	delete(c.index, tailOf(e.token))
 	c.bytes -= e.bytes
 	*e = entry[V]{}
 	c.free = append(c.free, int32(i))

@@ -26,6 +26,7 @@ func (c *vmContext) NewPluginContext(id uint32) types.PluginContext {
 type pluginContext struct {
 	types.DefaultPluginContext
 	plugin proxy.Plugin
+	free   []*streamContext
 }
 
 func (c *pluginContext) OnPluginStart(size int) types.OnPluginStartStatus {
@@ -48,35 +49,61 @@ func (c *pluginContext) OnTick() { c.plugin.Tick() }
 func (c *pluginContext) OnPluginDone() bool { return c.plugin.Stop() }
 
 func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {
-	return &streamContext{stream: c.plugin.NewStream(id)}
+	stream := c.plugin.NewStream(id)
+	if n := len(c.free); n > 0 {
+		s := c.free[n-1]
+		c.free = c.free[:n-1]
+		s.stream = stream
+		return s
+	}
+	return &streamContext{plugin: c, stream: stream}
 }
 
+// streamContext is one stream. It is free for another one after its last callback.
 type streamContext struct {
 	types.DefaultHttpContext
+	plugin *pluginContext
 	stream proxy.Stream
 }
 
 func (c *streamContext) OnHttpRequestHeaders(int, bool) types.Action {
-	return action(c.stream.RequestHeaders())
+	outermost := openArena()
+	a := c.stream.RequestHeaders()
+	closeArena(outermost)
+	return action(a)
 }
 
 func (c *streamContext) OnHttpRequestBody(int, bool) types.Action {
-	return action(c.stream.RequestBody())
+	return action(c.stream.RequestBody()) // it calls nothing
 }
 
 func (c *streamContext) OnHttpRequestTrailers(int) types.Action {
-	return action(c.stream.RequestTrailers())
+	outermost := openArena()
+	a := c.stream.RequestTrailers()
+	closeArena(outermost)
+	return action(a)
 }
 
 func (c *streamContext) OnHttpResponseHeaders(_ int, alone bool) types.Action {
-	return action(c.stream.ResponseHeaders(alone))
+	outermost := openArena()
+	a := c.stream.ResponseHeaders(alone)
+	closeArena(outermost)
+	return action(a)
 }
 
 func (c *streamContext) OnHttpResponseTrailers(int) types.Action {
-	return action(c.stream.ResponseTrailers())
+	outermost := openArena()
+	a := c.stream.ResponseTrailers()
+	closeArena(outermost)
+	return action(a)
 }
 
-func (c *streamContext) OnHttpStreamDone() { c.stream.Done() }
+func (c *streamContext) OnHttpStreamDone() {
+	outermost := openArena()
+	c.stream.Done()
+	closeArena(outermost)
+	c.plugin.free = append(c.plugin.free, c)
+}
 
 func action(a proxy.Action) types.Action {
 	if a == proxy.Continue {

@@ -41,7 +41,7 @@ func ask(t *testing.T, px *proxytest.Proxy, p proxy.Plugin, method, path string)
 func TestAGateAndItsAdminAPIShareAVM(t *testing.T) {
 	px := proxytest.New()
 	vm := plugin.NewVM()
-	gate, api := vm.New(px, pluginID), vm.New(px, pluginID)
+	gate, api := px.Reusing(vm.New(px, pluginID)), px.Reusing(vm.New(px, pluginID))
 	require.True(t, gate.Start([]byte(inline)))
 	require.True(t, api.Start([]byte(withAdmin(inline))))
 	api.Tick()
@@ -118,7 +118,7 @@ func TestTheVersionThatRanBeforeIsNoLongerSaidToRun(t *testing.T) {
 	defer func(v string) { plugin.Version = v }(plugin.Version)
 	for _, version := range []string{"v1.0.0", "v1.0.0", "v1.1.0"} {
 		plugin.Version = version
-		require.True(t, plugin.NewVM().New(px, pluginID).Start([]byte(inline)))
+		require.True(t, px.Reusing(plugin.NewVM().New(px, pluginID)).Start([]byte(inline)))
 		assert.EqualValues(t, 1, px.Metrics["gatehouse_build_info.version."+strings.ReplaceAll(version, ".", "_")])
 	}
 	assert.EqualValues(t, 0, px.Metrics["gatehouse_build_info.version.v1_0_0"])

@@ -20,14 +20,26 @@ func (s *stream) Done() {
 	var ignored proxy.Action
 	p := s.plugin
 	defer s.survive("stream done", &ignored)
-	if s.at < 0 {
-		return // sweep was faster
+	if s.ended {
+		return
 	}
-	p.leave(s)
+	s.ended = true
+	if s.at >= 0 { // else sweep was faster
+		p.leave(s)
+		if p.needs.Outcome {
+			s.record()
+		}
+	}
+	p.free = append(p.free, s)
+}
+
+// record records the stream's events, if the gate judged it or has to tell of it.
+func (s *stream) record() {
+	p := s.plugin
 	out := core.Outcome{Mono: p.mono(), HeadersAlone: s.alone, Custom: s.custom}
 	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
 	if details, err := p.proxy.Property(codeDetails); err == nil {
-		out.Details = string(details)
+		out.Details = proxy.Text(details)
 	}
 	if s.decided || s.refusedBefore(out.Details) {
 		s.finish(&out)

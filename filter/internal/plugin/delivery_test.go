@@ -122,8 +122,9 @@ func TestAnInstanceThatStopsWaitsForItsLastEvents(t *testing.T) {
 
 // TestARequestOnlyAppends holds that no request waits for the receiver, or calls the proxy for it.
 func TestARequestOnlyAppends(t *testing.T) {
-	px, p := start(t, delivered)
-	without, q := start(t, strings.Replace(delivered, `"http": {"cluster": "logs", "path": "/in", "batch_events": 5, "queue_events": 10},`, "", 1))
+	recorded := strings.Replace(delivered, `"access_log": false`, `"access_log": true`, 1)
+	px, p := start(t, recorded)
+	without, q := start(t, strings.Replace(recorded, `"http": {"cluster": "logs", "path": "/in", "batch_events": 5, "queue_events": 10},`, "", 1))
 	px.Calls, without.Calls = nil, nil
 	admitted(t, px, p)
 	admitted(t, without, q)

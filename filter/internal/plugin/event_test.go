@@ -75,7 +75,7 @@ func TestAGateThatNeverJudgedRecordsOnlyWhatJWTAuthnRefused(t *testing.T) {
 
 func TestTwoGatesInOneChainWriteTwoStates(t *testing.T) {
 	px, vm := proxytest.New(), plugin.NewVM()
-	first, second := vm.New(px, 1), vm.New(px, 2)
+	first, second := px.Reusing(vm.New(px, 1)), px.Reusing(vm.New(px, 2))
 	require.True(t, first.Start([]byte(`{"routes": [{"path": "/**", "auth": "none"}], "audit": {"access_log": "first"}}`)))
 	require.True(t, second.Start([]byte(`{"routes": [{"path": "/none"}], "tokens": `+tokens+`, "audit": {"access_log": "second_2"}}`)))
 	s := px.Open(streamID, proxytest.Header{Name: ":method", Value: "GET"}, proxytest.Header{Name: ":path", Value: "/orders"},

@@ -55,7 +55,7 @@ const (
 func start(t *testing.T, config string) (*proxytest.Proxy, proxy.Plugin) {
 	t.Helper()
 	px := proxytest.New()
-	p := plugin.NewVM().New(px, pluginID)
+	p := px.Reusing(plugin.NewVM().New(px, pluginID))
 	require.True(t, p.Start([]byte(config)), px.Logs)
 	return px, p
 }
@@ -211,5 +211,5 @@ func values(headers []proxytest.Header, name string) (out []string) {
 
 // startWith starts a plugin over a proxy of the test's own.
 func startWith(px *proxytest.Proxy, config string) bool {
-	return plugin.NewVM().New(px, pluginID).Start([]byte(config))
+	return px.Reusing(plugin.NewVM().New(px, pluginID)).Start([]byte(config))
 }

@@ -155,7 +155,7 @@ func TestKeysThatShareAKidAreNamedInTheLog(t *testing.T) {
 
 func TestADrainedConfigurationFetchesNoMore(t *testing.T) {
 	px, vm := proxytest.New(), plugin.NewVM()
-	old := vm.New(px, 1)
+	old := px.Reusing(vm.New(px, 1))
 	require.True(t, old.Start([]byte(strings.ReplaceAll(remote, "idp", "wrong"))))
 	tick(px, old, 0)
 	require.Len(t, px.Pending, 1)
@@ -164,7 +164,7 @@ func TestADrainedConfigurationFetchesNoMore(t *testing.T) {
 	require.Len(t, px.Pending, 1, "it tries again")
 	px.Pending[0].End(nil)
 
-	mended := vm.New(px, 2)
+	mended := px.Reusing(vm.New(px, 2))
 	require.True(t, mended.Start([]byte(remote)))
 	lines := len(px.Logs)
 	for range 10 {
@@ -184,7 +184,7 @@ func TestADrainedConfigurationFetchesNoMore(t *testing.T) {
 
 	// An instance of another name isn't an update.
 	px.Name = "other"
-	require.True(t, vm.New(px, 3).Start([]byte(remote)))
+	require.True(t, px.Reusing(vm.New(px, 3)).Start([]byte(remote)))
 	px.Pending[0].End(nil)
 	tick(px, mended, 60)
 	assert.Len(t, px.Pending, 2)

@@ -36,6 +36,7 @@ type plugin struct {
 	id      uint32
 	cfg     *config.Config
 	gate    *core.Gate
+	needs   core.Needs
 	keys    *keys.Keys
 	metrics metrics
 	feed    *admin.Feed
@@ -139,6 +140,7 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	if err != nil {
 		return "the gate", err
 	}
+	p.needs = p.gate.Needs()
 	p.metrics.open(p.proxy, p.gate.Metrics(), cfg.Hash)
 	p.replaceVersion(store)
 	p.feed = admin.NewFeed(store)

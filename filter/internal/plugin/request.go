@@ -1,8 +1,6 @@
 package plugin
 
 import (
-	"errors"
-
 	"gatehouse/core"
 	"gatehouse/core/config"
 	"gatehouse/core/reason"
@@ -24,11 +22,15 @@ func (p *plugin) request() (r *core.Request, what string, err error) {
 	if len(p.sources) > 0 {
 		r.External = p.claimsOf
 	}
-	if r.Wall, err = p.proxy.Now(); err != nil {
-		return r, "the clock", err
+	if p.needs.Wall {
+		if r.Wall, err = p.proxy.Now(); err != nil {
+			return r, "the clock", err
+		}
 	}
-	if r.Mono, err = p.proxy.Monotonic(); err != nil {
-		return r, "the monotonic clock", err
+	if p.needs.Mono {
+		if r.Mono, err = p.proxy.Monotonic(); err != nil {
+			return r, "the monotonic clock", err
+		}
 	}
 	if r.Headers, err = p.headers(proxy.RequestHeaders); err != nil {
 		return r, "the request's headers", err
@@ -43,11 +45,13 @@ func (p *plugin) request() (r *core.Request, what string, err error) {
 			r.Host = h.Value
 		}
 	}
-	source, err := p.proxy.Property(sourceAddress)
-	if err != nil && !errors.Is(err, proxy.NotFound) {
-		return r, "the client's address", err
+	if p.needs.Source {
+		source, err := p.proxy.Property(sourceAddress)
+		if err != nil && err != proxy.NotFound {
+			return r, "the client's address", err
+		}
+		r.Source = proxy.Text(source)
 	}
-	r.Source = string(source)
 	return r, "", nil
 }
 

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"errors"
 	"strings"
 
 	"gatehouse/core"
@@ -21,6 +20,7 @@ type stream struct {
 	replied    bool       // by us, in the upstream's place
 	alone      bool       // the response is its headers alone
 	gone       bool       // its context was, when sweep looked last
+	ended      bool       // Done has run
 	deadline   clock.Mono // while waiting for keys
 	unverified bool       // while waiting: no key made its signature
 }
@@ -29,7 +29,7 @@ const customHeader = "x-audit-event"
 
 func (s *stream) reset(id uint32) {
 	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
-	s.id, s.custom, s.decided, s.replied, s.alone, s.gone, s.deadline = id, nil, false, false, false, false, 0
+	s.id, s.custom, s.decided, s.replied, s.alone, s.gone, s.ended, s.deadline = id, nil, false, false, false, false, false, 0
 }
 
 // RequestHeaders implements proxy.Stream.
@@ -181,13 +181,8 @@ func (s *stream) ResponseHeaders(alone bool) (action proxy.Action) {
 // prepareResponse takes the upstream's own events out of its response, and sets the gate's headers.
 func (s *stream) prepareResponse() proxy.Action {
 	px := s.plugin.proxy
-	if _, err := px.Header(proxy.ResponseHeaders, customHeader); !errors.Is(err, proxy.NotFound) {
-		if err == nil {
-			err = s.takeCustom(proxy.ResponseHeaders)
-		}
-		if err != nil {
-			return s.fail("taking x-audit-event out of the response", err)
-		}
+	if err := s.takeCustom(proxy.ResponseHeaders); err != nil {
+		return s.fail("taking x-audit-event out of the response", err)
 	}
 	if err := px.RemoveHeader(proxy.ResponseHeaders, core.EventIDHeader); err != nil {
 		return s.fail("taking "+core.EventIDHeader+" out of the response", err)
@@ -211,23 +206,34 @@ func (s *stream) ResponseTrailers() (action proxy.Action) {
 	if s.replied {
 		return proxy.Continue
 	}
-	if _, err := s.plugin.proxy.Header(proxy.ResponseTrailers, customHeader); !errors.Is(err, proxy.NotFound) {
-		if err == nil {
-			err = s.takeCustom(proxy.ResponseTrailers)
-		}
-		if err != nil {
-			return s.fail("taking x-audit-event out of the trailers", err)
-		}
-		if s.at < 0 { // the event is written
-			s.plugin.gate.Count(s.plugin.gate.Metrics().AuditDropped(), uint64(len(s.custom)))
-		}
+	if err := s.takeCustom(proxy.ResponseTrailers); err != nil {
+		return s.fail("taking x-audit-event out of the trailers", err)
+	}
+	if s.at < 0 { // the event is written
+		s.plugin.gate.Count(s.plugin.gate.Metrics().AuditDropped(), uint64(len(s.custom)))
 	}
 	return proxy.Continue
 }
 
-// takeCustom takes the upstream's own events out of a header map. There may be several; to read one header gives the first
-// only.
+// takeCustom takes the upstream's own events out of a header map.
 func (s *stream) takeCustom(from proxy.Map) error {
+	p := s.plugin
+	if p.needs.Outcome {
+		switch _, err := p.proxy.Header(from, customHeader); {
+		case err == proxy.NotFound:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := s.readCustom(from); err != nil {
+			return err
+		}
+	}
+	return p.proxy.RemoveHeader(from, customHeader)
+}
+
+// readCustom reads the upstream's own events. There may be several; to read one header gives the first only.
+func (s *stream) readCustom(from proxy.Map) error {
 	p := s.plugin
 	headers, err := p.headers(from)
 	if err != nil {
@@ -239,7 +245,7 @@ func (s *stream) takeCustom(from proxy.Map) error {
 			s.custom = append(s.custom, strings.Clone(headers[i].Value))
 		}
 	}
-	return p.proxy.RemoveHeader(from, customHeader)
+	return nil
 }
 
 // survive recovers from a panic in the callback that defers it, and refuses the request; one that has been answered

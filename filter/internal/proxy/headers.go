@@ -31,13 +31,14 @@ func AppendHeaders[H ~struct{ Name, Value string }](b []byte, dst []H) ([]H, err
 		if name+1+value+1 > uint64(len(data)) { // a NUL byte follows each string
 			return dst[:start], errPairs
 		}
-		dst = append(dst, H(struct{ Name, Value string }{text(data[:name]), text(data[name+1 : name+1+value])}))
+		dst = append(dst, H(struct{ Name, Value string }{Text(data[:name]), Text(data[name+1 : name+1+value])}))
 		data = data[name+1+value+1:]
 	}
 	return dst, nil
 }
 
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// Text is a string that shares the bytes of b.
+func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // AppendPairs writes headers as the ABI wants them: count, sizes, then the strings, each with a NUL byte behind it.
 func AppendPairs[H ~struct{ Name, Value string }](dst []byte, headers []H) []byte {

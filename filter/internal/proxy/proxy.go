@@ -10,8 +10,8 @@ import (
 )
 
 // Proxy is the proxy's side of the ABI (proxy-wasm 0.2.1). Each call can fail, and no caller may drop an error: package
-// plugin says what each failure means. Errors are of type Status. Memory that a call returns is ordinary memory of the
-// module, and the proxy never writes to it again.
+// plugin says what each failure means. Errors are of type Status. Bytes that a call returns in a callback of a Stream are valid
+// until that callback ends: then their memory serves the next one. In a callback of a Plugin they stay.
 type Proxy interface {
 	// Log writes a line to the proxy's log.
 	Log(level Level, line []byte) error

@@ -38,7 +38,7 @@ func (p *Proxy) Headers(m proxy.Map) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxy.AppendPairs(nil, headers), nil
+	return p.give(proxy.AppendPairs(nil, headers)), nil
 }
 
 // Header implements proxy.Proxy.

@@ -35,6 +35,9 @@ type Proxy struct {
 
 	names  []string // of metrics, by id
 	answer *Answer  // that is being delivered
+
+	inStream bool     // a stream's callback runs, see Reusing
+	given    [][]byte // what calls returned in it
 }
 
 // Invocation is one call of the proxy. Subject is its first string or the name of its header map; Index counts from 0.
@@ -202,9 +205,9 @@ func (p *Proxy) Property(path proxy.Path) ([]byte, error) {
 	}
 	switch path {
 	case "plugin_vm_id":
-		return []byte(p.VMID), nil
+		return p.give([]byte(p.VMID)), nil
 	case "plugin_name":
-		return []byte(p.Name), nil
+		return p.give([]byte(p.Name)), nil
 	}
 	s, err := p.stream()
 	if err != nil {
@@ -214,7 +217,7 @@ func (p *Proxy) Property(path proxy.Path) ([]byte, error) {
 	if !ok {
 		return nil, proxy.NotFound
 	}
-	return slices.Clone(value), nil
+	return p.give(slices.Clone(value)), nil
 }
 
 // SetProperty implements proxy.Proxy.
@@ -238,7 +241,7 @@ func (p *Proxy) SharedGet(key string) ([]byte, uint32, error) {
 	if !ok {
 		return nil, 0, proxy.NotFound
 	}
-	return slices.Clone(e.Value), e.CAS, nil
+	return p.give(slices.Clone(e.Value)), e.CAS, nil
 }
 
 // SharedSet implements proxy.Proxy, with Envoy's trap: on an absent key cas counts for nothing.
@@ -299,7 +302,8 @@ func (p *Proxy) CallForeign(name string, arg []byte) ([]byte, error) {
 		return nil, err
 	}
 	if f := p.Foreign[name]; f != nil {
-		return f(arg)
+		result, err := f(arg)
+		return p.give(result), err
 	}
 	return nil, proxy.NotFound
 }
