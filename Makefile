@@ -18,7 +18,7 @@ TAG           ?=
 RELEASE       := $(GO) -C deploy/release run .
 # What the CLI of a release is for.
 PLATFORMS     ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
-WASM_SOURCES  := $(shell find core filter -name '*.go' -not -name '*_test.go') go.mod go.sum
+WASM_SOURCES  := $(shell find core filter cmd/postlink -name '*.go' -not -name '*_test.go') go.mod go.sum
 # What a build must not take from the environment: two builds have the same bytes.
 PINNED        := GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOWASM= GOWORK=off
 # The configuration is read once: without inlining its parser is 60 kB smaller.

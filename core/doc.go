@@ -9,6 +9,7 @@
 //
 //	request.go         what a Gate sees of a request
 //	gate.go            what a Gate needs, and how it is made
+//	needs.go           what of a request a configuration makes it use
 //	decide.go          the steps of a decision, in their order
 //	target.go          method, host and path; the route; CORS preflights
 //	resources.go       requests for the metadata of protected resources (RFC 9728), which the Gate answers itself

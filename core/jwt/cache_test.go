@@ -92,6 +92,25 @@ func TestCacheMissesOnEveryOtherToken(t *testing.T) {
 	assert.Equal(t, 24+10+cost, cache.Bytes())
 }
 
+// TestCacheNeverTakesATokenForAnother has tokens with the same end, by which the cache finds them.
+func TestCacheNeverTakesATokenForAnother(t *testing.T) {
+	const end = ".0123456789abcdef"
+	set := ourSet()
+	cache := jwt.NewCache[int](10, 1<<20)
+	cache.Put("a"+end, 0, set.Keys[0], set, 0, 1)
+	for _, other := range []string{"b" + end, end, end[1:], "aa" + end} {
+		_, hit := cache.Get(other, fixedKeys{set})
+		assert.False(t, hit, other)
+	}
+	cache.Put("b"+end, 0, set.Keys[0], set, 0, 2)
+	v, hit := cache.Get("b"+end, fixedKeys{set})
+	assert.True(t, hit)
+	assert.Equal(t, 2, v)
+	_, hit = cache.Get("a"+end, fixedKeys{set})
+	assert.False(t, hit, "the other one took its place")
+	assert.Equal(t, 1, cache.Len())
+}
+
 func TestCacheCopiesTheToken(t *testing.T) {
 	set := ourSet()
 	memory := []byte("token one")

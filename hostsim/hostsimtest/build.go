@@ -20,10 +20,13 @@ var built struct {
 	modules map[string]*hostsim.Module
 }
 
+// filter is the package of Gatehouse's filter, from the root of the repository.
+const filter = "./filter"
+
 // Build compiles a Go main package to a filter with the stock toolchain, as a
 // WASI reactor, and returns its bytes. dir is where the go command runs, pkg the
-// package as that directory's module knows it. Each package is built once a
-// process.
+// package as that directory's module knows it. Gatehouse's own filter is finished
+// as `make build` finishes it. Each package is built once a process.
 func Build(tb testing.TB, dir, pkg string) []byte {
 	tb.Helper()
 	built.Lock()
@@ -40,6 +43,13 @@ func Build(tb testing.TB, dir, pkg string) []byte {
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		tb.Fatalf("build %s: %v\n%s", pkg, err, stderr.String())
+	}
+	if pkg == filter {
+		finish := exec.Command("go", "run", "./cmd/postlink", out, "0")
+		finish.Dir = dir
+		if text, err := finish.CombinedOutput(); err != nil {
+			tb.Fatalf("postlink: %v\n%s", err, text)
+		}
 	}
 	wasm, err := os.ReadFile(out)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestAnAdmittedRequestCallsTheProxyNoOftenerThanNeeded(t *testing.T) {
 				x.Headers[proxy.ResponseHeaders] = []proxytest.Header{{Name: ":status", Value: "200"}}
 				s := p.NewStream(streamID)
 				require.Equal(t, proxy.Continue, s.RequestHeaders())
-				require.Equal(t, proxy.Continue, s.ResponseHeaders())
+				require.Equal(t, proxy.Continue, s.ResponseHeaders(false))
 				s.Done()
 			}
 			assert.Equal(t, c.calls, summary(px.Calls))

@@ -47,7 +47,7 @@ func (p *plugin) request() (r *core.Request, what string, err error) {
 	}
 	if p.needs.Source {
 		source, err := p.proxy.Property(sourceAddress)
-		if err != nil && err != proxy.NotFound {
+		if err != nil && !proxy.Absent(err) {
 			return r, "the client's address", err
 		}
 		r.Source = proxy.Text(source)

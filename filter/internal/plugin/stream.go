@@ -220,7 +220,7 @@ func (s *stream) takeCustom(from proxy.Map) error {
 	p := s.plugin
 	if p.needs.Outcome {
 		switch _, err := p.proxy.Header(from, customHeader); {
-		case err == proxy.NotFound:
+		case proxy.Absent(err):
 			return nil
 		case err != nil:
 			return err

@@ -149,3 +149,9 @@ func (s Status) Error() string {
 	}
 	return "proxy-wasm status " + strconv.Itoa(int(s))
 }
+
+// Absent reports whether a call found nothing. errors.Is would ask the same by reflection, in each request.
+func Absent(err error) bool {
+	status, ok := err.(Status) //nolint:errorlint // the proxy's errors are never wrapped
+	return ok && status == NotFound
+}

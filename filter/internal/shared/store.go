@@ -17,7 +17,7 @@ func (s Store) Get(key string) ([]byte, ratelimit.Version, error) {
 	switch {
 	case err == nil:
 		return value, ratelimit.Version(cas) + 1, nil
-	case errors.Is(err, proxy.NotFound):
+	case proxy.Absent(err):
 		return nil, ratelimit.Absent, nil
 	}
 	return nil, ratelimit.Absent, err

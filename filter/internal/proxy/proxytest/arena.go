@@ -23,8 +23,11 @@ type reusingStream struct {
 func (r reusingStream) RequestHeaders() proxy.Action   { return r.run(r.stream.RequestHeaders) }
 func (r reusingStream) RequestBody() proxy.Action      { return r.run(r.stream.RequestBody) }
 func (r reusingStream) RequestTrailers() proxy.Action  { return r.run(r.stream.RequestTrailers) }
-func (r reusingStream) ResponseHeaders() proxy.Action  { return r.run(r.stream.ResponseHeaders) }
 func (r reusingStream) ResponseTrailers() proxy.Action { return r.run(r.stream.ResponseTrailers) }
+
+func (r reusingStream) ResponseHeaders(alone bool) proxy.Action {
+	return r.run(func() proxy.Action { return r.stream.ResponseHeaders(alone) })
+}
 
 func (r reusingStream) Done() {
 	r.run(func() proxy.Action { r.stream.Done(); return proxy.Continue })

@@ -27,33 +27,33 @@ type section struct {
 	content []byte
 }
 
-// module is a WebAssembly module as its sections.
-type module struct{ sections []section }
+// sections are a module, taken apart.
+type sections struct{ all []section }
 
 const header = "\x00asm\x01\x00\x00\x00"
 
 // parse takes a module apart.
-func parse(b []byte) (*module, error) {
+func parse(b []byte) (*sections, error) {
 	rest, ok := bytes.CutPrefix(b, []byte(header))
 	if !ok {
 		return nil, errModule
 	}
-	m := &module{}
+	m := &sections{}
 	for r := (reader{b: rest}); len(r.b) > 0; {
 		id := r.byte()
 		s := section{id, r.bytes(r.uint())}
 		if r.failed {
 			return nil, errModule
 		}
-		m.sections = append(m.sections, s)
+		m.all = append(m.all, s)
 	}
 	return m, nil
 }
 
 // bytes puts the module together again.
-func (m *module) bytes() []byte {
+func (m *sections) bytes() []byte {
 	out := []byte(header)
-	for _, s := range m.sections {
+	for _, s := range m.all {
 		out = binary.AppendUvarint(append(out, s.id), uint64(len(s.content)))
 		out = append(out, s.content...)
 	}
@@ -61,25 +61,17 @@ func (m *module) bytes() []byte {
 }
 
 // section finds the first section of an id.
-func (m *module) section(id byte) (*section, error) {
-	for i := range m.sections {
-		if m.sections[i].id == id {
-			return &m.sections[i], nil
+func (m *sections) section(id byte) (*section, error) {
+	for i := range m.all {
+		if m.all[i].id == id {
+			return &m.all[i], nil
 		}
 	}
 	return nil, fmt.Errorf("the module has no section %d", id)
 }
 
-// codeSize returns the size of the code section, 0 if there is none.
-func (m *module) codeSize() int {
-	if s, err := m.section(codeSection); err == nil {
-		return len(s.content)
-	}
-	return 0
-}
-
 // vector is a section that holds a vector: its elements are in rest, count of them.
-func (m *module) vector(id byte) (s *section, count uint64, rest []byte, err error) {
+func (m *sections) vector(id byte) (s *section, count uint64, rest []byte, err error) {
 	if s, err = m.section(id); err != nil {
 		return nil, 0, nil, err
 	}
@@ -91,7 +83,7 @@ func (m *module) vector(id byte) (s *section, count uint64, rest []byte, err err
 }
 
 // appendElement appends an element to a section's vector.
-func (m *module) appendElement(id byte, element []byte) error {
+func (m *sections) appendElement(id byte, element []byte) error {
 	s, count, rest, err := m.vector(id)
 	if err != nil {
 		return err
@@ -102,7 +94,7 @@ func (m *module) appendElement(id byte, element []byte) error {
 }
 
 // importedFunctions counts the functions that the module imports: they come first in the numbering of functions.
-func (m *module) importedFunctions() (n uint64, err error) {
+func (m *sections) importedFunctions() (n uint64, err error) {
 	_, count, rest, err := m.vector(importSection)
 	if err != nil {
 		return 0, err
@@ -131,7 +123,7 @@ type export struct {
 }
 
 // exports reads the export section.
-func (m *module) exports() (out []export, err error) {
+func (m *sections) exports() (out []export, err error) {
 	_, count, rest, err := m.vector(exportSection)
 	if err != nil {
 		return nil, err
@@ -148,7 +140,7 @@ func (m *module) exports() (out []export, err error) {
 }
 
 // setExports writes the export section.
-func (m *module) setExports(exports []export) error {
+func (m *sections) setExports(exports []export) error {
 	s, err := m.section(exportSection)
 	if err != nil {
 		return err

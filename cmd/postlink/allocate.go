@@ -34,7 +34,7 @@ const (
 // serveFromArena makes the export that the proxy asks for memory hand out an arena's, as long as there is room, and else
 // call the function that Go exports. The arena's header is a variable of the module, which begins with mark; behind it are
 // two 32-bit addresses, of the next free byte and of the arena's end. Only the code of the module sets them otherwise.
-func serveFromArena(m *module, mark []byte) error {
+func serveFromArena(m *sections, mark []byte) error {
 	address, err := m.addressOf(mark)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func allocator(variables uint32, original uint64) []byte {
 }
 
 // addressOf finds bytes in the module's initial memory, where they must be exactly once.
-func (m *module) addressOf(mark []byte) (int, error) {
+func (m *sections) addressOf(mark []byte) (int, error) {
 	_, count, rest, err := m.vector(dataSection)
 	if err != nil {
 		return 0, err
