@@ -7,10 +7,16 @@ const maxQueueBytes = 32 << 20
 
 // queue holds the lines that a receiver hasn't taken yet, in order.
 type queue struct {
-	lines     [][]byte // lines[head:] wait
+	lines     []queued // lines[head:] wait
 	head      int
 	bytes     int
 	maxEvents int
+}
+
+// queued is a line. If it was sent, the receiver may have stored it, whatever it answered.
+type queued struct {
+	text []byte
+	sent bool
 }
 
 func (q *queue) len() int { return len(q.lines) - q.head }
@@ -20,32 +26,35 @@ func (q *queue) push(line []byte) bool {
 	if q.len() >= q.maxEvents || q.bytes+len(line) > maxQueueBytes {
 		return false
 	}
-	q.force(line)
+	q.force(queued{text: bytes.Clone(line)})
 	return true
 }
 
-// force appends a copy of a line, room or not.
-func (q *queue) force(line []byte) {
-	q.lines = append(q.lines, bytes.Clone(line))
-	q.bytes += len(line)
+// force appends a line, room or not. It keeps the line's bytes.
+func (q *queue) force(line queued) {
+	q.lines = append(q.lines, line)
+	q.bytes += len(line.text)
 }
 
 // maxBatchBytes bounds a request, but for a single event that is longer.
 const maxBatchBytes = 1 << 20
 
-// batch is up to n of the oldest lines as newline-delimited JSON, and how many they are.
+// batch is up to n of the oldest lines as newline-delimited JSON, to be sent, and how many they are.
 func (q *queue) batch(n int) (body []byte, events int) {
 	size := 0
-	for _, line := range q.lines[q.head:] {
-		if events == n || events > 0 && size+len(line) >= maxBatchBytes {
+	for i := range q.lines[q.head:] {
+		length := len(q.lines[q.head+i].text)
+		if events == n || events > 0 && size+length >= maxBatchBytes {
 			break
 		}
-		size += len(line) + 1
+		size += length + 1
 		events++
 	}
 	body = make([]byte, 0, size)
-	for _, line := range q.lines[q.head : q.head+events] {
-		body = append(append(body, line...), '\n')
+	for i := range events {
+		line := &q.lines[q.head+i]
+		line.sent = true
+		body = append(append(body, line.text...), '\n')
 	}
 	return body, events
 }
@@ -53,8 +62,8 @@ func (q *queue) batch(n int) (body []byte, events int) {
 // pop removes the n oldest lines.
 func (q *queue) pop(n int) {
 	for i := range n {
-		q.bytes -= len(q.lines[q.head+i])
-		q.lines[q.head+i] = nil
+		q.bytes -= len(q.lines[q.head+i].text)
+		q.lines[q.head+i].text = nil
 	}
 	q.head += n
 	if q.head > len(q.lines)/2 {
@@ -68,7 +77,7 @@ func (q *queue) pop(n int) {
 func (q *queue) roomy() bool { return q.len() <= q.maxEvents/2 && q.bytes <= maxQueueBytes/2 }
 
 // take empties the queue and returns its lines.
-func (q *queue) take() [][]byte {
+func (q *queue) take() []queued {
 	lines := q.lines[q.head:]
 	q.lines, q.head, q.bytes = nil, 0, 0
 	return lines

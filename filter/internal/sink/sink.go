@@ -7,6 +7,7 @@
 package sink
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 
@@ -65,7 +66,7 @@ func New(px proxy.Proxy, cfg *config.AuditHTTP, owner Owner, seed uint64) *Sink 
 // Append puts a line, without its newline, into the queue, or gives it to the owner as lost.
 func (s *Sink) Append(line []byte) {
 	if s.telling {
-		s.queue.force(line)
+		s.queue.force(queued{text: bytes.Clone(line)})
 		return
 	}
 	if s.full || !s.queue.push(line) {
@@ -110,15 +111,18 @@ func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (
 }
 
 // handOver gives the queue to the sink of the instance that an update has put in this one's place. The owner is given the lines
-// that find no room there, and then says so; these few lines find room in any case. It reports whether there is such a sink.
+// that find no room there, and then says so. What it says finds room in any case, and so do lines that were sent: nobody may call
+// lost what the receiver may have stored. It reports whether there is such a sink.
 func (s *Sink) handOver(heir *Sink) bool {
 	if heir == nil {
 		return false
 	}
-	lines := s.queue.take()
-	for _, line := range lines {
-		if heir.full || !heir.queue.push(line) {
-			s.owner.Lost(line)
+	for _, line := range s.queue.take() {
+		switch {
+		case line.sent:
+			heir.queue.force(line)
+		case heir.full || !heir.queue.push(line.text):
+			s.owner.Lost(line.text)
 		}
 	}
 	s.tell()
