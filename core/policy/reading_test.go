@@ -1,9 +1,6 @@
 package policy_test
 
 import (
-	"net/url"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/core/policy"
+	"gatehouse/core/policy/policytest"
 )
 
 var kinds = map[string]policy.PathKinds{
@@ -93,61 +91,6 @@ func TestSomePathsAreNeverSafe(t *testing.T) {
 	}
 }
 
-// decoded is a segment or a path after percent-decoding. A percent sign that begins no escape stays one.
-func decoded(s string) string {
-	return regexp.MustCompile(`%[0-9A-Fa-f]{2}`).ReplaceAllStringFunc(s, func(escape string) string {
-		c, _ := url.PathUnescape(escape)
-		return c
-	})
-}
-
-var parameters = regexp.MustCompile(`;[^/]*`)
-
-// servers are ways in which real servers read a path, written with the standard library: each returns the
-// decoded segments.
-var servers = map[string]func(p string) []string{
-	"keeps encoded slashes (Envoy, Go's EscapedPath)": func(p string) []string { return decodedSegments(p) },
-	"decodes, then splits (WSGI, Rack)":               func(p string) []string { return strings.Split(decoded(p), "/") },
-	"decodes, then cleans (nginx, net/http)":          func(p string) []string { return strings.Split(path.Clean(decoded(p)), "/") },
-	"merges slashes and keeps encoded ones": func(p string) []string {
-		return decodedSegments(regexp.MustCompile(`/+`).ReplaceAllString(p, "/"))
-	},
-	"removes parameters, then decodes (Tomcat)": func(p string) []string {
-		return strings.Split(decoded(parameters.ReplaceAllString(p, "")), "/")
-	},
-	"removes parameters, decodes, then cleans (Jetty)": func(p string) []string {
-		return strings.Split(path.Clean(decoded(parameters.ReplaceAllString(p, ""))), "/")
-	},
-	"decodes, then removes parameters": func(p string) []string {
-		return strings.Split(parameters.ReplaceAllString(decoded(p), ""), "/")
-	},
-	"decodes, then splits off query and fragment": func(p string) []string {
-		p = decoded(p)
-		if end := strings.IndexAny(p, "?#"); end >= 0 {
-			p = p[:end]
-		}
-		return strings.Split(p, "/")
-	},
-	"decodes twice": func(p string) []string { return strings.Split(decoded(decoded(p)), "/") },
-	"decodes twice, then removes parameters and cleans": func(p string) []string {
-		return strings.Split(path.Clean(parameters.ReplaceAllString(decoded(decoded(p)), "")), "/")
-	},
-	"reads a leading // as a host (Node.js)": func(p string) []string {
-		if strings.HasPrefix(p, "//") {
-			_, rest, _ := strings.Cut(strings.TrimLeft(p, "/"), "/")
-			p = "/" + rest
-		}
-		return decodedSegments(p)
-	},
-}
-
-func decodedSegments(p string) (segments []string) {
-	for segment := range strings.SplitSeq(p, "/") {
-		segments = append(segments, decoded(segment))
-	}
-	return segments
-}
-
 // requireReadings checks that every server's reading of a path is among those that Read returns, and that none
 // has a dot segment.
 func requireReadings(t require.TestingT, raw string, allow policy.PathKinds) {
@@ -162,31 +105,17 @@ func requireReadings(t require.TestingT, raw string, allow policy.PathKinds) {
 	var all [][]string
 	for _, reading := range readings {
 		require.NotRegexp(t, `[^!-~]|[\\;#?]|%(2e|5c|[01][0-9a-f]|7f)`, reading)
-		segments := decodedSegments(reading)
+		segments := policytest.Segments(reading)
 		require.NotContains(t, segments, "..")
 		require.NotContains(t, segments, ".")
-		all = append(all, withoutRuns(segments))
+		all = append(all, policytest.WithoutRuns(segments))
 	}
 	p, _, _ := strings.Cut(raw, "?")
-	for name, read := range servers {
-		want := withoutRuns(read(p))
+	for name, read := range policytest.Servers {
+		want := policytest.WithoutRuns(read(p))
 		require.True(t, slices.ContainsFunc(all, func(got []string) bool { return slices.Equal(want, got) }),
 			"%q: a server that %s reads %q, which isn't among %q", raw, name, want, readings)
 	}
-}
-
-// withoutRuns drops a last empty segment (a slash at the end), and all but one of several in a row: no pattern
-// tells these apart.
-func withoutRuns(segments []string) (out []string) {
-	for i, s := range segments {
-		if s != "" || i == 0 || segments[i-1] != "" {
-			out = append(out, s)
-		}
-	}
-	for len(out) > 1 && out[len(out)-1] == "" {
-		out = out[:len(out)-1]
-	}
-	return out
 }
 
 // unsafePath draws targets of the kinds that can be allowed.
