@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/libraries"
 	"gatehouse/cmd/testbed/toy"
 )
 
@@ -24,7 +25,7 @@ func startAuthorizationServer(t *testing.T) string {
 	program := filepath.Join(t.TempDir(), "provider")
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", here(t, "..", "oidc", "provider"), "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
-		unavailable(t, "github.com/zitadel/oidc", err, out)
+		libraries.Unavailable(t, "github.com/zitadel/oidc", err, out)
 	}
 	process := exec.Command(program)
 	process.Stderr = os.Stderr

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/cmd/testbed/libraries"
 	"gatehouse/cmd/testbed/toy"
 )
 
@@ -43,7 +44,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	unavailable(t, "Chromium", exec.ErrNotFound, []byte("install Debian's package chromium"))
+	libraries.Unavailable(t, "Chromium", exec.ErrNotFound, []byte("install Debian's package chromium"))
 	return ""
 }
 
