@@ -1,5 +1,7 @@
 package jwt
 
+import "gatehouse/core/jwks"
+
 // SelfTestKeys is the known answers' JWK Set.
 const SelfTestKeys = selfTestKeys
 
@@ -12,3 +14,11 @@ func SelfTestSignature(a Alg) string {
 	}
 	return ""
 }
+
+// SignatureChecker is what verifies signatures behind Verify: by the host for what passed SelfTest, else by Go's crypto.
+func SignatureChecker(host HostVerify) func(a Alg, k *jwks.Key, signed, sig []byte) bool {
+	return checker{host, SelfTest(host)}.check
+}
+
+// Fitting reports whether a key can verify signatures of an algorithm.
+func Fitting(a Alg, k *jwks.Key) bool { return a.fits(k) }

@@ -43,6 +43,12 @@ var servers = []server{
 	{"net/http", false, startGo},
 }
 
+// TestTheLibrariesAreInstalled lets a machine fetch them before the tests that need them run.
+func TestTheLibrariesAreInstalled(t *testing.T) {
+	require.DirExists(t, libraries.Python(t, here(t, "apps/requirements.txt")))
+	require.DirExists(t, libraries.Node(t, here(t, "apps/package.json")))
+}
+
 func startNginx(t *testing.T) string {
 	port, dir := freePort(t), t.TempDir()
 	user := ""
