@@ -76,6 +76,8 @@ func verdictOf(table *policy.Table, rule policy.PathRules, raw string) int {
 	return own
 }
 
+var inUpperCase = strings.ToUpper(policytest.Protected)
+
 // inProtectedTree reports whether a server's reading of a path is in the protected tree. A server that ignores case may
 // fold it, or write it in upper case.
 func inProtectedTree(segments []string, ignoreCase bool) bool {
@@ -83,7 +85,7 @@ func inProtectedTree(segments []string, ignoreCase bool) bool {
 		switch {
 		case first == "":
 		case ignoreCase:
-			return strings.EqualFold(first, policytest.Protected) || strings.ToUpper(first) == strings.ToUpper(policytest.Protected)
+			return strings.EqualFold(first, policytest.Protected) || strings.ToUpper(first) == inUpperCase
 		default:
 			return first == policytest.Protected
 		}

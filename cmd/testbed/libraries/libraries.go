@@ -31,7 +31,7 @@ func Python(t testing.TB, requirements string) (dir string) {
 func Node(t testing.TB, packageJSON string) (dir string) {
 	t.Helper()
 	return installed(t, "node", packageJSON, func(run func(string, ...string), dir string) {
-		text, err := os.ReadFile(packageJSON) //nolint:gosec // a file of the repository
+		text, err := os.ReadFile(packageJSON)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, "package.json"), text, 0o600)
 		}
@@ -49,7 +49,7 @@ func installed(t testing.TB, kind, list string, install func(run func(string, ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(list) //nolint:gosec // a file of the repository
+	text, err := os.ReadFile(list)
 	if err != nil {
 		t.Fatal(err)
 	}
