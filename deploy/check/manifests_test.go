@@ -159,6 +159,8 @@ func TestTheAdminAPIHasTheGatesConfiguration(t *testing.T) {
 	for _, c := range []struct{ gate, gateAt, admin, adminAt string }{
 		{"../istio/verify.yaml", "extensions.istio.io/v1alpha1 WasmPlugin gatehouse",
 			"../istio/admin.yaml", "networking.istio.io/v1alpha3 EnvoyFilter gatehouse-admin admin"},
+		{"../envoy-gateway/gatehouse.yaml", "gateway.envoyproxy.io/v1alpha1 EnvoyExtensionPolicy gatehouse",
+			"../envoy-gateway/admin.yaml", "gateway.envoyproxy.io/v1alpha1 EnvoyExtensionPolicy gatehouse-admin"},
 		{"../kubernetes/gatehouse.yaml", "v1 ConfigMap gatehouse gate", "../kubernetes/gatehouse.yaml", "v1 ConfigMap gatehouse admin"},
 	} {
 		gate := configurations(t, read(t, c.gate))[c.gateAt]

@@ -38,7 +38,7 @@ func TestEnvoyGatewayRunsItsManifests(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	certificates = filepath.Join(certificates, "certs", "envoy")
 
-	gate := freePort(t)
+	gate, admin := freePort(t), freePort(t)
 	ca, err := os.ReadFile(w.ca)
 	require.NoError(t, err)
 	write := func(name, text string) {
@@ -46,12 +46,15 @@ func TestEnvoyGatewayRunsItsManifests(t *testing.T) {
 	}
 	// The manifests, but for what this machine hasn't: a registry, DNS, a cluster with Services, the provider's own authority.
 	write("gateway.yaml", edit(t, inDeploy(t, "envoy-gateway/gateway.yaml"),
-		"port: 10080", "port: "+strconv.Itoa(gate),
+		"- {name: http, protocol: HTTP, port: 10080}", "- {name: admin, protocol: HTTP, port: "+strconv.Itoa(admin)+"}\n  - {name: http, protocol: HTTP, port: "+strconv.Itoa(gate)+"}",
 		"backendRefs: [{name: orders, port: 8080}]", "backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: orders}]",
-		"spec:\n  telemetry:", "spec:\n  provider: {type: Host, host: {envoyVersion: "+o.Binary.Version+"}}\n  telemetry:",
+		"type: Kubernetes\n    kubernetes:", "type: Host\n    host: {envoyVersion: "+o.Binary.Version+"}\n    kubernetes:",
 		"path: /dev/stdout", "path: "+filepath.Join(dir, "audit.log")))
+	const image = `code: {type: Image, image: {url: "registry.example/gatehouse:VERSION"}}`
+	filter := "code: {type: HTTP, http: {url: " + serveFile(t, o.Wasm) + "}}"
+	write("admin.yaml", edit(t, inDeploy(t, "envoy-gateway/admin.yaml"), image, filter))
 	write("gatehouse.yaml", edit(t, inDeploy(t, "envoy-gateway/gatehouse.yaml"),
-		`code: {type: Image, image: {url: "registry.example/gatehouse:VERSION"}}`, "code: {type: HTTP, http: {url: "+serveFile(t, o.Wasm)+"}}",
+		image, filter,
 		"fqdn: {hostname: idp.example, port: 443}", "ip: {address: 127.0.0.1, port: "+port(t, w.idp)+"}",
 		"wellKnownCACertificates: System", `caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]`))
 	write("machine.yaml", toYAML(t,
@@ -69,7 +72,9 @@ func TestEnvoyGatewayRunsItsManifests(t *testing.T) {
 		}},
 		"extensionApis": map[string]any{"enableBackend": true, "enableEnvoyPatchPolicy": true},
 	})), 0o600))
-	log := startProgram(t, []string{"GATEHOUSE_ADMIN_TOKEN=" + adminToken, "HOME=" + dir}, program, "server", "-c", config)
+	server := exec.Command(program, "server", "-c", config)
+	server.Env = append(os.Environ(), "GATEHOUSE_ADMIN_TOKEN="+adminToken, "HOME="+dir)
+	log := startProgram(t, server)
 	base := "http://127.0.0.1:" + strconv.Itoa(gate)
 	ready(t, base)
 	w.fourAnswers(t, base)
@@ -86,6 +91,18 @@ func TestEnvoyGatewayRunsItsManifests(t *testing.T) {
 	require.NoError(t, err)
 	labelled(t, "http://"+string(address)+"/stats/prometheus")
 
+	// The admin API has the gate's limits, on loopback alone.
+	for token, want := range map[string]int{"": 401, adminToken: 200} {
+		status, _, body, err := ask(t, http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(admin)+"/rate-limits/per-caller/user_id=main/alice", token)
+		require.NoError(t, err)
+		assert.Equal(t, want, status, body)
+		if token != "" {
+			assert.Contains(t, body, `"remaining":0`)
+		}
+	}
+	_, _, listeners, err := ask(t, http.MethodGet, "http://"+string(address)+"/listeners", "")
+	require.NoError(t, err)
+	assert.Contains(t, listeners, "shop/eg/admin::127.0.0.1:"+strconv.Itoa(admin))
 	// Paths arrive as they were sent.
 	status, _, body, err := ask(t, http.MethodGet, base+"/a%2Fb", "")
 	require.NoError(t, err)

@@ -28,20 +28,18 @@ func translator(t *testing.T, module, program string) string {
 	}
 	root, err := envoy.RepoRoot()
 	require.NoError(t, err)
-	binary := filepath.Join(t.TempDir(), filepath.Base(program))
+	binary := filepath.Join(t.TempDir(), filepath.Base(filepath.Join("/", module, program)))
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(root, "deploy", "translate", module), "-o", binary, program)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return binary
 }
 
-// startProgram starts a control plane, and ends it with the test.
-func startProgram(t *testing.T, env []string, program string, args ...string) *envoy.Log {
+// startProgram starts a control plane or its agent, and ends it with the test.
+func startProgram(t *testing.T, command *exec.Cmd) *envoy.Log {
 	t.Helper()
 	log := envoy.NewLog()
-	command := exec.Command(program, args...)
 	command.Stdout, command.Stderr = log, log
-	command.Env = append(os.Environ(), env...)
 	ended := make(chan struct{})
 	require.NoError(t, child.Start(command, syscall.SIGTERM, func() { close(ended) }))
 	t.Cleanup(func() {
@@ -49,7 +47,7 @@ func startProgram(t *testing.T, env []string, program string, args ...string) *e
 		<-ended
 		if t.Failed() {
 			lines := log.Lines()
-			t.Logf("the end of the log of %s:\n%s", filepath.Base(program), strings.Join(lines[max(0, len(lines)-80):], "\n"))
+			t.Logf("the end of the log of %s:\n%s", filepath.Base(command.Path), strings.Join(lines[max(0, len(lines)-80):], "\n"))
 		}
 	})
 	return log
