@@ -222,6 +222,7 @@ func TestARelease(t *testing.T) {
 		assert.Len(t, files, 4)
 		assert.EqualValues(t, 0o755, modes[native+"/gatehouse"])
 		assert.Contains(t, files[native+"/licenses.txt"], "\nnpm/uplot 1.")
+		assert.Contains(t, files[native+"/licenses.txt"], "Copyright (c) 2022 Leon Sorokin", "the text, not only the name")
 		folder := t.TempDir()
 		for name, content := range files {
 			require.NoError(t, os.WriteFile(filepath.Join(folder, filepath.Base(name)), []byte(content), os.FileMode(modes[name])))

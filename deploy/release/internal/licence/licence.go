@@ -105,6 +105,9 @@ func identify(text []byte) (ids []string, err error) {
 	return ids, nil
 }
 
+// rule separates the texts.
+var rule = strings.Repeat("=", 80)
+
 // Texts are the licences and notices of modules as one text, to go with a program.
 func Texts(modules []linked.Module) (string, error) {
 	var b strings.Builder
@@ -115,7 +118,7 @@ func Texts(modules []linked.Module) (string, error) {
 			return "", err
 		}
 		for _, f := range l.Files {
-			fmt.Fprintf(&b, "\n%s\n%s %s, %s\n%[1]s\n\n%s\n", strings.Repeat("=", 80), m.Path, m.Version, f.Name, strings.TrimSpace(f.Text))
+			fmt.Fprintf(&b, "\n%s\n%s %s, %s\n%s\n\n%s\n", rule, m.Path, m.Version, f.Name, rule, strings.TrimSpace(f.Text))
 		}
 	}
 	return b.String(), nil

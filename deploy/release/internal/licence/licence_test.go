@@ -3,6 +3,7 @@ package licence_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,6 +79,20 @@ func TestWhatIsNotAllowedIsRefused(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+func TestTheTextsGoWithTheProgram(t *testing.T) {
+	first, second := files(t, map[string]string{"LICENSE": isc, "NOTICE": "made by somebody"}), files(t, map[string]string{"LICENSE": isc})
+	second.Path = "example.com/n"
+	got, err := licence.Texts([]linked.Module{first, second})
+	require.NoError(t, err)
+	rule := strings.Repeat("=", 80)
+	head := func(title string) string { return "\n" + rule + "\n" + title + "\n" + rule + "\n\n" }
+	assert.Equal(t, "The code that this program links, and the terms of each part.\n"+
+		head("example.com/m v1.0.0, LICENSE")+isc+head("example.com/m v1.0.0, NOTICE")+"made by somebody\n"+head("example.com/n v1.0.0, LICENSE")+isc, got)
+
+	_, err = licence.Texts([]linked.Module{files(t, nil)})
+	require.ErrorContains(t, err, "no licence")
 }
 
 func words(n int) (text string) {
