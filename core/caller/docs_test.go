@@ -51,7 +51,7 @@ func TestTheDocumentListsTheRulesInTheirOrder(t *testing.T) {
 	for _, r := range autoRules {
 		rules = append(rules, Verdict{r.kind, r.evidence})
 	}
-	assert.Equal(t, rules, listed)
+	assert.Equal(t, rules, listed, "docs/m2m.md must list the rules of auto.go in their order")
 	for _, evidence := range []string{evidenceCognitoMachine, evidenceCognitoHuman} {
 		assert.Contains(t, string(doc), "`"+evidence+"`")
 	}
@@ -67,7 +67,8 @@ func TestEveryRuleHasAnIssuerOrATestOfItsOwn(t *testing.T) {
 		assert.False(t, seen[r.evidence], "%s is listed twice", r.evidence)
 		seen[r.evidence] = true
 		quoted := `"` + r.evidence + `"`
-		assert.True(t, strings.Contains(string(tests), quoted) || strings.Contains(string(table), quoted), r.evidence)
+		assert.True(t, strings.Contains(string(tests), quoted) || strings.Contains(string(table), quoted),
+			"%s: add a token to testdata/issuers.json, or a case to auto_test.go", r.evidence)
 	}
 }
 

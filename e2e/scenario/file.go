@@ -210,7 +210,7 @@ func (s *Scenario) check() error {
 	case len(s.Steps) == 0:
 		return errors.New("no steps")
 	case s.Metrics == nil && s.Without[Core] == "":
-		return errors.New("no metrics")
+		return errors.New("no metrics: say what counts, such as gatehouse_requests_total")
 	}
 	if _, ok := s.common.Configs[s.base()]; !ok {
 		return fmt.Errorf("no configuration %q", s.base())
