@@ -18,11 +18,14 @@ import (
 	"testing"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/core/version"
 	"gatehouse/deploy/release/internal/linked"
+	"gatehouse/deploy/release/internal/oci"
+	"gatehouse/deploy/release/internal/ocitest"
 )
 
 // command runs a program in a folder and returns what it printed.
@@ -230,6 +233,16 @@ func TestARelease(t *testing.T) {
 		commit := strings.TrimSpace(must(t, first, nil, "git", "rev-parse", "HEAD"))
 		assert.Equal(t, "gatehouse "+version.Version+" ("+commit+", "+runtime.Version()+", linux/"+runtime.GOARCH+")\n"+
 			"filter    "+version.Version+" (sha256 "+hash([]byte(release[prefix+".wasm"]))+")\n", must(t, folder, nil, "./gatehouse", "version"))
+	})
+
+	t.Run("has an image in which the CLI runs", func(t *testing.T) {
+		list, err := oci.ReadLayout(filepath.Join(first, "dist", "image"))
+		require.NoError(t, err)
+		require.Equal(t, oci.CLIName, list[2].Name)
+		image := ocitest.Unpack(t, list[2].Image.(v1.ImageIndex))
+		assert.Contains(t, image.Run(t, "version"), "filter    "+version.Version+" (sha256 "+hash([]byte(release[prefix+".wasm"]))+")\n")
+		require.NoError(t, os.WriteFile(filepath.Join(image.Folder, "gate.json"), []byte(`{"routes":[{"path":"/**","auth":"none"}]}`), 0o644))
+		assert.Equal(t, "/gate.json: ok\n", image.Run(t, "check", "/gate.json"))
 	})
 
 	t.Run("has manifests with the version and the image", func(t *testing.T) {

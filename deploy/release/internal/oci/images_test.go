@@ -1,26 +1,21 @@
 package oci_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/deploy/release/internal/oci"
+	"gatehouse/deploy/release/internal/ocitest"
 )
 
 var (
@@ -115,39 +110,6 @@ func TestTheImagesSayWhatTheyAre(t *testing.T) {
 	assert.Equal(t, []string{"linux/amd64", "linux/arm64"}, platforms)
 }
 
-// unpack writes the file system of the CLI's first image to a folder.
-func unpack(t *testing.T, index v1.ImageIndex) (folder string, config v1.Config, names []string) {
-	t.Helper()
-	manifest, err := index.IndexManifest()
-	require.NoError(t, err)
-	image, err := index.Image(manifest.Manifests[0].Digest)
-	require.NoError(t, err)
-	file, err := image.ConfigFile()
-	require.NoError(t, err)
-	folder = t.TempDir()
-	require.NoError(t, os.Chmod(folder, 0o755))
-	content := mutate.Extract(image)
-	defer func() { _ = content.Close() }()
-	for archive := tar.NewReader(content); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return folder, file.Config, names
-		}
-		require.NoError(t, err)
-		assert.Zero(t, header.Uid+header.Gid, "root owns it")
-		assert.Zero(t, header.ModTime.Unix())
-		path := filepath.Join(folder, header.Name)
-		if header.Typeflag == tar.TypeDir {
-			require.NoError(t, os.MkdirAll(path, os.FileMode(header.Mode)))
-			continue
-		}
-		names = append(names, header.Name)
-		bytes, err := io.ReadAll(archive)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(path, bytes, os.FileMode(header.Mode)))
-	}
-}
-
 // probe is a program that says who runs it and how many root certificates it finds.
 const probe = `package main
 
@@ -175,20 +137,8 @@ func TestTheCLIRunsFromScratchAsNobody(t *testing.T) {
 	require.NoError(t, err)
 
 	list := entries(t, oci.Program{Arch: runtime.GOARCH, Binary: binary})
-	folder, config, names := unpack(t, list[2].Image.(v1.ImageIndex))
-	assert.ElementsMatch(t, []string{"gatehouse", "gatehouse.wasm", "licenses.txt", "etc/ssl/certs/ca-certificates.crt"}, names)
-	assert.Equal(t, []string{"/gatehouse"}, config.Entrypoint)
-	assert.Equal(t, "65532:65532", config.User)
-	if os.Getuid() != 0 || runtime.GOOS != "linux" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("want to be root on Linux, to run the image's file system")
-		}
-		t.Skip("running the image's file system needs root on Linux")
-	}
-	run := exec.CommandContext(t.Context(), config.Entrypoint[0])
-	run.Dir, run.Env = config.WorkingDir, []string{}
-	run.SysProcAttr = &syscall.SysProcAttr{Chroot: folder, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-	out, err = run.CombinedOutput()
-	require.NoError(t, err, string(out))
-	assert.Equal(t, "65532 65532 <nil> true", strings.TrimSpace(string(out)))
+	image := ocitest.Unpack(t, list[2].Image.(v1.ImageIndex))
+	assert.ElementsMatch(t, []string{"gatehouse", "gatehouse.wasm", "licenses.txt", "etc/ssl/certs/ca-certificates.crt"}, image.Files)
+	assert.Equal(t, []string{"/gatehouse"}, image.Config.Entrypoint)
+	assert.Equal(t, "65532 65532 <nil> true\n", image.Run(t))
 }
