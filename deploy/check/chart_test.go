@@ -23,12 +23,16 @@ const chartDir = "../helm/gatehouse"
 // render is `helm template gatehouse deploy/helm/gatehouse --namespace shop` with values in YAML.
 func render(t *testing.T, values string) (docs []string, err error) {
 	t.Helper()
+	return renderAs(t, common.ReleaseOptions{Name: "gatehouse", Namespace: "shop", IsInstall: true, Revision: 1}, values)
+}
+
+func renderAs(t *testing.T, options common.ReleaseOptions, values string) (docs []string, err error) {
+	t.Helper()
 	chart, err := loader.Load(chartDir)
 	require.NoError(t, err)
 	var given map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(values), &given))
 	capabilities := common.DefaultCapabilities.Copy()
-	options := common.ReleaseOptions{Name: "gatehouse", Namespace: "shop", IsInstall: true, Revision: 1}
 	all, err := util.ToRenderValues(chart, given, options, capabilities)
 	if err != nil {
 		return nil, err
@@ -216,6 +220,24 @@ func TestTheChartMakesThePlainManifests(t *testing.T) {
 			delete(want, "gateway.networking.k8s.io/v1 "+theirs)
 		}
 		assert.Empty(t, cmp.Diff(want, got), c.values)
+	}
+}
+
+func TestNamesFollowTheRelease(t *testing.T) {
+	for mode, want := range map[string][]string{
+		"envoy-gateway": {`"cluster": "httproute/prod/edge-gatehouse-idp/rule/0"`, "name: edge-gatehouse-idp", "name: edge-gatehouse-check"},
+		"istio":         {`"cluster": "outbound|443||idp.example"`, "name: edge-gatehouse"},
+		"envoy":         {`"cluster": "idp"`, "configMap: {name: edge-gatehouse}", "app.kubernetes.io/instance: edge"},
+	} {
+		docs, err := renderAs(t, common.ReleaseOptions{Name: "edge", Namespace: "prod", IsInstall: true, Revision: 1}, "mode: "+mode)
+		require.NoError(t, err)
+		all := strings.Join(docs, "\n---\n")
+		for _, text := range want {
+			assert.Contains(t, all, text, mode)
+		}
+		assert.NotContains(t, all, "namespace: shop")
+		_, ok := gatehouseCheck(all)
+		assert.True(t, ok)
 	}
 }
 
