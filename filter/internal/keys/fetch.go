@@ -76,6 +76,8 @@ func (f *fetching) get(maxBody int, done func(now clock.Mono, a proxy.Answer)) {
 			f.failed("the clock: " + err.Error())
 		case a.Status != 200:
 			f.failed(statusText(a.Status))
+		case a.Encoding != "" && a.Encoding != "identity":
+			f.failed("its content-encoding is " + quote(a.Encoding) + ", and identity was asked for")
 		case a.TooLarge:
 			f.failed("more than " + strconv.Itoa(maxBody) + " bytes")
 		default:

@@ -18,6 +18,7 @@ type CallEnd struct{ NumHeaders, BodySize int }
 type Answer struct {
 	Status       int
 	CacheControl string
+	Encoding     string // Content-Encoding; "" for none
 	Body         []byte
 	TooLarge     bool // the body was, and is left out
 }
@@ -36,7 +37,7 @@ func (g *Get) Send(p Proxy, done func(Answer)) error {
 		Cluster: g.Cluster,
 		Headers: [][2]string{
 			{":method", "GET"}, {":path", g.Path}, {":authority", g.Authority}, {":scheme", g.Scheme},
-			{"accept", "application/jwk-set+json, application/json"}, {"user-agent", "gatehouse"},
+			{"accept", "application/jwk-set+json, application/json"}, {"accept-encoding", "identity"}, {"user-agent", "gatehouse"},
 		},
 		TimeoutMilliseconds: g.TimeoutMilliseconds,
 	}, func(end CallEnd) {
@@ -60,6 +61,9 @@ func readAnswer(p Proxy, end CallEnd, maxBody int) Answer {
 	}
 	if a.CacheControl, err = p.Header(CallHeaders, "cache-control"); err != nil {
 		a.CacheControl = "" // it only says how soon to fetch again
+	}
+	if a.Encoding, err = p.Header(CallHeaders, "content-encoding"); err != nil {
+		a.Encoding = "" // a body that isn't plain can't be read as JSON either
 	}
 	if end.BodySize > 0 && !a.TooLarge {
 		if a.Body, err = p.CallBody(end.BodySize); err != nil {
