@@ -66,6 +66,7 @@ var installations = map[string]string{
 mode: istio
 istio: {selector: {}, targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}]}
 `,
+	"istio, a gateway": `{mode: istio, istio: {selector: {istio: ingressgateway}, gateway: true}}`,
 	"istio verifies": `
 mode: istio
 clusters: []
@@ -221,6 +222,22 @@ func TestTheChartMakesThePlainManifests(t *testing.T) {
 		}
 		assert.Empty(t, cmp.Diff(want, got), c.values)
 	}
+}
+
+// TestAGatewayHasTheGateOnAllItsListeners holds what Istio does with `match`: a gateway's listeners
+// count as CLIENT, so that with SERVER there would be no gate.
+func TestAGatewayHasTheGateOnAllItsListeners(t *testing.T) {
+	for values, want := range map[string]bool{
+		`{mode: istio}`:                         true,
+		`{mode: istio, istio: {gateway: true}}`: false,
+		`{mode: istio, istio: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}]}}`: false,
+	} {
+		docs, err := render(t, values)
+		require.NoError(t, err)
+		assert.Equal(t, want, strings.Contains(strings.Join(docs, ""), "- mode: SERVER"), values)
+	}
+	_, err := render(t, `{mode: istio, admin: {enabled: true}, istio: {gateway: true}}`)
+	assert.ErrorContains(t, err, "admin.enabled: in mode istio want istio.selector")
 }
 
 func TestNamesFollowTheRelease(t *testing.T) {

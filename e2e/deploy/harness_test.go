@@ -212,3 +212,12 @@ func labelled(t *testing.T, address string) {
 		})
 	}, patience/4, 250*time.Millisecond, "no labels")
 }
+
+func containsAll(s string, texts []string) bool {
+	for _, text := range texts {
+		if !strings.Contains(s, text) {
+			return false
+		}
+	}
+	return true
+}

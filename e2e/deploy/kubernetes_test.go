@@ -18,15 +18,6 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-func containsAll(s string, texts []string) bool {
-	for _, text := range texts {
-		if !strings.Contains(s, text) {
-			return false
-		}
-	}
-	return true
-}
-
 // resource is a Kubernetes object, as far as these tests look at it.
 type resource struct {
 	Kind string            `yaml:"kind"`
