@@ -141,12 +141,15 @@ fmt: ## gofmt
 generate: ## rewrite the generated files
 	$(GO) generate ./...
 
-bench: build ## what Gatehouse costs in Envoy, side by side with Envoy's own filters (QUICK=1: under two minutes)
-	$(GO) run ./e2e/bench $(if $(QUICK),-quick)
+bench: build ## what Gatehouse costs in Envoy, side by side with Envoy's own filters (QUICK=1: under two minutes; MEMORY=1: what two million requests leave behind)
+	$(GO) run ./e2e/bench $(if $(QUICK),-quick) $(if $(MEMORY),-memory)
+	$(if $(QUICK)$(MEMORY),,@$(MAKE) --no-print-directory bench-core BENCHTIME=100ms)
 
-bench-core: ## the benchmarks of core, in the form that benchstat reads, and the throughput of gatehouse serve
-	$(GO) test -run '^$$' -bench . -benchmem ./core/...
-	cd core/ratelimit/bench && $(GO) test -bench . -benchmem
+BENCHTIME ?= 1s
+
+bench-core: ## the benchmarks of core beside other limiters, in the form that benchstat reads, and the throughput of gatehouse serve
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./core/...
+	cd core/ratelimit/bench && $(GO) test -bench . -benchmem -benchtime $(BENCHTIME)
 	$(GO) test -run '^$$' -bench Throughput ./e2e/serve
 
 clean: ## what was built, and what was downloaded

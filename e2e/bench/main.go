@@ -33,17 +33,18 @@ type lab struct {
 func main() {
 	quick := flag.Bool("quick", false, "the tables alone, in fewer and shorter rounds: under two minutes, with wider intervals")
 	module := flag.String("wasm", "", "measure this module instead of the one that the sources make: for comparing two builds")
+	memory := flag.Bool("memory", false, "only how much memory two million requests leave behind")
 	out := flag.String("out", "dist/bench", "the folder for bench.json and bench.svg")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *quick, *module, *out); err != nil {
+	if err := run(ctx, *quick, *memory, *module, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, quick bool, module, out string) error {
+func run(ctx context.Context, quick, memory bool, module, out string) error {
 	l := &lab{
 		rounds: 9, period: 600 * time.Millisecond, starting: 3, identifiers: []int{1, 1000, 1_000_000}, began: time.Now(),
 	}
@@ -69,6 +70,9 @@ func run(ctx context.Context, quick bool, module, out string) error {
 	p, err := newPlan(l.say)
 	if err != nil {
 		return err
+	}
+	if memory {
+		return l.memory(ctx, p)
 	}
 	r, err := l.measure(ctx, p)
 	if err != nil {

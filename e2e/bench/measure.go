@@ -100,3 +100,27 @@ func (l *lab) take(ctx context.Context, group string, subjects []*subject) error
 	}
 	return nil
 }
+
+// memory prints how much memory Envoy has resident after each of ten parts of two million requests, all on.
+func (l *lab) memory(ctx context.Context, p *plan) error {
+	const parts, part = 10, 200_000
+	s := l.allOn(manyAllOn, p)
+	defer s.stop()
+	if err := s.start(ctx, l); err != nil {
+		return err
+	}
+	for i := range parts {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("interrupted: %w", err)
+		}
+		if _, err := s.run(part); err != nil {
+			return err
+		}
+		rss, err := s.process.RSS()
+		if err != nil {
+			return err
+		}
+		l.say("%d requests answered, %.1f MB resident", (i+1)*part, float64(rss)/1e6)
+	}
+	return nil
+}

@@ -127,7 +127,7 @@ func (l *lab) table(p *plan) []*subject {
 		l.gateSubject(identityOnly, p.one, token, withIdentity),
 		l.gateSubject(allOn, p.one, full...),
 		l.gateSubject(allOnChain, p.one, append(full, withChain)...),
-		l.gateSubject(manyAllOn, p.many, token, withLimit(perCaller*1000), withAudit, withIdentity),
+		l.allOn(manyAllOn, p),
 	}
 }
 
@@ -149,7 +149,7 @@ func (l *lab) moments(p *plan) []*subject {
 // curves are families of subjects that differ in one number. The first of each is what the others are compared with.
 func (l *lab) curves(p *plan) [][]*subject {
 	token := withTokens(p.keys)
-	var routes, windows, rules, identifiers []*subject
+	var routes, windows, rules, identifiers, workers []*subject
 	for _, n := range []int{1, 10, 100, 1000} {
 		routes = append(routes, l.gateSubject(fmt.Sprintf("%d routes", n), p.one, token, withRoutes(n)))
 	}
@@ -171,7 +171,17 @@ func (l *lab) curves(p *plan) [][]*subject {
 		s.warm = n
 		identifiers = append(identifiers, s)
 	}
-	return [][]*subject{routes, rules, windows, identifiers}
+	for _, n := range []int{1, 2} {
+		s := l.allOn(fmt.Sprintf("%d workers", n), p)
+		s.workers = n
+		workers = append(workers, s)
+	}
+	return [][]*subject{routes, rules, windows, identifiers, workers}
+}
+
+// allOn has all on, for 2,000 callers.
+func (l *lab) allOn(name string, p *plan) *subject {
+	return l.gateSubject(name, p.many, withTokens(p.keys), withLimit(perCaller*1000), withAudit, withIdentity)
 }
 
 // numbered is a request for each of n identifiers.
