@@ -44,22 +44,12 @@ func likeCookie(sent, name string) bool {
 		if len(sent) > 2 && c == '%' && ascii.IsHex(sent[1]) && ascii.IsHex(sent[2]) {
 			c, size = ascii.Unhex(sent[1])<<4|ascii.Unhex(sent[2]), 3
 		}
-		if c != name[i] && foldCookie(c) != foldCookie(name[i]) {
+		if c != name[i] && ascii.FoldCookie(c) != ascii.FoldCookie(name[i]) {
 			return false
 		}
 		sent = sent[size:]
 	}
 	return sent == ""
-}
-
-func foldCookie(c byte) byte {
-	switch {
-	case ascii.IsLetter(c):
-		return c | 0x20
-	case c == '.', c == ' ', c == '+', c == '[':
-		return '_'
-	}
-	return c
 }
 
 // trimCookieName takes away what a server could skip around a name: white space of any kind,

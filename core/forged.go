@@ -56,21 +56,11 @@ func sameName(a, b string) bool {
 		return false
 	}
 	for i := range len(a) {
-		if foldName(a[i]) != foldName(b[i]) {
+		if ascii.FoldHeader(a[i]) != ascii.FoldHeader(b[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-func foldName(c byte) byte {
-	switch {
-	case ascii.IsLetter(c):
-		return c | 0x20 // lower case
-	case ascii.IsDigit(c):
-		return c
-	}
-	return '-'
 }
 
 // nominates reports whether a value of the header connection lists a name that only the Gate may send.

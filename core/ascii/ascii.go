@@ -56,3 +56,35 @@ func HasByte(s string, c byte) bool {
 	}
 	return false
 }
+
+// FoldHeader maps bytes of header names to one byte that a server could take for each other: servers that follow CGI (RFC 3875
+// §4.1.18) ignore case, and several read every byte that is no letter or digit as the same one.
+func FoldHeader(c byte) byte {
+	switch {
+	case IsLetter(c):
+		return c | 0x20 // lower case
+	case IsDigit(c):
+		return c
+	}
+	return '-'
+}
+
+// FoldCookie is FoldHeader for names of cookies: ASP.NET ignores case, and PHP reads a dot, a space and a bracket as "_".
+func FoldCookie(c byte) byte {
+	switch {
+	case IsLetter(c):
+		return c | 0x20
+	case c == '.', c == ' ', c == '+', c == '[':
+		return '_'
+	}
+	return c
+}
+
+// Fold maps each byte of s.
+func Fold(s string, fold func(byte) byte) string {
+	b := []byte(s)
+	for i, c := range b {
+		b[i] = fold(c)
+	}
+	return string(b)
+}

@@ -46,3 +46,9 @@ func TestHasByteFindsWhatIndexByteFinds(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesThatAServerCouldConfuseFoldToOne(t *testing.T) {
+	assert.Equal(t, "x-token-1", Fold("X_Token.1", FoldHeader))
+	assert.Equal(t, "my_session-1", Fold("My.Session-1", FoldCookie))
+	assert.Equal(t, "a_b_c", Fold("a b[c", FoldCookie))
+}

@@ -125,6 +125,10 @@ var refusedElsewhere = []malformed{
 	}},
 	{withTokens(`"token_from":[{"header":"Cookie"}]`), []string{`tokens.token_from[0].header: want {"cookie": NAME} for a token in a cookie`}},
 	{withTokens(`"token_from":[{"header":"X-Token"},{"header":"x-token","scheme":"Bearer"}]`), []string{`tokens.token_from[1]: the same place as tokens.token_from[0]`}},
+	{withTokens(`"token_from":[{"header":"X-Token"},{"header":"x_token"},{"cookie":"my.session"},{"cookie":"My_Session"}]`), []string{
+		`tokens.token_from[1]: the same place as tokens.token_from[0] to servers that fold names`,
+		`tokens.token_from[3]: the same place as tokens.token_from[2] to servers that fold names`,
+	}},
 	{withTokens(`"token_from":[{"header":"authorisation"},{"query":"token"}]`), []string{
 		`tokens.token_from[1]: want either header, or cookie`,
 		`tokens.token_from[1].query: unknown field, want one of ` + fieldsOf("tokens.token_from[]"),

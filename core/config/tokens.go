@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"gatehouse/core/ascii"
 	"gatehouse/core/caller"
 	"gatehouse/core/jwt"
 	"gatehouse/core/metrics"
@@ -50,13 +51,22 @@ func (p *parser) sources(tokens *node) {
 		if s.Header == "cookie" {
 			p.problem(n.get("header"), `want {"cookie": NAME} for a token in a cookie`)
 		}
-		place := Source{Header: s.Header, Cookie: s.Cookie}
+		// Names that a server could take for each other are one place: a request with a token in either would be refused.
+		place := Source{Header: ascii.Fold(s.Header, ascii.FoldHeader), Cookie: ascii.Fold(s.Cookie, ascii.FoldCookie)}
 		if first := seen[place]; first != nil && place != (Source{}) {
-			p.problem(n, "the same place as "+first.path())
+			p.problem(n, "the same place as "+first.path()+folded(n, first))
 		} else {
 			seen[place] = n
 		}
 	}
+}
+
+// folded says why two places of other names are one.
+func folded(a, b *node) string {
+	if strings.EqualFold(a.str("header"), b.str("header")) && a.str("cookie") == b.str("cookie") {
+		return ""
+	}
+	return " to servers that fold names"
 }
 
 func (p *parser) provider(n *node) Provider {
