@@ -86,7 +86,7 @@ func TestWhatADeadVMLeavesBehind(t *testing.T) {
 		a := <-held
 		require.NoError(t, a.err)
 		assert.Equal(t, http.StatusServiceUnavailable, a.status)
-		assert.GreaterOrEqual(t, time.Since(began), idle, "nothing but stream_idle_timeout ends it, though the keys have come")
+		assert.GreaterOrEqual(t, time.Since(began), idle-time.Second/10, "nothing but stream_idle_timeout ends it, though the keys have come")
 	})
 
 	t.Run("events in the queue", func(t *testing.T) {
