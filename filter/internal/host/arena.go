@@ -5,8 +5,8 @@ package host
 import "unsafe"
 
 // arena is the memory in which the proxy leaves what calls return within a stream's callback, if the module has been through
-// cmd/wasmlink: the export that the proxy asks for memory takes it from here while there is room, without entering Go. Else
-// it is Go's memory. The mark is how wasmlink finds the variable. Fields are addresses, which the garbage collector need not
+// cmd/postlink: the export that the proxy asks for memory takes it from here while there is room, without entering Go. Else
+// it is Go's memory. The mark is how postlink finds the variable. Fields are addresses, which the garbage collector need not
 // follow: room is a variable of the package.
 var arena = struct {
 	mark      [16]byte

@@ -26,7 +26,6 @@ func (c *vmContext) NewPluginContext(id uint32) types.PluginContext {
 type pluginContext struct {
 	types.DefaultPluginContext
 	plugin proxy.Plugin
-	free   []*streamContext
 }
 
 func (c *pluginContext) OnPluginStart(size int) types.OnPluginStartStatus {
@@ -49,61 +48,56 @@ func (c *pluginContext) OnTick() { c.plugin.Tick() }
 func (c *pluginContext) OnPluginDone() bool { return c.plugin.Stop() }
 
 func (c *pluginContext) NewHttpContext(id uint32) types.HttpContext {
-	stream := c.plugin.NewStream(id)
-	if n := len(c.free); n > 0 {
-		s := c.free[n-1]
-		c.free = c.free[:n-1]
-		s.stream = stream
-		return s
-	}
-	return &streamContext{plugin: c, stream: stream}
+	return &streamContext{stream: c.plugin.NewStream(id)}
 }
 
-// streamContext is one stream. It is free for another one after its last callback.
+// streamContext is one stream of the proxy's. Unlike what it calls, it is never used again.
 type streamContext struct {
 	types.DefaultHttpContext
-	plugin *pluginContext
 	stream proxy.Stream
 }
 
 func (c *streamContext) OnHttpRequestHeaders(int, bool) types.Action {
-	outermost := openArena()
-	a := c.stream.RequestHeaders()
-	closeArena(outermost)
-	return action(a)
+	defer closeArena(openArena())
+	return action(c.stream.RequestHeaders())
 }
 
 func (c *streamContext) OnHttpRequestBody(int, bool) types.Action {
-	return action(c.stream.RequestBody()) // it calls nothing
+	defer closeArena(openArena())
+	return action(c.stream.RequestBody())
 }
 
 func (c *streamContext) OnHttpRequestTrailers(int) types.Action {
-	outermost := openArena()
-	a := c.stream.RequestTrailers()
-	closeArena(outermost)
-	return action(a)
+	defer closeArena(openArena())
+	return action(c.stream.RequestTrailers())
 }
 
 func (c *streamContext) OnHttpResponseHeaders(_ int, alone bool) types.Action {
-	outermost := openArena()
-	a := c.stream.ResponseHeaders(alone)
-	closeArena(outermost)
-	return action(a)
+	defer closeArena(openArena())
+	return action(c.stream.ResponseHeaders(alone))
 }
 
 func (c *streamContext) OnHttpResponseTrailers(int) types.Action {
-	outermost := openArena()
-	a := c.stream.ResponseTrailers()
-	closeArena(outermost)
-	return action(a)
+	defer closeArena(openArena())
+	return action(c.stream.ResponseTrailers())
 }
 
 func (c *streamContext) OnHttpStreamDone() {
-	outermost := openArena()
-	c.stream.Done()
-	closeArena(outermost)
-	c.plugin.free = append(c.plugin.free, c)
+	defer closeArena(openArena())
+	stream := c.stream
+	c.stream = ended{} // the plugin may use the stream for another request from now on
+	stream.Done()
 }
+
+// ended is a stream after Done. It lets nothing through.
+type ended struct{}
+
+func (ended) RequestHeaders() proxy.Action      { return proxy.Pause }
+func (ended) RequestBody() proxy.Action         { return proxy.Pause }
+func (ended) RequestTrailers() proxy.Action     { return proxy.Pause }
+func (ended) ResponseHeaders(bool) proxy.Action { return proxy.Pause }
+func (ended) ResponseTrailers() proxy.Action    { return proxy.Pause }
+func (ended) Done()                             {}
 
 func action(a proxy.Action) types.Action {
 	if a == proxy.Continue {
