@@ -74,7 +74,7 @@ const maxText = 16 << 10
 // Reset makes d ready for another request, keeping its memory. Decide begins with it.
 func (d *Decision) Reset() {
 	if cap(d.text) > maxText {
-		d.text = nil
+		*d = Decision{} // strings of the slices below share that text
 	}
 	*d = Decision{
 		Route: -1, Rule: -1, failed: -1,

@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/core"
 	"gatehouse/core/audit"
+	"gatehouse/core/clock"
 	"gatehouse/core/reason"
 	"gatehouse/filter/internal/proxy"
 )
@@ -30,20 +31,34 @@ func (s *stream) Done() {
 			s.record()
 		}
 	}
-	p.free = append(p.free, s)
+	if len(p.free) < maxFree {
+		s.reset()
+		p.free = append(p.free, s)
+	}
 }
 
 // record records the stream's events, if the gate judged it or has to tell of it.
 func (s *stream) record() {
 	p := s.plugin
-	out := core.Outcome{Mono: p.mono(), HeadersAlone: s.alone, Custom: s.custom}
-	// A code of 200 says nothing yet: another filter's refusal of a gRPC request has it too.
-	if details, err := p.proxy.Property(codeDetails); err == nil {
-		out.Details = proxy.Text(details)
-	}
+	out := s.outcome(p.mono())
+	out.Details = p.details() // a code of 200 says nothing yet: another filter's refusal of a gRPC request has it too
 	if s.decided || s.refusedBefore(out.Details) {
 		s.finish(&out)
 	}
+}
+
+// outcome is the end of the stream, as far as the stream itself knows it.
+func (s *stream) outcome(now clock.Mono) core.Outcome {
+	return core.Outcome{Mono: now, HeadersAlone: s.alone, Custom: s.custom}
+}
+
+// details are the proxy's response code details; "" if they can't be read.
+func (p *plugin) details() string {
+	details, err := p.proxy.Property(codeDetails)
+	if err != nil {
+		return ""
+	}
+	return proxy.Text(details)
 }
 
 // refusedBefore reports whether jwt_authn refused the request before this gate saw it. What any other filter answered is
@@ -69,15 +84,21 @@ func (s *stream) finish(out *core.Outcome) {
 			out.GRPC = &code
 		}
 	}
+	s.write(out)
+}
+
+// write writes the stream's events, to its filter state among others.
+func (s *stream) write(out *core.Outcome) {
+	p := s.plugin
 	p.beginLines()
-	p.refused = s.refuses()
-	p.gate.Finish(&s.decision, *out, p.record)
+	s.writeLines(out)
 	p.keepState()
 }
 
-// refuses reports whether the request is refused, or would be.
-func (s *stream) refuses() bool {
-	return s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
+func (s *stream) writeLines(out *core.Outcome) {
+	p := s.plugin
+	p.refused = s.decision.Reason != reason.None || s.decision.WouldBe != reason.None
+	p.gate.Finish(&s.decision, *out, p.record)
 }
 
 // keepState leaves the stream's audit lines to the access log.

@@ -80,3 +80,30 @@ func TestAStreamIsUsedAgain(t *testing.T) {
 	first.Done()
 	assert.Same(t, first, p.NewStream(streamID+1))
 }
+
+// TestTheMemoryOfABurstIsGivenBack has many streams at once. Only so many of them are kept for others.
+func TestTheMemoryOfABurstIsGivenBack(t *testing.T) {
+	const burst, kept = 3000, 1024
+	px := proxytest.New()
+	p := plugin.NewVM().New(px, pluginID)
+	require.True(t, p.Start([]byte(inline)))
+	open := func() (streams []proxy.Stream) {
+		for id := range uint32(burst) {
+			px.Open(streamID + id)
+			streams = append(streams, p.NewStream(streamID+id))
+		}
+		return streams
+	}
+	seen := map[proxy.Stream]bool{}
+	for _, s := range open() {
+		seen[s] = true
+		s.Done()
+	}
+	again := 0
+	for _, s := range open() {
+		if seen[s] {
+			again++
+		}
+	}
+	assert.Equal(t, kept, again)
+}

@@ -282,9 +282,9 @@ func (p *plugin) NewStream(id uint32) proxy.Stream {
 		p.free = p.free[:n-1]
 	} else {
 		s = &stream{plugin: p}
+		s.reset()
 	}
-	s.reset(id)
-	s.at = len(p.streams)
+	s.id, s.ended, s.at = id, false, len(p.streams)
 	p.streams = append(p.streams, s)
 	return s
 }

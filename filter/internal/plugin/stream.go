@@ -27,9 +27,13 @@ type stream struct {
 
 const customHeader = "x-audit-event"
 
-func (s *stream) reset(id uint32) {
-	s.decision.Reset() // should this stream fail before it is decided, its event must not tell of the one before
-	s.id, s.custom, s.decided, s.replied, s.alone, s.gone, s.ended, s.deadline = id, nil, false, false, false, false, false, 0
+// maxFree bounds the ended streams that a plugin keeps for other requests, so that the memory of a burst is given back.
+const maxFree = 1024
+
+// reset forgets the request. Its memory serves another one, whose event must not tell of this one.
+func (s *stream) reset() {
+	s.decision.Reset()
+	s.custom, s.decided, s.replied, s.alone, s.gone, s.deadline = nil, false, false, false, false, 0
 }
 
 // RequestHeaders implements proxy.Stream.
@@ -172,7 +176,7 @@ func (s *stream) ResponseHeaders(alone bool) (action proxy.Action) {
 	if !s.replied {
 		action = s.prepareResponse()
 	}
-	if s.plugin.unlogged {
+	if s.plugin.unlogged && s.plugin.needs.Outcome {
 		s.finishEarly()
 	}
 	return action

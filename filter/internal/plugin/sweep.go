@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 
-	"gatehouse/core"
 	"gatehouse/core/clock"
 	"gatehouse/filter/internal/proxy"
 )
@@ -65,19 +64,14 @@ func (s *stream) finishEarly() {
 	if err != nil || string(protocol) != "HTTP/3" || s.at < 0 || !s.decided {
 		return
 	}
-	out := core.Outcome{Mono: p.mono(), HeadersAlone: s.alone, Custom: s.custom}
+	out := s.outcome(p.mono())
 	if status, err := p.proxy.Header(proxy.ResponseHeaders, ":status"); err == nil {
 		out.Status, _ = strconv.Atoi(status)
 	}
-	if details, err := p.proxy.Property(codeDetails); err == nil {
-		out.Details = string(details)
-	}
+	out.Details = p.details()
 	p.leave(s)
 	s.custom = nil
-	p.beginLines()
-	p.refused = s.refuses()
-	p.gate.Finish(&s.decision, out, p.record)
-	p.keepState()
+	s.write(&out)
 }
 
 // finishUnseen records the events of a stream whose context is gone. What the client got is unknown, but for a refusal.
@@ -88,7 +82,7 @@ func (s *stream) finishUnseen(now clock.Mono) {
 	if !s.decided {
 		return
 	}
-	out := core.Outcome{Mono: now, HeadersAlone: s.alone, Custom: s.custom}
+	out := s.outcome(now)
 	if s.replied {
 		out.Status = s.replyStatus()
 		if s.decision.GRPC() {
@@ -96,7 +90,6 @@ func (s *stream) finishUnseen(now clock.Mono) {
 		}
 	}
 	p.lines, p.events = p.lines[:0], 0
-	p.refused = s.refuses()
-	p.gate.Finish(&s.decision, out, p.record)
+	s.writeLines(&out)
 	p.keepTold()
 }
