@@ -21,7 +21,7 @@ func (g *Gate) Needs() Needs {
 	audits, tokens, limits := logs(&c.Audit), len(c.Tokens.Providers) > 0, len(c.Limits) > 0
 	return Needs{
 		Wall:    audits || tokens || c.LimitHeaders.Epoch,
-		Mono:    audits || tokens || limits,
+		Mono:    audits || tokens || limits || c.Admin != nil, // the admin API tells how long it has been up
 		Source:  audits || slices.ContainsFunc(c.Limits, byAddress),
 		Outcome: audits,
 	}

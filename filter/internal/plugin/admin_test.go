@@ -62,6 +62,16 @@ func TestAGateAndItsAdminAPIShareAVM(t *testing.T) {
 	assert.Equal(t, 404, reply("GET", "/public/x").Status)
 }
 
+// TestAnAdminAPIKnowsTheTime has a configuration in which nothing but the admin API needs a clock.
+func TestAnAdminAPIKnowsTheTime(t *testing.T) {
+	px, api := start(t, withAdmin(`{"routes": [{"path": "/**", "auth": "none"}], "audit": {"enabled": false}}`))
+	px.Mono = px.Mono.Add(100e9)
+	assert.Contains(t, ask(t, px, api, "GET", "/metrics").Replies[0].Body, `"uptime_seconds":100`)
+	assert.Equal(t, 204, ask(t, px, api, "POST", "/metrics/reset").Replies[0].Status)
+	px.Mono = px.Mono.Add(5e9)
+	assert.Contains(t, ask(t, px, api, "GET", "/metrics").Replies[0].Body, `"uptime_seconds":5`)
+}
+
 // TestAnAdminRequestSurvivesAnyFailureOfTheProxy has each call of a request fail in turn: it is answered or not, but never
 // admitted, and never answered with more than it would be otherwise.
 func TestAnAdminRequestSurvivesAnyFailureOfTheProxy(t *testing.T) {
