@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
 // TestEnvoyGatewayRunsItsManifests has Envoy Gateway itself translate the manifests, in its standalone
@@ -54,7 +55,7 @@ func (g *gateway) start(t *testing.T, w *world, manifests ...string) running {
 	require.NoError(t, err, "%s", out)
 	certificates = filepath.Join(certificates, "certs", "envoy")
 
-	gate, admin := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
+	gate, admin := strconv.Itoa(envoytest.FreePort(t)), strconv.Itoa(envoytest.FreePort(t))
 	r := running{gate: "http://127.0.0.1:" + gate, admin: "http://127.0.0.1:" + admin, audit: filepath.Join(dir, "audit.log")}
 	ca, err := os.ReadFile(w.ca)
 	require.NoError(t, err)

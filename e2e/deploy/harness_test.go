@@ -99,15 +99,6 @@ func port(t *testing.T, hostport string) string {
 	return port
 }
 
-// freePort finds a port that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // ask sends a request, with a bearer token if there is one.
 func ask(t *testing.T, method, address, token string) (status int, header http.Header, body string, err error) {
 	t.Helper()

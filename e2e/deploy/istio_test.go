@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
 // mesh is Istio around one sidecar: what istiod makes of resources, pilot-agent, and Envoy below it.
@@ -43,7 +44,7 @@ func newMesh(t *testing.T) *mesh {
 func (m *mesh) sidecar(t *testing.T, w *world, manifests ...string) (gate, admin string, log *envoy.Log) {
 	t.Helper()
 	dir := t.TempDir()
-	inbound, xds, adminPort := freePort(t), freePort(t), freePort(t)
+	inbound, xds, adminPort := envoytest.FreePort(t), envoytest.FreePort(t), envoytest.FreePort(t)
 	upstream, err := strconv.Atoi(port(t, w.upstream.Address()))
 	require.NoError(t, err)
 	files := []string{"127.0.0.1:" + strconv.Itoa(xds)}
@@ -73,7 +74,7 @@ func (m *mesh) sidecar(t *testing.T, w *world, manifests ...string) (gate, admin
 	config, err := json.Marshal(map[string]any{
 		"discoveryAddress": files[0], "controlPlaneAuthPolicy": "NONE", "binaryPath": m.o.Binary.Path,
 		"configPath": filepath.Join(dir, "etc", "istio", "proxy"), "proxyBootstrapTemplatePath": m.template,
-		"proxyAdminPort": adminPort, "statusPort": freePort(t), "concurrency": 2, "terminationDrainDuration": "1s",
+		"proxyAdminPort": adminPort, "statusPort": envoytest.FreePort(t), "concurrency": 2, "terminationDrainDuration": "1s",
 		"extraStatTags": strings.Split(readmesLabels(t), ","),
 	})
 	require.NoError(t, err)
@@ -81,7 +82,7 @@ func (m *mesh) sidecar(t *testing.T, w *world, manifests ...string) (gate, admin
 	agent.Dir = dir
 	agent.Env = append(os.Environ(), "PROXY_CONFIG="+string(config), "POD_NAME=orders", "POD_NAMESPACE=shop", "INSTANCE_IP=127.0.0.1",
 		"ISTIO_META_INTERCEPTION_MODE=NONE", `ISTIO_METAJSON_LABELS={"app":"orders"}`, "ISTIO_META_CLUSTER_ID=Kubernetes", "FILE_MOUNTED_CERTS=true",
-		"ENVOY_PROMETHEUS_PORT="+strconv.Itoa(freePort(t)), "ENVOY_STATUS_PORT="+strconv.Itoa(freePort(t)),
+		"ENVOY_PROMETHEUS_PORT="+strconv.Itoa(envoytest.FreePort(t)), "ENVOY_STATUS_PORT="+strconv.Itoa(envoytest.FreePort(t)),
 		"GATEHOUSE_ADMIN_TOKEN="+adminToken)
 	log = startProgram(t, agent)
 	t.Cleanup(func() {
@@ -109,7 +110,7 @@ func TestIstioRunsItsManifests(t *testing.T) {
 
 func (m *mesh) verifies(t *testing.T) {
 	w := newWorld(t)
-	admin := strconv.Itoa(freePort(t))
+	admin := strconv.Itoa(envoytest.FreePort(t))
 	// The manifests, but for what this machine hasn't: a registry, DNS, the provider's own authority. The agent keeps images below
 	// /var/lib, where a test has no business, so it gets a file.
 	gate, stats, log := m.sidecar(t, w,

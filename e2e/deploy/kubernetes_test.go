@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
 // resource is a Kubernetes object, as far as these tests look at it.
@@ -69,7 +70,7 @@ func TestThePlainConfigurationRuns(t *testing.T) {
 			preStop = r.Spec.Template.Spec.Containers[0].Lifecycle.PreStop.Exec.Command
 		}
 	}
-	admin := strconv.Itoa(freePort(t))
+	admin := strconv.Itoa(envoytest.FreePort(t))
 	o.Edits = []envoy.Edit{
 		envoy.Endpoint("upstream", w.upstream.Address()),
 		envoy.Endpoint("idp", w.idp),
@@ -143,7 +144,7 @@ func setPorts(t *testing.T, b envoy.Bootstrap, admin string) error {
 	}
 	set(b["admin"], n)
 	for _, listener := range b["static_resources"].(map[string]any)["listeners"].([]any) {
-		set(listener, freePort(t))
+		set(listener, envoytest.FreePort(t))
 	}
 	return nil
 }

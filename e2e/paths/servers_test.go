@@ -18,6 +18,7 @@ import (
 
 	"gatehouse/cmd/testbed/child"
 	"gatehouse/cmd/testbed/libraries"
+	"gatehouse/e2e/envoytest"
 )
 
 // secret is what the protected resource says.
@@ -50,7 +51,7 @@ func TestTheLibrariesAreInstalled(t *testing.T) {
 }
 
 func startNginx(t *testing.T) string {
-	port, dir := freePort(t), t.TempDir()
+	port, dir := envoytest.FreePort(t), t.TempDir()
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;" // the files are root's
@@ -66,7 +67,7 @@ http {
 }
 
 func startLighttpd(t *testing.T) string {
-	port := freePort(t)
+	port := envoytest.FreePort(t)
 	config := fmt.Sprintf("server.bind = \"127.0.0.1\"\nserver.port = %d\nserver.document-root = %q\n", port, files(t))
 	return run(t, port, program(t, "lighttpd"), "-D", "-f", write(t, "lighttpd.conf", config))
 }
@@ -79,7 +80,7 @@ func startTomcat(t *testing.T) string {
 	if _, err := os.Stat(embedded); err != nil {
 		libraries.Unavailable(t, "Tomcat", err, []byte("install Debian's package libtomcat10-embed-java"))
 	}
-	port, folder, base := freePort(t), files(t), t.TempDir()
+	port, folder, base := envoytest.FreePort(t), files(t), t.TempDir()
 	put(t, base, "conf/server.xml", fmt.Sprintf(`<Server port="-1"><Service name="Catalina">
 <Connector port="%d" address="127.0.0.1" protocol="HTTP/1.1"/>
 <Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="apps" autoDeploy="false"/></Engine>
@@ -98,7 +99,7 @@ func startExpress(t *testing.T) string {
 	text, err := os.ReadFile(here(t, "apps/express.mjs"))
 	require.NoError(t, err)
 	script := put(t, dir, "express.mjs", string(text)) // Node looks for packages above the script
-	port := freePort(t)
+	port := envoytest.FreePort(t)
 	return run(t, port, node, script, fmt.Sprint(port), files(t), secret)
 }
 
@@ -107,17 +108,17 @@ func startDjango(t *testing.T) string   { return startPython(t, "django_app.py")
 
 func startPython(t *testing.T, app string) string {
 	python := filepath.Join(libraries.Python(t, here(t, "apps/requirements.txt")), "bin", "python3")
-	port := freePort(t)
+	port := envoytest.FreePort(t)
 	return run(t, port, python, here(t, filepath.Join("apps", app)), fmt.Sprint(port), secret)
 }
 
 func startPHP(t *testing.T) string {
-	port := freePort(t)
+	port := envoytest.FreePort(t)
 	return run(t, port, program(t, "php"), "-S", fmt.Sprintf("127.0.0.1:%d", port), "-t", files(t))
 }
 
 func startFrontController(t *testing.T) string {
-	port := freePort(t)
+	port := envoytest.FreePort(t)
 	return run(t, port, program(t, "php"), "-S", fmt.Sprintf("127.0.0.1:%d", port), here(t, "apps/front.php"))
 }
 
@@ -160,15 +161,6 @@ func program(t *testing.T, name string) string {
 		}
 	}
 	return path
-}
-
-// freePort is a port that nothing listened at a moment ago: these servers can't say which one they chose.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // run starts a server for the test, and waits until it listens.

@@ -1,7 +1,6 @@
 package protocols_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"gatehouse/e2e/envoytest"
 )
@@ -111,9 +109,9 @@ func connect(t *testing.T, g *gate) {
 	w := envoytest.Dial(t, g.Address("gate"))
 	w.Send(t, "CONNECT a:443 HTTP/1.1\nHost: a:443\nAuthorization: Bearer "+g.Token(t, "tunneller"))
 	assert.Equal(t, "400", w.Receive(http.MethodGet).Outcome())
-	h := dialHTTP2(t, g.Address("gate"))
-	h.open(t, 1, true, ":method", "CONNECT", ":authority", "a:443", "authorization", "Bearer "+g.Token(t, "tunneller"))
-	assert.Equal(t, "400", h.status(t, 1))
+	h := envoytest.DialHTTP2(t, g.Address("gate"))
+	h.Open(t, 1, true, ":method", "CONNECT", ":authority", "a:443", "authorization", "Bearer "+g.Token(t, "tunneller"))
+	assert.Equal(t, "400", statuses(t, h, 1)[1])
 	for _, event := range g.Events.Await(t, "", 2) {
 		assert.Equal(t, "access_denied 400 unsafe_method CONNECT", fmt.Sprint(event.Type, " ", event.Status, " ", event.Metadata.Reason, " ", event.Method))
 		g.requests++
@@ -121,7 +119,7 @@ func connect(t *testing.T, g *gate) {
 }
 
 func http2Streams(t *testing.T, g *gate) {
-	h := dialHTTP2(t, g.Address("gate"))
+	h := envoytest.DialHTTP2(t, g.Address("gate"))
 	token := g.Token(t, "streamer")
 	const streams = 60
 	var refused []uint32
@@ -133,15 +131,15 @@ func http2Streams(t *testing.T, g *gate) {
 		} else {
 			fields = append(fields, "authorization", "Bearer "+token)
 		}
-		h.open(t, id, true, fields...)
+		h.Open(t, id, true, fields...)
 	}
-	statuses := h.statuses(t, streams)
+	got := statuses(t, h, streams)
 	for _, id := range refused {
-		assert.Equal(t, "401", statuses[id], id)
+		assert.Equal(t, "401", got[id], id)
 		g.judged(t, fmt.Sprint("/streams/", id), "auth_failure 401 missing_token")
-		delete(statuses, id)
+		delete(got, id)
 	}
-	for id, status := range statuses {
+	for id, status := range got {
 		assert.Equal(t, "200", status, id)
 		g.judged(t, fmt.Sprint("/streams/", id), "auth_success 200")
 	}
@@ -212,87 +210,38 @@ func websocketOutlivesItsToken(t *testing.T, g *gate) {
 }
 
 func websocketOverHTTP2(t *testing.T, g *gate) {
-	open := func(h *frames, path string, more ...string) {
-		h.open(t, 1, false, append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", path, ":authority", "a",
+	open := func(h *envoytest.Frames, path string, more ...string) {
+		h.Open(t, 1, false, append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", path, ":authority", "a",
 			"sec-websocket-version", "13"}, more...)...)
 	}
-	h := dialHTTP2(t, g.Address("gate"))
+	h := envoytest.DialHTTP2(t, g.Address("gate"))
 	open(h, "/socket2/refused")
-	assert.Equal(t, "401", h.status(t, 1))
+	assert.Equal(t, "401", statuses(t, h, 1)[1])
 	event := g.judged(t, "/socket2/refused", "auth_failure 401 missing_token")
 	assert.Equal(t, http.MethodGet, event.Method)
 
-	h = dialHTTP2(t, g.Address("gate"))
+	h = envoytest.DialHTTP2(t, g.Address("gate"))
 	open(h, "/socket2/admitted", "authorization", "Bearer "+g.Token(t, "talker"))
-	assert.Equal(t, "200", h.status(t, 1))
+	assert.Equal(t, "200", statuses(t, h, 1)[1])
 	require.NoError(t, h.WriteData(1, false, []byte("ping")))
-	assert.Equal(t, "ping", h.data(t, 1))
+	assert.Equal(t, "ping", data(t, h, 1))
 	require.NoError(t, h.WriteRSTStream(1, http2.ErrCodeCancel))
 	g.judged(t, "/socket2/admitted", "auth_success 101") // as Envoy's own log has it: it is an upgrade
 }
 
-// frames is an HTTP/2 connection whose frames are the test's own.
-type frames struct {
-	*http2.Framer
-	text bytes.Buffer
-	to   *hpack.Encoder
-	from *hpack.Decoder
-}
-
-// dialHTTP2 opens a connection with prior knowledge (RFC 9113 §3.3).
-func dialHTTP2(t *testing.T, address string) *frames {
-	t.Helper()
-	w := envoytest.Dial(t, address)
-	_, err := io.WriteString(w, http2.ClientPreface)
-	require.NoError(t, err)
-	f := &frames{Framer: http2.NewFramer(w, w.Reader), from: hpack.NewDecoder(4096, nil)}
-	f.to = hpack.NewEncoder(&f.text)
-	require.NoError(t, f.WriteSettings())
-	require.NoError(t, f.WriteSettingsAck())
-	return f
-}
-
-// open begins a request, with names and values in turn.
-func (f *frames) open(t *testing.T, id uint32, ends bool, fields ...string) {
-	t.Helper()
-	f.text.Reset()
-	for i := 0; i < len(fields); i += 2 {
-		require.NoError(t, f.to.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}))
-	}
-	require.NoError(t, f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: f.text.Bytes(), EndHeaders: true, EndStream: ends}))
-}
-
-// status waits for a response's.
-func (f *frames) status(t *testing.T, id uint32) string {
-	t.Helper()
-	return f.statuses(t, 1)[id]
-}
-
 // statuses waits for those of n responses.
-func (f *frames) statuses(t *testing.T, n int) map[uint32]string {
+func statuses(t *testing.T, f *envoytest.Frames, n int) map[uint32]string {
 	t.Helper()
 	out := map[uint32]string{}
 	for len(out) < n {
-		frame, err := f.ReadFrame()
-		require.NoError(t, err)
-		h, ok := frame.(*http2.HeadersFrame)
-		if !ok {
-			continue
-		}
-		require.True(t, h.HeadersEnded())
-		fields, err := f.from.DecodeFull(h.HeaderBlockFragment())
-		require.NoError(t, err)
-		for _, field := range fields {
-			if field.Name == ":status" {
-				out[h.StreamID] = field.Value
-			}
-		}
+		id, status := f.Status(t)
+		out[id] = status
 	}
 	return out
 }
 
 // data waits for a part of a response's body.
-func (f *frames) data(t *testing.T, id uint32) string {
+func data(t *testing.T, f *envoytest.Frames, id uint32) string {
 	t.Helper()
 	for {
 		frame, err := f.ReadFrame()

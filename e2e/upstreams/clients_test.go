@@ -1,7 +1,6 @@
 package upstreams_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/e2e/envoytest"
@@ -172,14 +170,14 @@ func (l *leavers) leaveAtEachStage(t *testing.T) {
 		}
 		t.Run(s.name+"/http2", func(t *testing.T) {
 			path := "/" + s.name + "/http2"
-			h := dialHTTP2(t, l.Address("gate"))
-			h.open(t, 1, path, l.token(t, &s), s.body == "")
+			h := envoytest.DialHTTP2(t, l.Address("gate"))
+			h.Open(t, 1, s.body == "", post(path, l.token(t, &s))...)
 			if s.body != "" {
 				require.NoError(t, h.WriteData(1, false, []byte(s.body)))
 			}
 			l.await(t, &s, path, 1)
 			if s.answers {
-				h.awaitHeaders(t, 1)
+				h.Status(t)
 			}
 			require.NoError(t, h.WriteRSTStream(1, http2.ErrCodeCancel))
 			l.isOver(t, &s, path)
@@ -193,9 +191,9 @@ func (l *leavers) leaveAtEachStage(t *testing.T) {
 			require.NoError(t, err)
 			leave(w)
 		}
-		h := dialHTTP2(t, l.Address("gate"))
-		require.NoError(t, h.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block("/within-the-headers", "x")[:3]}))
-		_ = h.conn.Close()
+		h := envoytest.DialHTTP2(t, l.Address("gate"))
+		require.NoError(t, h.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: h.Block(t, post("/within-the-headers", "x")...)[:3]}))
+		_ = h.Wire.Close()
 	})
 	const undecided = 3 // those that left while keys were fetched
 	l.Settled(t, requests, undecided)
@@ -292,54 +290,7 @@ func status(t *testing.T, g *envoytest.Gate, path, token string) int {
 	return a.StatusCode
 }
 
-// frames is an HTTP/2 connection whose frames are the test's own.
-type frames struct {
-	*http2.Framer
-	conn net.Conn
-	text bytes.Buffer
-	hp   *hpack.Encoder
-}
-
-// dialHTTP2 opens a connection with prior knowledge (RFC 9113 §3.3).
-func dialHTTP2(t *testing.T, address string) *frames {
-	t.Helper()
-	w := envoytest.Dial(t, address)
-	_, err := io.WriteString(w, http2.ClientPreface)
-	require.NoError(t, err)
-	f := &frames{Framer: http2.NewFramer(w, w.Reader), conn: w}
-	f.hp = hpack.NewEncoder(&f.text)
-	require.NoError(t, f.WriteSettings())
-	require.NoError(t, f.WriteSettingsAck())
-	return f
-}
-
-// block encodes a request's headers.
-func (f *frames) block(path, token string) []byte {
-	f.text.Reset()
-	for _, field := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", path}, {":authority", "a"}, {"authorization", "Bearer " + token},
-	} {
-		_ = f.hp.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-	}
-	return bytes.Clone(f.text.Bytes())
-}
-
-// open begins a request.
-func (f *frames) open(t *testing.T, id uint32, path, token string, ends bool) {
-	t.Helper()
-	require.NoError(t, f.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: id, BlockFragment: f.block(path, token), EndHeaders: true, EndStream: ends,
-	}))
-}
-
-// awaitHeaders waits for the headers of a response.
-func (f *frames) awaitHeaders(t *testing.T, id uint32) {
-	t.Helper()
-	for {
-		frame, err := f.ReadFrame()
-		require.NoError(t, err)
-		if h, ok := frame.(*http2.HeadersFrame); ok && h.StreamID == id {
-			return
-		}
-	}
+// post is the headers of a request with a body.
+func post(path, token string) []string {
+	return []string{":method", "POST", ":scheme", "http", ":path", path, ":authority", "a", "authorization", "Bearer " + token}
 }

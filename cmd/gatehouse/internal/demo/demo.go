@@ -50,9 +50,14 @@ type Options struct {
 // Run runs the demo until ctx ends or the user interrupts it, and leaves nothing behind. The error
 // is one line; it is nil where the user ended it.
 func Run(ctx context.Context, o Options) error {
+	return untilInterrupted(ctx, func(ctx context.Context) error { return run(ctx, o) })
+}
+
+// untilInterrupted runs f with a context that ends when the user interrupts the program, too.
+func untilInterrupted(ctx context.Context, f func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx, o)
+	err := f(ctx)
 	if ctx.Err() != nil {
 		return nil // whatever was under way failed because the user ended it
 	}

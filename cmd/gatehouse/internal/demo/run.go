@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"gatehouse/cmd/testbed/envoy"
 )
@@ -33,13 +31,7 @@ type EnvoyOptions struct {
 // RunEnvoy runs an Envoy configuration until its command ends, ctx ends or the user interrupts it,
 // and leaves nothing behind. The error is one line; it is nil where the user ended it.
 func RunEnvoy(ctx context.Context, o EnvoyOptions) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	err := runEnvoy(ctx, o)
-	if ctx.Err() != nil {
-		return nil // whatever was under way failed because the user ended it
-	}
-	return err
+	return untilInterrupted(ctx, func(ctx context.Context) error { return runEnvoy(ctx, o) })
 }
 
 func runEnvoy(ctx context.Context, o EnvoyOptions) (err error) {
