@@ -85,7 +85,7 @@ func (f *fetching) get(maxBody int, done func(now clock.Mono, a proxy.Answer)) {
 		}
 	})
 	if err != nil {
-		f.failed("no request can be sent through cluster " + remote.Cluster + ": " + err.Error())
+		f.failed("cluster " + remote.Cluster + ": " + proxy.Unsent(err))
 	}
 }
 

@@ -1,6 +1,9 @@
 package proxy
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
 
 // Call is an HTTP request through one of the proxy's clusters.
 type Call struct {
@@ -71,4 +74,13 @@ func readAnswer(p Proxy, end CallEnd, maxBody int) Answer {
 		}
 	}
 	return a
+}
+
+// Unsent says why Call sent no request.
+func Unsent(err error) string {
+	why := err.Error()
+	if errors.Is(err, BadArgument) { // that is all that Envoy says
+		why = "the proxy has no such cluster, or no address for it yet"
+	}
+	return "no request can be sent: " + why
 }

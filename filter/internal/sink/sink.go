@@ -163,7 +163,7 @@ func (s *Sink) send(now clock.Mono) {
 		Cluster: s.cfg.Cluster, Headers: s.headers, Body: body, TimeoutMilliseconds: uint32(s.cfg.TimeoutSeconds) * 1000,
 	}, s.answered)
 	if err != nil {
-		s.fail(now, "no request can be sent: "+err.Error())
+		s.fail(now, proxy.Unsent(err))
 	}
 }
 
