@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	"gatehouse/cmd/postlink/module"
 )
 
 // The parts of a module as Go's linker makes them, as far as postlink reads them: one import, a function of its own that
@@ -24,7 +26,7 @@ var (
 func exportsOf(t *testing.T, exports ...export) string {
 	m := &sections{all: []section{{id: exportSection}}}
 	require.NoError(t, m.setExports(exports))
-	return string(m.bytes()[len(header):])
+	return string(m.bytes()[len(module.Header):])
 }
 
 func dataOf(segments ...string) string {
@@ -39,7 +41,7 @@ func dataOf(segments ...string) string {
 func linkedModule(t *testing.T, data string) []byte {
 	exports := exportsOf(t, export{"proxy_on_memory_allocate", functionKind, 1}, export{"proxy_on_queue_ready", functionKind, 1},
 		export{"memory", 2, 0})
-	return []byte(header + types + imports + functions + memory + exports + code + data)
+	return []byte(module.Header + types + imports + functions + memory + exports + code + data)
 }
 
 func arenaVariable(next, end uint32) string {
@@ -48,13 +50,13 @@ func arenaVariable(next, end uint32) string {
 }
 
 // start starts the finished module in a runtime of somebody else's.
-func start(t *testing.T, module []byte) api.Module {
+func start(t *testing.T, finished []byte) api.Module {
 	t.Helper()
 	runtime := wazero.NewRuntime(t.Context())
 	t.Cleanup(func() { _ = runtime.Close(t.Context()) })
 	_, err := runtime.NewHostModuleBuilder("e").NewFunctionBuilder().WithFunc(func() {}).Export("fn").Instantiate(t.Context())
 	require.NoError(t, err)
-	m, err := runtime.Instantiate(t.Context(), module)
+	m, err := runtime.Instantiate(t.Context(), finished)
 	require.NoError(t, err)
 	return m
 }
@@ -103,8 +105,8 @@ func TestAModuleThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"no arena":    {linkedModule(t, dataOf("nothing")), "no arena"},
 		"two arenas":  {linkedModule(t, dataOf(arenaVariable(0, 0), arenaVariable(0, 0))), "twice"},
 		"no data":     {linkedModule(t, ""), "no section 11"},
-		"no export":   {[]byte(header + types + imports + functions + memory + exportsOf(t) + code + dataOf(arenaVariable(0, 0))), "doesn't export"},
-		"an import":   {[]byte(header + types + imports + functions + memory + exportsOf(t, export{"proxy_on_memory_allocate", functionKind, 0}) + code + dataOf(arenaVariable(0, 0))), "is an import"},
+		"no export":   {[]byte(module.Header + types + imports + functions + memory + exportsOf(t) + code + dataOf(arenaVariable(0, 0))), "doesn't export"},
+		"an import":   {[]byte(module.Header + types + imports + functions + memory + exportsOf(t, export{"proxy_on_memory_allocate", functionKind, 0}) + code + dataOf(arenaVariable(0, 0))), "is an import"},
 		"not a wasm":  {[]byte("ELF"), "not a WebAssembly module"},
 		"linked once": {slices.Concat(good, []byte("\x00\x12\x11gatehouse.version")), "already"},
 	} {

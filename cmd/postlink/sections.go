@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"gatehouse/cmd/postlink/module"
 )
 
 // The ids of the sections that the tool reads (WebAssembly Core Specification 2.0, 5.5.2).
@@ -30,29 +31,19 @@ type section struct {
 // sections are a module, taken apart.
 type sections struct{ all []section }
 
-const header = "\x00asm\x01\x00\x00\x00"
-
 // parse takes a module apart.
 func parse(b []byte) (*sections, error) {
-	rest, ok := bytes.CutPrefix(b, []byte(header))
-	if !ok {
-		return nil, errModule
-	}
 	m := &sections{}
-	for r := (reader{b: rest}); len(r.b) > 0; {
-		id := r.byte()
-		s := section{id, r.bytes(r.uint())}
-		if r.failed {
-			return nil, errModule
-		}
-		m.all = append(m.all, s)
-	}
-	return m, nil
+	err := module.Sections(b, func(id byte, content []byte) error {
+		m.all = append(m.all, section{id, content})
+		return nil
+	})
+	return m, err
 }
 
 // bytes puts the module together again.
 func (m *sections) bytes() []byte {
-	out := []byte(header)
+	out := []byte(module.Header)
 	for _, s := range m.all {
 		out = binary.AppendUvarint(append(out, s.id), uint64(len(s.content)))
 		out = append(out, s.content...)

@@ -17,14 +17,15 @@ const (
 	codeSection   = 10
 )
 
-const header = "\x00asm\x01\x00\x00\x00"
+// Header begins a module of version 1.
+const Header = "\x00asm\x01\x00\x00\x00"
 
 // ErrFormat says that the bytes are not a WebAssembly module of version 1.
 var ErrFormat = errors.New("not a WebAssembly module")
 
 // CodeSize is the size of the code section's content in bytes, 0 if there is none.
 func CodeSize(module []byte) (size int, err error) {
-	err = sections(module, func(id byte, content []byte) error {
+	err = Sections(module, func(id byte, content []byte) error {
 		if id == codeSection {
 			size = len(content)
 		}
@@ -36,7 +37,7 @@ func CodeSize(module []byte) (size int, err error) {
 // Custom returns the content of a custom section. found is false if no section has this name. Two
 // sections of the same name are an error.
 func Custom(module []byte, name string) (content []byte, found bool, err error) {
-	err = sections(module, func(id byte, section []byte) error {
+	err = Sections(module, func(id byte, section []byte) error {
 		if id != customSection {
 			return nil
 		}
@@ -77,12 +78,12 @@ func WithCustom(module []byte, name string, content []byte) ([]byte, error) {
 	return append(out, section...), nil
 }
 
-// sections calls do with each section's id and content, in order, until do returns an error.
-func sections(module []byte, do func(id byte, content []byte) error) error {
-	if !strings.HasPrefix(string(module[:min(len(module), len(header))]), header) {
+// Sections calls do with each section's id and content, in order, until do returns an error.
+func Sections(module []byte, do func(id byte, content []byte) error) error {
+	if !strings.HasPrefix(string(module[:min(len(module), len(Header))]), Header) {
 		return ErrFormat
 	}
-	for rest := module[len(header):]; len(rest) > 0; {
+	for rest := module[len(Header):]; len(rest) > 0; {
 		size, n := binary.Uvarint(rest[1:])
 		if n <= 0 || size > uint64(len(rest)-1-n) {
 			return ErrFormat
