@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,8 @@ const placeholderImage = "registry.example/gatehouse:VERSION"
 
 func renderCommand() *cobra.Command {
 	var config configFlags
-	var as, image string
+	var resource resourceFlags
+	var as string
 	c := &cobra.Command{
 		Use:   "render --config FILE --as envoy|wasmplugin|extensionpolicy|json",
 		Short: "Write a configuration as a proxy takes it",
@@ -47,19 +47,19 @@ FILE is what "gatehouse check" takes. Secrets stay the names of environment vari
 			if i < 0 {
 				return errors.New("--as: " + lint.Want(names, as))
 			}
-			if image != "" && !forms[i].image {
-				return errors.New("--image: only with --as wasmplugin or extensionpolicy, got " + as)
+			o, err := resource.options(c, as)
+			if err != nil {
+				return err
 			}
-			image = strings.TrimPrefix(image, "oci://")
-			if image == "" && forms[i].image {
-				image = placeholderImage
+			if o.Image == "" && forms[i].image {
+				o.Image = placeholderImage
 				_, _ = fmt.Fprintln(c.ErrOrStderr(), "gatehouse: no --image: replace "+placeholderImage)
 			}
 			plugin, err := config.find()
 			if err != nil {
 				return err
 			}
-			o := render.Options{Config: plugin.Config, Image: image}
+			o.Config = plugin.Config
 			cfg, err := config.check(plugin, func(name string) {
 				if !slices.Contains(o.Env, name) {
 					o.Env = append(o.Env, name)
@@ -81,7 +81,7 @@ FILE is what "gatehouse check" takes. Secrets stay the names of environment vari
 	}
 	config.register(c)
 	c.Flags().StringVar(&as, "as", "", "the form: envoy, wasmplugin, extensionpolicy or json")
-	c.Flags().StringVar(&image, "image", "", "the filter's OCI image, a `reference`")
+	resource.register(c)
 	_ = c.MarkFlagRequired("as")
 	return c
 }

@@ -6,30 +6,44 @@ import (
 	"strings"
 )
 
-// companions are the resources of a file that make Istio or Envoy Gateway verify tokens in front of
-// the gate.
+// companions are the resources of a file that change what a gate of Istio's or Envoy Gateway's gets
+// to see.
 type companions struct {
-	rules    []*value // spec.jwtRules of Istio's RequestAuthentications
-	policies []*value // spec.jwt of Envoy Gateway's SecurityPolicies
+	rules      []*value // spec.jwtRules of Istio's RequestAuthentications
+	policies   []*value // spec.jwt of Envoy Gateway's SecurityPolicies
+	http3      []*value // spec.http3 of Envoy Gateway's ClientTrafficPolicies
+	extensions []*value // Envoy Gateway's EnvoyExtensionPolicies
+	routes     []*value // the Gateway API's HTTPRoutes and GRPCRoutes
 }
 
-func companionsOf(docs []*value) (c companions) {
-	for _, doc := range docs {
-		switch kind := doc.get("kind").text(); {
-		case kind == "RequestAuthentication":
-			c.rules = append(c.rules, doc.get("spec").get("jwtRules").elements()...)
-		case kind == "SecurityPolicy" && doc.get("spec").get("jwt") != nil:
-			c.policies = append(c.policies, doc.get("spec").get("jwt"))
-		case strings.HasSuffix(kind, "List"):
-			below := companionsOf(doc.get("items").elements())
-			c.rules, c.policies = append(c.rules, below.rules...), append(c.policies, below.policies...)
-		}
-	}
+func companionsOf(docs []*value) companions {
+	var c companions
+	c.add(docs)
 	return c
 }
 
-// check looks at what these resources do to a plugin of the same file. Which workloads they select
-// isn't looked at.
+func (c *companions) add(docs []*value) {
+	for _, doc := range docs {
+		spec := doc.get("spec")
+		switch kind := doc.get("kind").text(); {
+		case kind == "RequestAuthentication":
+			c.rules = append(c.rules, spec.get("jwtRules").elements()...)
+		case kind == "SecurityPolicy" && spec.get("jwt") != nil:
+			c.policies = append(c.policies, spec.get("jwt"))
+		case kind == "ClientTrafficPolicy" && spec.get("http3") != nil:
+			c.http3 = append(c.http3, spec.get("http3"))
+		case kind == "EnvoyExtensionPolicy":
+			c.extensions = append(c.extensions, doc)
+		case kind == "HTTPRoute" || kind == "GRPCRoute":
+			c.routes = append(c.routes, doc)
+		case strings.HasSuffix(kind, "List"):
+			c.add(items(doc))
+		}
+	}
+}
+
+// check looks at what these resources do to a plugin of the same file. Which workloads or listeners
+// the first three select isn't looked at.
 func (c *companions) check(p *Plugin) {
 	from := p.claimsFrom()
 	switch {
@@ -41,6 +55,10 @@ func (c *companions) check(p *Plugin) {
 		for _, jwt := range c.policies {
 			p.checkSecurityPolicy(jwt, from)
 		}
+		for _, http3 := range c.http3 {
+			p.checkHTTP3(http3, "ClientTrafficPolicy spec.http3")
+		}
+		c.checkDisplaced(p)
 	}
 }
 

@@ -18,15 +18,24 @@ func resourcePlugins(doc *value) []Plugin {
 		return filesIn(doc, kind == "Secret")
 	case strings.HasSuffix(kind, "List"):
 		var out []Plugin
-		for _, item := range doc.get("items").elements() {
-			if api := doc.get("apiVersion"); item.get("apiVersion") == nil && api.scalar != nil { // as the items of a typed list may come
-				item = withKind(item, api, strings.TrimSuffix(kind, "List"))
-			}
+		for _, item := range items(doc) {
 			out = append(out, pluginsOf(item, true)...)
 		}
 		return out
 	}
 	return envoyPlugins(doc, title(doc)) // an EnvoyFilter carries Envoy's configuration; most other kinds carry none
+}
+
+// items are the resources of a List. Those of a typed one may come without a kind of their own.
+func items(list *value) (out []*value) {
+	api, kind := list.get("apiVersion"), strings.TrimSuffix(list.get("kind").text(), "List")
+	for _, item := range list.get("items").elements() {
+		if item.get("apiVersion") == nil && api != nil && api.scalar != nil && kind != "" {
+			item = withKind(item, api, kind)
+		}
+		out = append(out, item)
+	}
+	return out
 }
 
 func withKind(item, apiVersion *value, kind string) *value {
@@ -52,13 +61,22 @@ func title(doc *value) string {
 	return strings.TrimSpace(doc.get("kind").text() + " " + name)
 }
 
+// istioRoot is Istio's root namespace, unless a mesh names another. What is in it holds for all
+// namespaces.
+const istioRoot = "istio-system"
+
+// selectsAll reports whether a WasmPlugin names no workloads.
+func selectsAll(spec *value) bool {
+	return len(spec.get("selector").get("matchLabels").fields()) == 0 && len(targetsOf(spec)) == 0
+}
+
 // istioPlugin reads extensions.istio.io/v1alpha1 WasmPlugin.
 func istioPlugin(doc *value) []Plugin {
 	spec := doc.get("spec")
 	if !looksLikeOurs(spec, spec.get("pluginConfig")) {
 		return nil
 	}
-	p := Plugin{Name: doc.get("metadata").get("name").text(), Title: title(doc),
+	p := Plugin{Name: doc.get("metadata").get("name").text(), Title: title(doc), resource: doc,
 		Environment: &Environment{Values: map[string]string{}, Host: map[string]bool{}}}
 	if s := spec.get("failStrategy"); s.text() == "FAIL_OPEN" || s.text() == "1" {
 		p.fail(s, "spec.failStrategy", failsOpen)
@@ -72,6 +90,10 @@ func istioPlugin(doc *value) []Plugin {
 		}
 	}
 	p.configure(spec.get("pluginConfig"), "spec.pluginConfig")
+	if namespace := doc.get("metadata").get("namespace"); namespace.text() == istioRoot && selectsAll(spec) {
+		p.warn(namespace, "metadata.namespace", istioRoot+" is Istio's root namespace: without a spec.selector or targetRefs the gate stands on "+
+			"every workload of the mesh, and on the requests that they send: want the namespace of what it protects")
+	}
 	p.phase = spec.get("phase").text()
 	if phase := spec.get("phase"); p.phase == "AUTHN" {
 		for _, from := range p.claimsFrom() {
@@ -89,7 +111,7 @@ func gatewayPlugins(doc *value) []Plugin {
 			continue
 		}
 		path := "spec.wasm[" + strconv.Itoa(i) + "]"
-		p := Plugin{Name: w.get("name").text(), Title: title(doc), Environment: &Environment{Host: map[string]bool{}}}
+		p := Plugin{Name: w.get("name").text(), Title: title(doc), resource: doc, Environment: &Environment{Host: map[string]bool{}}}
 		if p.Name != "" {
 			p.Title += ": " + p.Name
 		} else {

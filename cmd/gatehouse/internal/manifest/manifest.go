@@ -57,9 +57,10 @@ type Plugin struct {
 	// configuration does.
 	Environment *Environment
 
-	text  *source // Config, where the file holds it as a text
-	tree  *value  // Config; nil where that is malformed
-	phase string  // Istio's, when the plugin runs
+	text     *source // Config, where the file holds it as a text
+	tree     *value  // Config; nil where that is malformed
+	phase    string  // Istio's, when the plugin runs
+	resource *value  // the WasmPlugin or EnvoyExtensionPolicy that has it; else nil
 }
 
 // Environment are the variables that a plugin's VM sees.

@@ -101,13 +101,25 @@ func TestWhatMakesAGateWeakerThanItLooksIsAWarning(t *testing.T) {
 		"jwt_authn of another issuer": {shipped(t, "forward: true", "forward: false", firstJWT,
 			strings.Replace(firstJWT, `"name": "main"`, `"name": "own", "issuer": "http://other", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"cluster": "idp", `+
 				jwksURI+`}}, {"name": "main"`, 1)), nil},
+		"a QUIC listener": {shipped(t, "  - name: gate\n", "  - name: gate\n    udp_listener_config: {quic_options: {}}\n"),
+			[]string{"udp_listener_config.quic_options: Envoy 1.40 asks no filter for its event when an HTTP/3 request ends"}},
+		"a connection manager for HTTP/3": {strings.Replace(envoy(stringValue), "          http_filters:", "          codec_type: HTTP3\n          http_filters:", 1),
+			[]string{"vm_config.vm_id: not set", "codec_type: Envoy 1.40 asks no filter for its event", "stats_config.stats_tags"}},
+		"a QUIC listener without events": {shipped(t, "  - name: gate\n", "  - name: gate\n    udp_listener_config: {quic_options: {}}\n", `"audit": {"log": "none"}`, `"audit": {"enabled": false}`), nil},
 		"an admin API for everybody": {shipped(t, "address: 127.0.0.1, port_value: 10000", "address: 0.0.0.0, port_value: 10000", firstJSON, strings.Replace(firstJSON, "{\n", `{"admin": {"token": "0123456789abcdef0123456789abcdef"},`+"\n", 1)),
 			[]string{"admin: the admin API's listener isn't bound to loopback: want address 127.0.0.1 or ::1, got 0.0.0.0"}},
 		"an admin API": {shipped(t, firstJSON, strings.Replace(firstJSON, "{\n", `{"admin": {"token": "0123456789abcdef0123456789abcdef"},`+"\n", 1)), nil},
 		"Istio's phase AUTHN": {strings.NewReplacer("phase: AUTHZ", "phase: AUTHN", "    routes:",
 			"    tokens: {providers: [{name: m, claims_from: {envoy_metadata: {filter: envoy.filters.http.jwt_authn, key: payload}}}]}\n    routes:").Replace(istio),
 			[]string{"spec.phase: AUTHN runs before Istio's jwt_authn, so tokens.providers[0].claims_from never sees claims"}},
-		"Istio's phase AUTHN with keys": {strings.Replace(istio, "phase: AUTHZ", "phase: AUTHN", 1), nil},
+		"Istio's root namespace": {strings.Replace(istio, "{name: gate}", "{name: gate, namespace: istio-system}", 1),
+			[]string{"metadata.namespace: istio-system is Istio's root namespace: without a spec.selector or targetRefs the gate stands on every workload"}},
+		"Istio's root namespace, an empty selector": {strings.NewReplacer("{name: gate}", "{name: gate, namespace: istio-system}", "  phase:", "  selector: {}\n  phase:").Replace(istio),
+			[]string{"metadata.namespace: istio-system is Istio's root namespace"}},
+		"Istio's root namespace with a selector": {strings.NewReplacer("{name: gate}", "{name: gate, namespace: istio-system}", "  phase:", "  selector: {matchLabels: {app: x}}\n  phase:").Replace(istio), nil},
+		"Istio's root namespace with a target":   {strings.NewReplacer("{name: gate}", "{name: gate, namespace: istio-system}", "  phase:", "  targetRefs: [{kind: Gateway, name: x}]\n  phase:").Replace(istio), nil},
+		"another namespace of Istio's":           {strings.Replace(istio, "{name: gate}", "{name: gate, namespace: shop}", 1), nil},
+		"Istio's phase AUTHN with keys":          {strings.Replace(istio, "phase: AUTHZ", "phase: AUTHN", 1), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plugins, err := Read([]byte(test.text))

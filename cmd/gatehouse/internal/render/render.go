@@ -18,7 +18,17 @@ type Options struct {
 	Env    []string // names of the environment variables that hold secrets
 	// ClaimsFrom says that the proxy's own JWT filter verifies tokens.
 	ClaimsFrom bool
+
+	Namespace string  // the resource's; "" leaves it to kubectl
+	Selector  []Label // of a WasmPlugin; none selects all workloads of the namespace
+	// Inbound keeps a WasmPlugin on sidecars off the requests that their workloads send.
+	Inbound  bool
+	Gateway  string // that an EnvoyExtensionPolicy is for; "" names "eg", to be replaced
+	Listener string // of the Gateway; "" is all of them
 }
+
+// Label is a label of a workload's pods.
+type Label struct{ Name, Value string }
 
 // JSON is the configuration alone, indented.
 func JSON(o Options) ([]byte, error) {
@@ -57,8 +67,7 @@ func Envoy(o Options) ([]byte, error) {
 	return encode(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{filter}})
 }
 
-// WasmPlugin is Istio's resource. It has no selector: it applies to all workloads of the namespace
-// that it is applied to.
+// WasmPlugin is Istio's resource.
 func WasmPlugin(o Options) ([]byte, error) {
 	config, err := fromJSON(o.Config)
 	if err != nil {
@@ -68,7 +77,20 @@ func WasmPlugin(o Options) ([]byte, error) {
 	if o.ClaimsFrom {
 		phase = "AUTHZ" // behind it
 	}
-	spec := mapping("url", text("oci://"+o.Image), "phase", plain(phase), "failStrategy", plain("FAIL_CLOSE"))
+	spec := mapping()
+	if len(o.Selector) > 0 {
+		labels := mapping()
+		for _, label := range o.Selector {
+			labels.Content = append(labels.Content, text(label.Name), text(label.Value))
+		}
+		add(spec, "selector", mapping("matchLabels", flow(labels)))
+	}
+	if o.Inbound {
+		add(spec, "match", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{flow(mapping("mode", plain("SERVER")))}})
+	}
+	add(spec, "url", text("oci://"+o.Image))
+	add(spec, "phase", plain(phase))
+	add(spec, "failStrategy", plain("FAIL_CLOSE"))
 	if len(o.Env) > 0 {
 		env := &yaml.Node{Kind: yaml.SequenceNode}
 		for _, name := range o.Env {
@@ -78,10 +100,18 @@ func WasmPlugin(o Options) ([]byte, error) {
 	}
 	add(spec, "pluginConfig", config)
 	return encode(mapping("apiVersion", plain("extensions.istio.io/v1alpha1"), "kind", plain("WasmPlugin"),
-		"metadata", mapping("name", plain("gatehouse")), "spec", spec))
+		"metadata", metadata(o), "spec", spec))
 }
 
-// ExtensionPolicy is Envoy Gateway's resource, for the Gateway "eg".
+func metadata(o Options) *yaml.Node {
+	m := mapping("name", plain("gatehouse"))
+	if o.Namespace != "" {
+		add(m, "namespace", text(o.Namespace))
+	}
+	return m
+}
+
+// ExtensionPolicy is Envoy Gateway's resource.
 func ExtensionPolicy(o Options) ([]byte, error) {
 	config, err := fromJSON(o.Config)
 	if err != nil {
@@ -93,10 +123,18 @@ func ExtensionPolicy(o Options) ([]byte, error) {
 		add(wasm, "env", flow(mapping("hostKeys", texts(o.Env))))
 	}
 	add(wasm, "config", config)
-	gateway := mapping("group", plain("gateway.networking.k8s.io"), "kind", plain("Gateway"), "name", plain("eg"))
-	gateway.Content[len(gateway.Content)-1].LineComment = "your Gateway's name"
+	gateway := mapping("group", plain("gateway.networking.k8s.io"), "kind", plain("Gateway"))
+	if o.Gateway == "" {
+		add(gateway, "name", plain("eg"))
+		gateway.Content[len(gateway.Content)-1].LineComment = "your Gateway's name"
+	} else {
+		add(gateway, "name", text(o.Gateway))
+	}
+	if o.Listener != "" {
+		add(gateway, "sectionName", text(o.Listener))
+	}
 	return encode(mapping("apiVersion", plain("gateway.envoyproxy.io/v1alpha1"), "kind", plain("EnvoyExtensionPolicy"),
-		"metadata", mapping("name", plain("gatehouse")),
+		"metadata", metadata(o),
 		"spec", mapping(
 			"targetRefs", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{gateway}},
 			"wasm", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{wasm}},
