@@ -117,8 +117,8 @@ func TestPythonJqAndGoReadHostileEventsAlike(t *testing.T) {
 	}
 }
 
-// original checks that the original text can be had from what was recorded: all of it, up to the limit,
-// with U+FFFD for each byte that isn't text.
+// original checks that the original text can be had from what was recorded: all of it, up to the
+// limit, with U+FFFD for each byte that isn't text.
 func original(t *testing.T, text string, recorded any) {
 	t.Helper()
 	var want any

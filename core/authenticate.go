@@ -10,7 +10,8 @@ import (
 	"gatehouse/core/reason"
 )
 
-// cacheBytes bounds the memory of verified tokens in each worker: 4,096 tokens of 4 kB each, claims and all.
+// cacheBytes bounds the memory of verified tokens in each worker: 4,096 tokens of 4 kB each, claims
+// and all.
 const cacheBytes = 16 << 20
 
 // keySource gives the verifier the keys of a provider, from its configuration or from Host.Remote.
@@ -45,8 +46,8 @@ func (g *Gate) authenticate(r *Request, d *Decision) reason.Reason {
 	return why
 }
 
-// identity identifies the caller by claims that another filter verified, or by a token that it verifies
-// itself.
+// identity identifies the caller by claims that another filter verified, or by a token that it
+// verifies itself.
 func (g *Gate) identity(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	if severalCredentials(r) {
 		return true, reason.MalformedToken
@@ -92,8 +93,8 @@ func (g *Gate) external(r *Request, d *Decision) (found bool, bad reason.Reason)
 	return bad != reason.None, bad
 }
 
-// failedExternal is the provider of a token that another filter refused. It is -1 if the token was refused
-// before its issuer was known: that filter checks a token's form first, then its issuer.
+// failedExternal is the provider of a token that another filter refused. It is -1 if the token was
+// refused before its issuer was known: that filter checks a token's form first, then its issuer.
 func (g *Gate) failedExternal(provider int, why reason.Reason) int {
 	if why == reason.MalformedToken || why == reason.InvalidIssuer {
 		return -1
@@ -162,7 +163,8 @@ func (g *Gate) verifies() bool {
 	return false
 }
 
-// requestFetch asks for other keys of a remote provider, and reports whether a fetch is starting or under way.
+// requestFetch asks for other keys of a remote provider, and reports whether a fetch is starting or
+// under way.
 func (g *Gate) requestFetch(res *jwt.Result, mono clock.Mono) bool {
 	return res.Provider >= 0 && g.cfg.Tokens.Providers[res.Provider].Remote != nil && g.host.Remote != nil &&
 		g.host.Remote.RequestFetch(res.Provider, res.Reason, mono)

@@ -10,8 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// authorize applies what the route requires to the caller. One of the route's alternatives must hold. If none
-// does, the reason is that of the alternative that got furthest, of equal ones the first.
+// authorize applies what the route requires to the caller. One of the route's alternatives must
+// hold. If none does, the reason is that of the alternative that got furthest, of equal ones the
+// first.
 func (g *Gate) authorize(_ *Request, d *Decision) reason.Reason {
 	route := g.table.Route(d.Route)
 	if d.exempt {
@@ -67,8 +68,8 @@ func (p *Principal) lacks(r *policy.Requirement) lack {
 	return lack{}
 }
 
-// appendJSON appends what failed as metadata.required has it: {"scopes_all":["a"]}. It appends nothing if no field
-// of the requirement's failed, or only caller.
+// appendJSON appends what failed as metadata.required has it: {"scopes_all":["a"]}. It appends
+// nothing if no field of the requirement's failed, or only caller.
 func (l *lack) appendJSON(dst []byte) []byte {
 	if l.field == "" {
 		return dst
@@ -94,7 +95,8 @@ func (l *lack) appendJSON(dst []byte) []byte {
 	return dst
 }
 
-// appendQuoted appends a JSON string. The configuration's strings are UTF-8: nothing else passes the parser.
+// appendQuoted appends a JSON string. The configuration's strings are UTF-8: nothing else passes
+// the parser.
 func appendQuoted(dst []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(dst, s)
 	if err != nil {

@@ -32,9 +32,9 @@ func cookie(header, name string) (value string, found, several bool) {
 	return value, found, false
 }
 
-// likeCookie reports whether a server could take the cookie sent for the one named name: ASP.NET ignores case, PHP reads
-// a dot, a space and a bracket as "_" (CVE-2022-31629), and PHP before 7.4.11 and Rack before 2.2.3 decode
-// percent-encoding in names (CVE-2020-7070, CVE-2020-8184).
+// likeCookie reports whether a server could take the cookie sent for the one named name: ASP.NET
+// ignores case, PHP reads a dot, a space and a bracket as "_" (CVE-2022-31629), and PHP before
+// 7.4.11 and Rack before 2.2.3 decode percent-encoding in names (CVE-2020-7070, CVE-2020-8184).
 func likeCookie(sent, name string) bool {
 	for i := range len(name) {
 		if sent == "" {

@@ -2,7 +2,8 @@ package core
 
 import "slices"
 
-// allowedOrigin is the origin of the page that sent a request, if the configuration lets its pages read refusals; else "".
+// allowedOrigin is the origin of the page that sent a request, if the configuration lets its pages
+// read refusals; else "".
 func (g *Gate) allowedOrigin(r *Request) string {
 	if len(g.cfg.CORS.Origins) == 0 {
 		return ""
@@ -14,7 +15,8 @@ func (g *Gate) allowedOrigin(r *Request) string {
 	return ""
 }
 
-// corsHeaders lets a page read a refusal (Fetch §3.3.3). Without them its script learns only that the request failed.
+// corsHeaders lets a page read a refusal (Fetch §3.3.3). Without them its script learns only that
+// the request failed.
 func (g *Gate) corsHeaders(d *Decision) {
 	if d.origin == "" {
 		return

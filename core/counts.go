@@ -14,8 +14,8 @@ type counts struct {
 	durations []int64  // nanoseconds
 }
 
-// maxDurations bounds the durations that are kept between two Flushes. If a worker verifies more tokens
-// in a tick, the histogram lacks the rest. The counters have them all.
+// maxDurations bounds the durations that are kept between two Flushes. If a worker verifies more
+// tokens in a tick, the histogram lacks the rest. The counters have them all.
 const maxDurations = 65536
 
 func (g *Gate) prepareMetrics() {
@@ -51,8 +51,8 @@ func (g *Gate) Count(metric int, n uint64) {
 	g.counts.pending[metric] += n
 }
 
-// Flush reports the increments of counters since the last Flush, and how long the validation of each
-// token took, in nanoseconds.
+// Flush reports the increments of counters since the last Flush, and how long the validation of
+// each token took, in nanoseconds.
 func (g *Gate) Flush(add func(metric int, n uint64), validated func(nanos int64)) {
 	for _, m := range g.counts.dirty {
 		add(m, g.counts.pending[m])
@@ -80,8 +80,8 @@ func (g *Gate) countToken(r *Request, d *Decision, why reason.Reason) {
 	}
 }
 
-// countDecision counts a decision. In observe mode it counts the decision that enforce mode would have
-// made.
+// countDecision counts a decision. In observe mode it counts the decision that enforce mode would
+// have made.
 func (g *Gate) countDecision(d *Decision) {
 	what := d.Reason
 	if d.WouldBe != reason.None {

@@ -2,8 +2,9 @@ package core
 
 import "gatehouse/core/reason"
 
-// steps are the steps of a decision, in their order. The first step that returns a reason refuses the request. A step that
-// has to wait for keys sets the Verdict to Wait; Resume goes on with the same step.
+// steps are the steps of a decision, in their order. The first step that returns a reason refuses
+// the request. A step that has to wait for keys sets the Verdict to Wait; Resume goes on with the
+// same step.
 var steps = [...]func(*Gate, *Request, *Decision) reason.Reason{
 	(*Gate).checkTarget, // method, host and path
 	(*Gate).matchRoute,
@@ -13,8 +14,8 @@ var steps = [...]func(*Gate, *Request, *Decision) reason.Reason{
 	(*Gate).chargeAfterAuth,
 }
 
-// Decide decides about a request. If d.Verdict is Wait, hold the request until the keys of d.WaitFor have arrived or have
-// failed to, and then call Resume.
+// Decide decides about a request. If d.Verdict is Wait, hold the request until the keys of
+// d.WaitFor have arrived or have failed to, and then call Resume.
 func (g *Gate) Decide(r *Request, d *Decision) {
 	d.Reset()
 	d.mono, d.grpc, d.origin = r.Mono, r.isGRPC(), g.allowedOrigin(r)
@@ -25,8 +26,8 @@ func (g *Gate) Decide(r *Request, d *Decision) {
 	}
 }
 
-// Resume goes on with a request that had to wait. It never waits again. The Request's headers must be as they were; its
-// clocks say when Resume is called.
+// Resume goes on with a request that had to wait. It never waits again. The Request's headers must
+// be as they were; its clocks say when Resume is called.
 func (g *Gate) Resume(r *Request, d *Decision) {
 	g.readTarget(r)
 	d.Verdict, d.resumed = Deny, true
@@ -44,7 +45,8 @@ func (g *Gate) proceed(r *Request, d *Decision) {
 	g.conclude(r, d, why)
 }
 
-// conclude turns the outcome of the steps into the decision: why is the reason of a refusal, None to admit the request.
+// conclude turns the outcome of the steps into the decision: why is the reason of a refusal, None
+// to admit the request.
 func (g *Gate) conclude(r *Request, d *Decision, why reason.Reason) {
 	d.wall = r.Wall
 	d.Reason = why

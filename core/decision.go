@@ -22,8 +22,8 @@ const (
 	Answer // by the Gate itself, with Status, Response and Body: the metadata of a protected resource
 )
 
-// Decision is a Gate's answer to one request, and its state until the stream ends. A Decision can be
-// reused: Decide resets it. Its strings are valid until then.
+// Decision is a Gate's answer to one request, and its state until the stream ends. A Decision can
+// be reused: Decide resets it. Its strings are valid until then.
 type Decision struct {
 	Verdict   Verdict
 	Reason    reason.Reason // of a refusal
@@ -34,12 +34,12 @@ type Decision struct {
 	WaitFor   int           // when Verdict is Wait: the provider
 	WaitWhy   reason.Reason // when Verdict is Wait: as in RemoteKeys.RequestFetch
 
-	// Remove names request headers that the upstream must not see. Set are request headers that replace
-	// others of the same name. Only an admitted request has them.
+	// Remove names request headers that the upstream must not see. Set are request headers that
+	// replace others of the same name. Only an admitted request has them.
 	Remove []string
 	Set    []Header
-	// Response are headers of the reply, if the request is refused or answered, else headers to set in the
-	// upstream's response.
+	// Response are headers of the reply, if the request is refused or answered, else headers to set
+	// in the upstream's response.
 	Response []Header
 	// Status is that of the answer, when Verdict is Answer. Body is the answer's or the refusal's.
 	Status int
@@ -112,8 +112,8 @@ func (d *Decision) copyText(s string) string {
 	return d.textFrom(start)
 }
 
-// textFrom returns the end of d.text from start on. The string shares the buffer, which only grows until Reset: if append
-// moves the buffer, the old bytes stay as they are.
+// textFrom returns the end of d.text from start on. The string shares the buffer, which only grows
+// until Reset: if append moves the buffer, the old bytes stay as they are.
 func (d *Decision) textFrom(start int) string {
 	b := d.text[start:]
 	return unsafe.String(unsafe.SliceData(b), len(b))
@@ -125,8 +125,8 @@ type LimitResult struct {
 	Result ratelimit.Result
 }
 
-// LimitResults are those of the limits that apply to the request, in their order. On a refusal they include limits that
-// were only asked what they would decide.
+// LimitResults are those of the limits that apply to the request, in their order. On a refusal they
+// include limits that were only asked what they would decide.
 func (d *Decision) LimitResults() []LimitResult {
 	out := make([]LimitResult, len(d.charges))
 	for i := range d.charges {

@@ -1,9 +1,11 @@
-// Package core decides about requests: who is calling, whether the route admits the caller, and whether the caller is within
-// its limits. It also says what to tell the upstream, the client, the audit log and the metrics. It knows neither Envoy nor
-// a clock: a Gate is given each request with its time, and shares state with other workers through interfaces.
+// Package core decides about requests: who is calling, whether the route admits the caller, and
+// whether the caller is within its limits. It also says what to tell the upstream, the client, the
+// audit log and the metrics. It knows neither Envoy nor a clock: a Gate is given each request with
+// its time, and shares state with other workers through interfaces.
 //
-// A decision is a list of steps with a fixed order, and the first failure decides: method, host and path; route; limits
-// before authentication; token; caller, scopes, groups and claims; limits. The zero Decision denies.
+// A decision is a list of steps with a fixed order, and the first failure decides: method, host and
+// path; route; limits before authentication; token; caller, scopes, groups and claims; limits. The
+// zero Decision denies.
 //
 // Read as a request goes:
 //
@@ -32,6 +34,6 @@
 //	admin.go           changes through the admin API, as audit events
 //	identifier.go      the keys of limits, as the admin API writes them
 //
-// Claims, keys and tokens, route patterns, the limiter's arithmetic, audit lines, the configuration, and the table of
-// reasons each have a package below this one.
+// Claims, keys and tokens, route patterns, the limiter's arithmetic, audit lines, the
+// configuration, and the table of reasons each have a package below this one.
 package core

@@ -2,9 +2,10 @@ package core
 
 import "gatehouse/core/reason"
 
-// JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of jwt_verify_lib, the same in Envoy 1.36
-// and 1.40. The code for no token at all is no failure. What is wrong with Envoy's own JWK Set is not the caller's
-// fault. A code that isn't known here is a bad token all the same.
+// JWTStatus translates the failure code of Envoy's JWT filter: the enumeration Status of
+// jwt_verify_lib, the same in Envoy 1.36 and 1.40. The code for no token at all is no failure. What
+// is wrong with Envoy's own JWK Set is not the caller's fault. A code that isn't known here is a
+// bad token all the same.
 func JWTStatus(code float64) reason.Reason {
 	switch code {
 	case 0, 1: // Ok, JwtMissed

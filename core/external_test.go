@@ -9,8 +9,8 @@ import (
 	"gatehouse/core/reason"
 )
 
-// TestEnvoysFailureCodesAreReasons has the codes of Envoy's JWT filter whose meaning a client or an operator would miss.
-// e2e gets most of them from a real Envoy.
+// TestEnvoysFailureCodesAreReasons has the codes of Envoy's JWT filter whose meaning a client or an
+// operator would miss. e2e gets most of them from a real Envoy.
 func TestEnvoysFailureCodesAreReasons(t *testing.T) {
 	for code, why := range map[float64]reason.Reason{
 		0: reason.None, 1: reason.None, 2: reason.NotYetValid, 3: reason.ExpiredToken,

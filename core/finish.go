@@ -20,12 +20,13 @@ type Outcome struct {
 	HeadersAlone bool
 	Mono         clock.Mono // the end
 	Custom       []string   // the values of the upstream's x-audit-event
-	// GRPC is the status of a gRPC request, of which Decision.GRPC says that it is one; nil if it isn't known.
+	// GRPC is the status of a gRPC request, of which Decision.GRPC says that it is one; nil if it
+	// isn't known.
 	GRPC *int
 }
 
-// remember copies the parts of the request that its audit event will have, and no more: a stream may be
-// open for hours, and the client chooses how long its headers are.
+// remember copies the parts of the request that its audit event will have, and no more: a stream
+// may be open for hours, and the client chooses how long its headers are.
 func (g *Gate) remember(r *Request, d *Decision) {
 	if !logs(&g.cfg.Audit) {
 		return
@@ -45,8 +46,8 @@ func (g *Gate) remember(r *Request, d *Decision) {
 	}
 	d.excluded = g.excluded(&r.target)
 	e.UserAgent, e.Meta.RequestID = header("user-agent"), header("x-request-id")
-	// Configured names have a field even if the request has no value for them. An empty field isn't written,
-	// but no other field can take its name. Claims come first; recordCaller fills them in.
+	// Configured names have a field even if the request has no value for them. An empty field isn't
+	// written, but no other field can take its name. Claims come first; recordCaller fills them in.
 	for _, name := range g.cfg.Audit.Claims {
 		d.extra = append(d.extra, audit.Field{Source: audit.FromClaim, Name: name})
 	}
@@ -66,8 +67,8 @@ func isAddress(s string) bool {
 	return ok
 }
 
-// Unseen prepares d for a request that another filter refused before the Gate saw it, so that Finish can
-// record it. It decides nothing.
+// Unseen prepares d for a request that another filter refused before the Gate saw it, so that
+// Finish can record it. It decides nothing.
 func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Reset()
 	d.mono, d.grpc = r.Mono, r.isGRPC()
@@ -76,9 +77,9 @@ func (g *Gate) Unseen(r *Request, d *Decision) {
 	d.Route, _ = g.findRoute(r)
 }
 
-// Finish records the request's audit event, and the events that the upstream reported. write gets each
-// line without its newline, and must not keep it. Call Finish once for each Decision, when the stream has
-// ended.
+// Finish records the request's audit event, and the events that the upstream reported. write gets
+// each line without its newline, and must not keep it. Call Finish once for each Decision, when the
+// stream has ended.
 func (g *Gate) Finish(d *Decision, o Outcome, write func(line []byte)) {
 	if !logs(&g.cfg.Audit) {
 		return
@@ -158,8 +159,8 @@ func (g *Gate) recordCaller(d *Decision) {
 	}
 }
 
-// custom records an event that the upstream reported, with the caller's identity. A report that can't be
-// read is counted as lost; no part of it is written.
+// custom records an event that the upstream reported, with the caller's identity. A report that
+// can't be read is counted as lost; no part of it is written.
 func (g *Gate) custom(d *Decision, header string, write func(line []byte)) {
 	word, fields, err := audit.ParseCustom(header)
 	if err != nil {
@@ -188,8 +189,8 @@ func (g *Gate) writeEvent(e *audit.Event, maxField int, write func(line []byte))
 	write(g.line)
 }
 
-// newEventID makes an id that no other event has: a keyed hash of the instance's random number and a
-// count. So an id doesn't tell a client how many requests there were.
+// newEventID makes an id that no other event has: a keyed hash of the instance's random number and
+// a count. So an id doesn't tell a client how many requests there were.
 func (g *Gate) newEventID(d *Decision) string {
 	var n [17]byte
 	n[0] = eventKey

@@ -101,7 +101,8 @@ func TestARequestThatAnotherFilterRefusedIsRecorded(t *testing.T) {
 	assert.Equal(t, "jwt_authn", lines[0]["metadata"].(map[string]any)["origin"])
 }
 
-// TestAnEventHasTheSameRouteWhoeverDecided has the requests for which finding it takes more than the path as sent.
+// TestAnEventHasTheSameRouteWhoeverDecided has the requests for which finding it takes more than
+// the path as sent.
 func TestAnEventHasTheSameRouteWhoeverDecided(t *testing.T) {
 	g := open(t, `"unsafe_paths":"allow","routes":[{"path":"/a/**","name":"a","auth":"optional","methods":["PUT"],"cors_preflight":"pass"},
 		{"path":"/a/**","name":"quiet","auth":"none","methods":["GET"],"audit":false},{"path":"/**","name":"rest","auth":"none"}]`)

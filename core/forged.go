@@ -6,9 +6,9 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// removeForged takes out of a request what could pass for an identity header of the Gate's, and what would make the next
-// proxy remove the Gate's own: names that the header connection lists (RFC 9110 §7.6.1), which the proxy forwards on
-// upgrades.
+// removeForged takes out of a request what could pass for an identity header of the Gate's, and
+// what would make the next proxy remove the Gate's own: names that the header connection lists (RFC
+// 9110 §7.6.1), which the proxy forwards on upgrades.
 func (g *Gate) removeForged(r *Request, d *Decision) {
 	nominated := false
 	for i := range r.Headers {
@@ -31,8 +31,9 @@ func (g *Gate) Reserved(name string) bool {
 	return prefix != "" && len(name) >= len(prefix) && sameName(name[:len(prefix)], prefix)
 }
 
-// BarsTrailer reports whether a trailer must not reach the upstream. Some servers read trailers as headers, so that a
-// trailer may neither name a caller nor bring a credential that the Gate hasn't judged (RFC 9110 §6.5.1).
+// BarsTrailer reports whether a trailer must not reach the upstream. Some servers read trailers as
+// headers, so that a trailer may neither name a caller nor bring a credential that the Gate hasn't
+// judged (RFC 9110 §6.5.1).
 func (g *Gate) BarsTrailer(name string) bool {
 	if g.Reserved(name) {
 		return true
@@ -49,8 +50,9 @@ func (g *Gate) BarsTrailer(name string) bool {
 	return name == "authorization"
 }
 
-// sameName reports whether a server could take one header name for another. Servers that follow CGI (RFC 3875 §4.1.18)
-// ignore case, and several read every byte that is no letter or digit as the same one.
+// sameName reports whether a server could take one header name for another. Servers that follow CGI
+// (RFC 3875 §4.1.18) ignore case, and several read every byte that is no letter or digit as the
+// same one.
 func sameName(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -63,7 +65,8 @@ func sameName(a, b string) bool {
 	return true
 }
 
-// nominates reports whether a value of the header connection lists a name that only the Gate may send.
+// nominates reports whether a value of the header connection lists a name that only the Gate may
+// send.
 func (g *Gate) nominates(value string) bool {
 	for name := range strings.SplitSeq(value, ",") {
 		if g.Reserved(strings.Trim(name, " \t")) {

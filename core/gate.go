@@ -16,14 +16,14 @@ import (
 	"gatehouse/core/reason"
 )
 
-// RemoteKeys are the JWK Sets that the Gate's owner fetches. Methods are called with the index of a provider whose
-// configuration is remote.
+// RemoteKeys are the JWK Sets that the Gate's owner fetches. Methods are called with the index of a
+// provider whose configuration is remote.
 type RemoteKeys interface {
 	// Keys is the current JWK Set, nil while there is none.
 	Keys(provider int) *jwks.Set
-	// RequestFetch asks for another set: there is none (why is KeysUnavailable), it lacks the token's key (UnknownKey), or
-	// none of its keys made the signature (InvalidSignature). It reports whether a fetch is starting or under way, so that
-	// waiting for it makes sense.
+	// RequestFetch asks for another set: there is none (why is KeysUnavailable), it lacks the
+	// token's key (UnknownKey), or none of its keys made the signature (InvalidSignature). It
+	// reports whether a fetch is starting or under way, so that waiting for it makes sense.
 	RequestFetch(provider int, why reason.Reason, mono clock.Mono) bool
 }
 
@@ -38,7 +38,8 @@ type Host struct {
 	InstanceID uint64            // random, one for each Gate: makes event ids unique
 }
 
-// Gate is one configuration at work in one worker. It is not safe for concurrent use, as a VM has one thread.
+// Gate is one configuration at work in one worker. It is not safe for concurrent use, as a VM has
+// one thread.
 type Gate struct {
 	cfg      *config.Config
 	host     Host
@@ -94,5 +95,6 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 // Namespace begins all of Gatehouse's keys in data that other plugins may share.
 const Namespace = "gatehouse/"
 
-// HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the rest.
+// HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the
+// rest.
 func (g *Gate) HostAlgorithms() []string { return g.verifier.HostAlgorithms().Names() }

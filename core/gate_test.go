@@ -261,7 +261,8 @@ func TestAFailureOfOurOwnIsARefusal(t *testing.T) {
 	assert.Equal(t, "1", header(d.Response, "retry-after"))
 }
 
-// admitted returns a function that takes one request with a token in the cache all the way to its audit event.
+// admitted returns a function that takes one request with a token in the cache all the way to its
+// audit event.
 func admitted(t testing.TB) (*gate, func()) {
 	t.Helper()
 	// A store that copies into its own memory, as a proxy's shared data does.

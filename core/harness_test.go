@@ -104,7 +104,8 @@ func providerOf(i *issuer, more string) string {
 	return `{"name":"main","issuer":"https://idp.example","audiences":["orders"],"algorithms":["RS256"],"jwks":{"inline":` + i.set + `}` + more + `}`
 }
 
-// open makes a Gate; the configuration's members are given as JSON, without tokens the main issuer's are used.
+// open makes a Gate; the configuration's members are given as JSON, without tokens the main
+// issuer's are used.
 func open(t testing.TB, members string) *gate {
 	t.Helper()
 	return openOn(t, ratelimit.NewMemoryStore(), members)

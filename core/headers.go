@@ -49,7 +49,8 @@ func (g *Gate) refuse(d *Decision) {
 	}
 }
 
-// EventIDHeader tells the client of a refusal the id of its audit event. Responses of the upstream must not have it.
+// EventIDHeader tells the client of a refusal the id of its audit event. Responses of the upstream
+// must not have it.
 const EventIDHeader = "x-gatehouse-event-id"
 
 // tellsEvent reports whether a refusal has an event. audit.exclude_paths doesn't apply to refusals.
@@ -91,8 +92,8 @@ func (d *Decision) join(a, b string) string {
 	return d.textFrom(start)
 }
 
-// retry is how long a client has to wait, in nanoseconds, until no limit refuses it. Limits that the
-// limit headers leave out count too.
+// retry is how long a client has to wait, in nanoseconds, until no limit refuses it. Limits that
+// the limit headers leave out count too.
 func (g *Gate) retry(d *Decision) (wait int64) {
 	for i := range d.charges {
 		c := &d.charges[i]
@@ -115,9 +116,9 @@ func (d *Decision) respondNumber(name string, n uint64) {
 	d.respond(name, d.textFrom(start))
 }
 
-// prepareHeaders builds the parts of the limit headers that depend on the configuration alone: the items
-// of RateLimit-Policy and the names of windows. They are Structured Fields strings (RFC 9651 §3.3.3). The
-// names of limits have no characters that need escapes.
+// prepareHeaders builds the parts of the limit headers that depend on the configuration alone: the
+// items of RateLimit-Policy and the names of windows. They are Structured Fields strings (RFC 9651
+// §3.3.3). The names of limits have no characters that need escapes.
 func (g *Gate) prepareHeaders() {
 	for i := range g.cfg.Limits {
 		l := &g.cfg.Limits[i]
@@ -140,9 +141,9 @@ func (g *Gate) prepareHeaders() {
 	}
 }
 
-// limitHeaders tells the client the state of its limits. X-RateLimit-* are about the window with the
-// least remaining (of equal windows, the one with the longest reset). RateLimit and RateLimit-Policy
-// (draft-ietf-httpapi-ratelimit-headers) name all windows.
+// limitHeaders tells the client the state of its limits. X-RateLimit-* are about the window with
+// the least remaining (of equal windows, the one with the longest reset). RateLimit and
+// RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers) name all windows.
 func (g *Gate) limitHeaders(d *Decision) {
 	var tightest *ratelimit.WindowState
 	shown := 0

@@ -54,7 +54,8 @@ func TestTheIssuerChoosesAmongProvidersThatReadTheSameMetadata(t *testing.T) {
 	assert.Equal(t, reason.MissingToken, decide("", reason.None).Reason)
 }
 
-// Where each provider has a filter's metadata of its own, the filters that don't know the issuer say the least.
+// Where each provider has a filter's metadata of its own, the filters that don't know the issuer
+// say the least.
 func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
 	from := func(name string) string {
 		return `{"name":"` + name + `","claims_from":{"envoy_metadata":{"filter":"f","key":"` + name + `"},"failed_status_key":"fail"}}`
@@ -73,7 +74,8 @@ func TestTheReasonIsThatOfTheProviderThatKnowsTheIssuer(t *testing.T) {
 	}
 }
 
-// Envoy's JWT filter finds the issuers that it doesn't have unknown, those of providers with keys of their own among them.
+// Envoy's JWT filter finds the issuers that it doesn't have unknown, those of providers with keys
+// of their own among them.
 func TestATokenOfAnIssuerThatEnvoyDoesNotKnowMayBeOneOfOurs(t *testing.T) {
 	envoys := `{"name":"envoys","issuer":"https://envoys","claims_from":{"envoy_metadata":{"filter":"f","key":"k"},"failed_status_key":"fail"}}`
 	g := open(t, `"tokens":{"providers":[`+envoys+`,`+provider(t, "")+`]},"routes":[{"path":"/**","auth":"optional"}]`)
@@ -109,7 +111,8 @@ func TestANullClaimIsAbsentInALimitsKey(t *testing.T) {
 	}
 }
 
-// TestADecisionKeepsNothingOfTheRequest overwrites a request's memory, as a host may that reuses it.
+// TestADecisionKeepsNothingOfTheRequest overwrites a request's memory, as a host may that reuses
+// it.
 func TestADecisionKeepsNothingOfTheRequest(t *testing.T) {
 	g := open(t, `"tokens":{"forward_token":false,"token_from":[{"cookie":"session"},{"header":"x-token"}],"providers":[`+provider(t, "")+`]},
 		"routes":[{"path":"/**","auth":"optional"}],"audit":{"headers":["x-trace"]}`)

@@ -12,16 +12,17 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// ParseIdentifier reads a caller's identifier under a rate limit, as people and the admin API write it. The limit's elements
-// are separated by commas, each as NAME=VALUE:
+// ParseIdentifier reads a caller's identifier under a rate limit, as people and the admin API write
+// it. The limit's elements are separated by commas, each as NAME=VALUE:
 //
 //	user_id=main/alice,route=orders
 //
-// A value that comes from a token begins with its provider, and with the segment of its issuer if that has a placeholder:
-// user_id=main/SEGMENT/alice. Every part is percent-encoded (RFC 3986 §2.1), so that its own commas and slashes differ from
-// those between parts. The value of a claim is a text; NAME:=VALUE gives it as JSON, for numbers, lists and so on. A name
-// without "=" means that the request has none of the element's alternatives; global stands alone too. The error says which
-// part is wrong, and what is allowed.
+// A value that comes from a token begins with its provider, and with the segment of its issuer if
+// that has a placeholder: user_id=main/SEGMENT/alice. Every part is percent-encoded (RFC 3986
+// §2.1), so that its own commas and slashes differ from those between parts. The value of a claim
+// is a text; NAME:=VALUE gives it as JSON, for numbers, lists and so on. A name without "=" means
+// that the request has none of the element's alternatives; global stands alone too. The error says
+// which part is wrong, and what is allowed.
 func (g *Gate) ParseIdentifier(rule int, text string) (ratelimit.ID, error) {
 	l := &g.cfg.Limits[rule]
 	parts := strings.Split(text, ",")
@@ -101,8 +102,9 @@ var keyOf = [...]byte{
 	config.Method: keyMethod, config.Host: keyHost, config.Global: keyGlobal,
 }
 
-// splitProvider takes PROVIDER/ off the front of a value, or PROVIDER/SEGMENT/ if the provider's issuer has a placeholder.
-// namespace is what principals of the provider, and the segment, are keyed under.
+// splitProvider takes PROVIDER/ off the front of a value, or PROVIDER/SEGMENT/ if the provider's
+// issuer has a placeholder. namespace is what principals of the provider, and the segment, are
+// keyed under.
 func (g *Gate) splitProvider(value string) (namespace, rest string, ok bool) {
 	written, rest, _ := strings.Cut(value, "/")
 	name, _ := unescape(written)
@@ -121,8 +123,8 @@ func (g *Gate) splitProvider(value string) (namespace, rest string, ok bool) {
 	return "", "", false
 }
 
-// namedElement finds the alternative with a name. A user id that is a client id is keyed as client_id, so that user_id
-// admits this name too.
+// namedElement finds the alternative with a name. A user id that is a client id is keyed as
+// client_id, so that user_id admits this name too.
 func namedElement(alternatives []config.Element, name string) (config.Element, bool) {
 	for _, e := range alternatives {
 		if e.Kind == config.UserID && name == "client_id" {
@@ -152,7 +154,8 @@ func describe(identifier [][]config.Element) string {
 	return text
 }
 
-// unescape decodes percent-encoding (RFC 3986 §2.1). It refuses a percent sign that doesn't begin an escape.
+// unescape decodes percent-encoding (RFC 3986 §2.1). It refuses a percent sign that doesn't begin
+// an escape.
 func unescape(s string) (string, bool) {
 	if strings.IndexByte(s, '%') < 0 {
 		return s, true

@@ -26,7 +26,8 @@ func (g *gate) remaining(t *testing.T, identifier string) int {
 	return int(out.Windows[0].Remaining)
 }
 
-// TestIdentifiersFindTheCallersThatRequestsAreCountedUnder charges a limit by a request and looks its caller up.
+// TestIdentifiersFindTheCallersThatRequestsAreCountedUnder charges a limit by a request and looks
+// its caller up.
 func TestIdentifiersFindTheCallersThatRequestsAreCountedUnder(t *testing.T) {
 	for name, test := range map[string]struct {
 		identifier string // of the limit

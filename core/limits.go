@@ -37,7 +37,8 @@ func limitsFor(r *Request, route *policy.Route) []int {
 	return route.RateLimits
 }
 
-// applies reports whether a limit is for this caller. Before authentication every limit is for any caller.
+// applies reports whether a limit is for this caller. Before authentication every limit is for any
+// caller.
 func (d *Decision) applies(l *config.Limit) bool {
 	if l.BeforeAuth {
 		return true
@@ -53,15 +54,15 @@ func (d *Decision) applies(l *config.Limit) bool {
 	return true
 }
 
-// chargeBeforeAuth charges the limits that apply before authentication. A later refusal doesn't refund them; observe mode, in
-// which what would have been refused charges nothing, refunds all.
+// chargeBeforeAuth charges the limits that apply before authentication. A later refusal doesn't
+// refund them; observe mode, in which what would have been refused charges nothing, refunds all.
 func (g *Gate) chargeBeforeAuth(r *Request, d *Decision) reason.Reason { return g.charge(r, d, true) }
 
 // chargeAfterAuth charges the limits that apply to the caller.
 func (g *Gate) chargeAfterAuth(r *Request, d *Decision) reason.Reason { return g.charge(r, d, false) }
 
-// charge charges the route's limits of one phase in turn. On a refusal it refunds the earlier charges of this phase, and
-// d.Rule is the limit that refused.
+// charge charges the route's limits of one phase in turn. On a refusal it refunds the earlier
+// charges of this phase, and d.Rule is the limit that refused.
 func (g *Gate) charge(r *Request, d *Decision, before bool) reason.Reason {
 	route := g.table.Route(d.Route)
 	first := len(d.charges)
@@ -117,9 +118,10 @@ func (g *Gate) refund(r *Request, d *Decision, from int) {
 	}
 }
 
-// peekAll reads the state of all limits of a refused request, for its headers: of those that were refunded as they are now,
-// of those that weren't reached what they would decide. So a client that waits as long as Retry-After says is admitted.
-// Limits that were charged before authentication stay charged, and need room for another request by then.
+// peekAll reads the state of all limits of a refused request, for its headers: of those that were
+// refunded as they are now, of those that weren't reached what they would decide. So a client that
+// waits as long as Retry-After says is admitted. Limits that were charged before authentication
+// stay charged, and need room for another request by then.
 func (g *Gate) peekAll(r *Request, d *Decision, before bool) {
 	route := g.table.Route(d.Route)
 	for i := range d.charges {
@@ -151,7 +153,8 @@ func (g *Gate) peek(r *Request, d *Decision, c *charge) {
 	}
 }
 
-// The kinds of an identifier's elements as they go into the hash. Their numbers are part of what shared state means.
+// The kinds of an identifier's elements as they go into the hash. Their numbers are part of what
+// shared state means.
 const (
 	keyUser byte = iota + 1
 	keyClient
@@ -166,8 +169,8 @@ const (
 	keyClaimJSON // a claim that isn't a text, as JSON
 )
 
-// limitKey returns the key under which a limit counts this request. If it follows from the token alone, it is computed once
-// for each principal.
+// limitKey returns the key under which a limit counts this request. If it follows from the token
+// alone, it is computed once for each principal.
 func (g *Gate) limitKey(r *Request, d *Decision, rule int) ratelimit.ID {
 	p := d.Principal
 	if p == nil {

@@ -6,8 +6,8 @@ import (
 	"gatehouse/core/config"
 )
 
-// Needs says what a Gate uses of requests and of their ends. To read anything else would be wasted: most reads are a call of
-// the proxy.
+// Needs says what a Gate uses of requests and of their ends. To read anything else would be wasted:
+// most reads are a call of the proxy.
 type Needs struct {
 	Wall    bool // Request.Wall
 	Mono    bool // Request.Mono

@@ -2,8 +2,9 @@ package core
 
 import "gatehouse/core/audit"
 
-// Opened records that a request was admitted, where the route has "audit": "open": its end may be hours away. write gets
-// the line, without newline; it must not keep it. Call it once the request goes on.
+// Opened records that a request was admitted, where the route has "audit": "open": its end may be
+// hours away. write gets the line, without newline; it must not keep it. Call it once the request
+// goes on.
 func (g *Gate) Opened(d *Decision, write func(line []byte)) {
 	if d.Verdict != Admit || d.Route < 0 || !g.table.Route(d.Route).AuditOpen || !logs(&g.cfg.Audit) {
 		return

@@ -11,8 +11,8 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// Principal is what a verified token says about its bearer. All requests with the same token share it, and what it says never
-// changes.
+// Principal is what a verified token says about its bearer. All requests with the same token share
+// it, and what it says never changes.
 type Principal struct {
 	Provider  int
 	Issuer    string

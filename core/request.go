@@ -17,10 +17,11 @@ type Request struct {
 	Path   string // as received, with query
 	Host   string // :authority
 	Source string // trusted client address, "192.0.2.1:4711" or "[2001:db8::1]:4711"; "" where unknown
-	// Headers are all header fields in the order received, duplicates included; pseudo-headers may be among them.
+	// Headers are all header fields in the order received, duplicates included; pseudo-headers may
+	// be among them.
 	Headers []Header
-	// External returns what another filter found out about the request's token, for a provider with claims_from. It is nil
-	// if no provider has claims_from.
+	// External returns what another filter found out about the request's token, for a provider with
+	// claims_from. It is nil if no provider has claims_from.
 	External func(provider int) ExternalClaims
 	Wall     clock.Wall // arrival
 	Mono     clock.Mono // arrival
@@ -28,7 +29,8 @@ type Request struct {
 	target target // where it goes, once the Gate has read it
 }
 
-// ExternalClaims is what another filter found out about a token: the claims that it verified, or why it refused the token.
+// ExternalClaims is what another filter found out about a token: the claims that it verified, or
+// why it refused the token.
 type ExternalClaims struct {
 	Claims  claims.Set    // when Present
 	Present bool          // it verified a token
@@ -45,8 +47,9 @@ func (r *Request) header(name string) (string, bool) {
 	return "", false
 }
 
-// appendHeader appends the values of a header, with commas between them (RFC 9110 §5.3), and at most limit bytes of them. The
-// host is the authority: HTTP/2 has no other place for it. ok is false if the request lacks the header.
+// appendHeader appends the values of a header, with commas between them (RFC 9110 §5.3), and at
+// most limit bytes of them. The host is the authority: HTTP/2 has no other place for it. ok is
+// false if the request lacks the header.
 //
 //go:noinline
 func (r *Request) appendHeader(dst []byte, name string, limit int) (_ []byte, ok bool) {
@@ -74,7 +77,8 @@ func (r *Request) isGRPC() bool {
 	return ok && (rest == "" || rest[0] == '+')
 }
 
-// preflightMethod is the method that a CORS preflight asks for (Fetch §4.8); "" if the request isn't one.
+// preflightMethod is the method that a CORS preflight asks for (Fetch §4.8); "" if the request
+// isn't one.
 func (r *Request) preflightMethod() string {
 	if r.Method != "OPTIONS" {
 		return ""

@@ -11,7 +11,8 @@ import (
 	"gatehouse/core/reason"
 )
 
-// wellKnown stands between a resource's authority and its path in the address of its metadata (RFC 9728 §3.1).
+// wellKnown stands between a resource's authority and its path in the address of its metadata (RFC
+// 9728 §3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
 // AnswerDetails are the response code details of an answer (Verdict Answer).
@@ -107,8 +108,8 @@ func (g *Gate) writeMetadata(p *published, r *Request, d *Decision, preflight bo
 	d.Body = d.textFrom(start)
 }
 
-// appendOrigin appends the scheme and authority of the resource in a request for host. An authority and a path in
-// normal form have no characters that JSON or a quoted string must escape.
+// appendOrigin appends the scheme and authority of the resource in a request for host. An authority
+// and a path in normal form have no characters that JSON or a quoted string must escape.
 func (p *published) appendOrigin(dst []byte, host string) []byte {
 	scheme, authority := p.Scheme, p.Authority
 	if p.Host == "" {
@@ -120,7 +121,8 @@ func (p *published) appendOrigin(dst []byte, host string) []byte {
 	return append(append(append(dst, scheme...), "://"...), authority...)
 }
 
-// isAt reports whether a request is for the resource's authority. host is the request's, in canonical form.
+// isAt reports whether a request is for the resource's authority. host is the request's, in
+// canonical form.
 func (p *published) isAt(host, authority string) bool {
 	if p.Host != "" {
 		return p.Host == host && p.Port == config.PortOf(authority, p.Scheme)
@@ -133,8 +135,9 @@ func (p *published) isAt(host, authority string) bool {
 	return false
 }
 
-// metadataParam is the challenge parameter that leads to the metadata of the resource to which a refused request belongs, "" if
-// there is none. Of several resources it is the one with the longest path.
+// metadataParam is the challenge parameter that leads to the metadata of the resource to which a
+// refused request belongs, "" if there is none. Of several resources it is the one with the longest
+// path.
 func (g *Gate) metadataParam(r *Request, d *Decision, why reason.Reason) string {
 	if len(g.published) == 0 || why.Status() != 401 && why != reason.InsufficientScope {
 		return ""

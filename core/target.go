@@ -5,8 +5,8 @@ import (
 	"gatehouse/core/reason"
 )
 
-// target is where a request goes, in the form in which routes are matched. It is safe if every server reads
-// the request's method, host and path in this form.
+// target is where a request goes, in the form in which routes are matched. It is safe if every
+// server reads the request's method, host and path in this form.
 type target struct {
 	method, host, path string
 	otherPaths         []string      // what other servers read in a path that unsafe_paths allows
@@ -39,7 +39,8 @@ func (g *Gate) matchRoute(r *Request, d *Decision) (why reason.Reason) {
 	return why
 }
 
-// findRoute returns the route of a request. If the path has several readings, they must lead to the same route.
+// findRoute returns the route of a request. If the path has several readings, they must lead to the
+// same route.
 func (g *Gate) findRoute(r *Request) (route int, why reason.Reason) {
 	t := &r.target
 	if t.unsafe != reason.None {
@@ -58,9 +59,9 @@ func (g *Gate) findRoute(r *Request) (route int, why reason.Reason) {
 	return route, reason.None
 }
 
-// match returns the first route that matches a path, -1 for none. A CORS preflight is about the request that will
-// follow it. So the first route of that request, if it comes before the preflight's own and passes preflights, is
-// the preflight's route too.
+// match returns the first route that matches a path, -1 for none. A CORS preflight is about the
+// request that will follow it. So the first route of that request, if it comes before the
+// preflight's own and passes preflights, is the preflight's route too.
 func (g *Gate) match(t *target, path, preflight string) int {
 	own := g.table.Match(t.host, t.method, path)
 	if preflight != "" {
@@ -77,7 +78,8 @@ func passesAsPreflight(r *Request, route *policy.Route) bool {
 	return route.CORSPass && r.preflightMethod() != ""
 }
 
-// excluded reports whether audit.exclude_paths has a path, in all its readings. An unsafe path is never excluded.
+// excluded reports whether audit.exclude_paths has a path, in all its readings. An unsafe path is
+// never excluded.
 func (g *Gate) excluded(t *target) bool {
 	for _, other := range t.otherPaths {
 		if !g.excludes(other) {

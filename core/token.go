@@ -35,9 +35,9 @@ func findToken(r *Request, sources []config.Source) (token string, bad reason.Re
 	return token, reason.None
 }
 
-// tokenIn takes the token out of a header field, if the source is that header or a cookie in it. several is
-// true if a server could read another token there, or read a token where Gatehouse reads none: in a header
-// whose name it takes for the source's (x_token for x-token).
+// tokenIn takes the token out of a header field, if the source is that header or a cookie in it.
+// several is true if a server could read another token there, or read a token where Gatehouse reads
+// none: in a header whose name it takes for the source's (x_token for x-token).
 func tokenIn(h *Header, s *config.Source) (token string, found, several bool) {
 	switch {
 	case s.Cookie != "" && h.Name == "cookie":

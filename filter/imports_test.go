@@ -17,8 +17,8 @@ import (
 // basics are leaves that all of core may import.
 var basics = []string{"core/ascii", "core/clock", "core/reason"}
 
-// arrows say who may import whom among this module's packages: the first pattern that fits a package holds. A pattern ends
-// in /** for all below.
+// arrows say who may import whom among this module's packages: the first pattern that fits a
+// package holds. A pattern ends in /** for all below.
 var arrows = []struct {
 	pkg string
 	may []string
@@ -99,7 +99,8 @@ var arrows = []struct {
 // jsontext is all that core uses beside the standard library.
 const jsontext = "github.com/go-json-experiment/json/jsontext"
 
-// unwelcome are packages that core doesn't import, for size, start-up or because it does no such thing.
+// unwelcome are packages that core doesn't import, for size, start-up or because it does no such
+// thing.
 var unwelcome = []string{"reflect", "encoding/json", "regexp", "text/template", "net/http", "time", "os", "net"}
 
 // unlinked are packages that must not be in the .wasm, whoever brings them.
@@ -111,7 +112,8 @@ var unlinked = []string{
 // faultSwitch lets a request kill its VM, for tests.
 const faultSwitch = "gatehouse/filter/internal/faultswitch"
 
-// importersOfTheSDK are the filter's binding, and the module that does nothing, which make bench measures it against.
+// importersOfTheSDK are the filter's binding, and the module that does nothing, which make bench
+// measures it against.
 var importersOfTheSDK = []string{"filter/internal/host", "e2e/bench/noop"}
 
 type goPackage struct {

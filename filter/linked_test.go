@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheModuleLinksNoCodeThatItMustNotCarry looks at the functions of the linked module. A package that is imported and
-// whose code the linker drops costs nothing; what counts is what is left.
+// TestTheModuleLinksNoCodeThatItMustNotCarry looks at the functions of the linked module. A package
+// that is imported and whose code the linker drops costs nothing; what counts is what is left.
 func TestTheModuleLinksNoCodeThatItMustNotCarry(t *testing.T) {
 	functions := linked(t)
 	packages := map[string]bool{}
@@ -32,8 +32,8 @@ func TestTheModuleLinksNoCodeThatItMustNotCarry(t *testing.T) {
 	}
 }
 
-// TestTheFaultSwitchIsAnotherModule holds that only a build with the tag has the switch by which a request kills its VM, and
-// that no command builds what is shipped with it.
+// TestTheFaultSwitchIsAnotherModule holds that only a build with the tag has the switch by which a
+// request kills its VM, and that no command builds what is shipped with it.
 func TestTheFaultSwitchIsAnotherModule(t *testing.T) {
 	wasm := []string{"GOOS=wasip1", "GOARCH=wasm"}
 	has := func(packages []goPackage) bool {

@@ -1,6 +1,7 @@
 //go:build wasip1
 
-// Command filter is Gatehouse's proxy-wasm module: build it with GOOS=wasip1 GOARCH=wasm and -buildmode=c-shared.
+// Command filter is Gatehouse's proxy-wasm module: build it with GOOS=wasip1 GOARCH=wasm and
+// -buildmode=c-shared.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Package hostsim runs Proxy-Wasm filters without a proxy. It is a host for the ABI versions 0.1.0,
-// 0.2.0 and 0.2.1 on wazero, written from the specification (https://github.com/proxy-wasm/spec) and
-// from what Envoy 1.40 was seen to do. It runs any filter, in tests and, with package proxy, behind
-// net/http.
+// 0.2.0 and 0.2.1 on wazero, written from the specification (https://github.com/proxy-wasm/spec)
+// and from what Envoy 1.40 was seen to do. It runs any filter, in tests and, with package proxy,
+// behind net/http.
 //
 //	module, err := hostsim.Compile(ctx, wasm, cacheDir)
 //	host, err := hostsim.New(ctx, module, hostsim.Options{
@@ -16,7 +16,8 @@
 //
 // A [Host] is one proxy process. It has a main thread and workers, each with VMs of its own. The
 // process shares [SharedData], queues and [Metrics]. Plugins with the same VMID live in one VM. A
-// [Stream] is one request on one worker; its caller plays the client and the upstream, part by part.
+// [Stream] is one request on one worker; its caller plays the client and the upstream, part by
+// part.
 //
 // It reproduces Envoy as it is. Some of that is surprising:
 //   - a compare-and-set on a key that doesn't exist ignores its condition;
@@ -28,8 +29,8 @@
 //   - start functions and allocators may do nothing but log;
 //   - some fields join their values and others don't.
 //
-// Package conformance plays the same probe to Envoy and to hostsim, compares everything it sees, and
-// lists the few differences.
+// Package conformance plays the same probe to Envoy and to hostsim, compares everything it sees,
+// and lists the few differences.
 //
 // # Time
 //
@@ -45,17 +46,17 @@
 // # Failures
 //
 // A trap is contained in its VM. So are endless recursion, pointers outside of the memory, and a
-// guest that wants more memory than there is. The requests then get what the plugin's [FailurePolicy]
-// says. An endless loop is not contained: as in Envoy its thread waits. [Faults] makes any host call
-// fail or trap, [Host.Trap] ends a VM, [Options].Foreign takes functions away, and Cluster functions
-// return errors.
+// guest that wants more memory than there is. The requests then get what the plugin's
+// [FailurePolicy] says. An endless loop is not contained: as in Envoy its thread waits. [Faults]
+// makes any host call fail or trap, [Host.Trap] ends a VM, [Options].Foreign takes functions away,
+// and Cluster functions return errors.
 //
 // # Locking
 //
 // Threads run in parallel; calls that enter the same thread are serialised. Functions that the host
 // calls (Log, Faults.HostCall, a [Sink]) run while a thread is locked and must not call into the
-// Host. A [Cluster]'s functions run unlocked but must not either, since the guest may be waiting for
-// them.
+// Host. A [Cluster]'s functions run unlocked but must not either, since the guest may be waiting
+// for them.
 //
 // # Inside
 //

@@ -38,8 +38,8 @@ type Host struct {
 // context's values are visible to functions of clusters; its cancellation does not stop the host,
 // Close does.
 //
-// The error wraps ErrConfig if a filter refused its configuration, and ErrModule if the module needs
-// something that Options take away.
+// The error wraps ErrConfig if a filter refused its configuration, and ErrModule if the module
+// needs something that Options take away.
 func New(ctx context.Context, m *Module, opts Options) (*Host, error) {
 	if err := checkPlugins(opts.Plugins); err != nil {
 		return nil, err
@@ -145,8 +145,8 @@ func (h *Host) start() error {
 func (h *Host) threads() []*thread.Thread { return append([]*thread.Thread{h.main}, h.workers...) }
 
 // Close shuts the plugins down (proxy_on_done, proxy_on_delete), stops ticks and callouts and frees
-// the VMs. Streams that are still open see no further callbacks. Close waits for concurrent callouts
-// to return; it may be called more than once.
+// the VMs. Streams that are still open see no further callbacks. Close waits for concurrent
+// callouts to return; it may be called more than once.
 func (h *Host) Close() {
 	for _, t := range h.threads() {
 		t.Shutdown()

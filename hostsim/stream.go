@@ -13,8 +13,8 @@ import (
 // around the filter: first the downstream, which sends the request, then the upstream, which sends
 // the response.
 //
-// Calls that make no sense any more, such as more body of a stream that was reset, do nothing: it is
-// in the nature of a proxy that they come. A Stream is safe for concurrent use.
+// Calls that make no sense any more, such as more body of a stream that was reset, do nothing: it
+// is in the nature of a proxy that they come. A Stream is safe for concurrent use.
 type Stream struct {
 	thread *thread.Thread
 	stream *stream.Stream
@@ -22,8 +22,8 @@ type Stream struct {
 	record *recorder
 }
 
-// Stream brings a request to a worker. No callback runs before RequestHeaders. It panics if there is
-// no such worker or plugin.
+// Stream brings a request to a worker. No callback runs before RequestHeaders. It panics if there
+// is no such worker or plugin.
 func (h *Host) Stream(worker int, req Request) *Stream {
 	if worker < 0 || worker >= len(h.workers) {
 		panic(fmt.Sprintf("hostsim: no worker %d", worker))
@@ -119,8 +119,8 @@ type LocalReply struct {
 	GRPCStatus int
 }
 
-// LocalReply answers the stream in place of the upstream: the router could not reach it, or a filter
-// behind this one refused. The filter sees the reply as it sees a response.
+// LocalReply answers the stream in place of the upstream: the router could not reach it, or a
+// filter behind this one refused. The filter sees the reply as it sees a response.
 func (s *Stream) LocalReply(reply LocalReply) {
 	s.thread.Do(func() { s.stream.LocalReply(stream.LocalReply(reply)) })
 }
@@ -191,8 +191,8 @@ func (s *Stream) Duration() (d time.Duration) {
 	return d
 }
 
-// FilterState returns a filter state object of the stream, such as "wasm.gatehouse_audit" for what a
-// filter set as the property gatehouse_audit. It can be read after the stream's end too.
+// FilterState returns a filter state object of the stream, such as "wasm.gatehouse_audit" for what
+// a filter set as the property gatehouse_audit. It can be read after the stream's end too.
 func (s *Stream) FilterState(name string) (value []byte, ok bool) {
 	s.thread.Only(func() {
 		value, ok = s.stream.FilterState(name)

@@ -41,8 +41,8 @@ type Clock interface {
 // SystemClock returns the machine's clock.
 func SystemClock() Clock { return clock.System() }
 
-// ManualClock is a Clock that moves only when told to: Advance moves both clocks and runs the timers
-// that fall due, SetWall moves the wall clock alone. It is safe for concurrent use.
+// ManualClock is a Clock that moves only when told to: Advance moves both clocks and runs the
+// timers that fall due, SetWall moves the wall clock alone. It is safe for concurrent use.
 type ManualClock = clock.Manual
 
 // NewManualClock returns a clock whose wall time is wall and whose monotonic time is one hour: a
@@ -50,8 +50,8 @@ type ManualClock = clock.Manual
 func NewManualClock(wall time.Time) *ManualClock { return clock.NewManual(wall) }
 
 // SharedData is the store behind proxy_get_shared_data and proxy_set_shared_data. Its methods are
-// Get, Set, Keys and Bytes. Hosts that are given the same SharedData model one process after another
-// configuration, for example an update that keeps the vm_id. It is safe for concurrent use.
+// Get, Set, Keys and Bytes. Hosts that are given the same SharedData model one process after
+// another configuration, for example an update that keeps the vm_id. It is safe for concurrent use.
 type SharedData = shared.Data
 
 // NewSharedData returns an empty store.

@@ -11,13 +11,15 @@ import (
 	"gatehouse/core/config"
 )
 
-// hiddenSecret is a secret in the configuration that the admin API shows. In its place stands a secret that fits everywhere.
+// hiddenSecret is a secret in the configuration that the admin API shows. In its place stands a
+// secret that fits everywhere.
 const (
 	hiddenSecret = `"***"`
 	anySecret    = `"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`
 )
 
-// explainForPage says in words what decided about an event, under the configuration as the admin API answers with it.
+// explainForPage says in words what decided about an event, under the configuration as the admin
+// API answers with it.
 func explainForPage(event, answer []byte) (string, error) {
 	var of struct {
 		Config json.RawMessage `json:"config"`

@@ -31,9 +31,10 @@ const (
 	align4    = 2
 )
 
-// serveFromArena makes the export that the proxy asks for memory hand out an arena's, as long as there is room, and else
-// call the function that Go exports. The arena's header is a variable of the module, which begins with mark; behind it are
-// two 32-bit addresses, of the next free byte and of the arena's end. Only the code of the module sets them otherwise.
+// serveFromArena makes the export that the proxy asks for memory hand out an arena's, as long as
+// there is room, and else call the function that Go exports. The arena's header is a variable of
+// the module, which begins with mark; behind it are two 32-bit addresses, of the next free byte and
+// of the arena's end. Only the code of the module sets them otherwise.
 func serveFromArena(m *sections, mark []byte) error {
 	address, err := m.addressOf(mark)
 	if err != nil {

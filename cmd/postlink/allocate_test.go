@@ -13,8 +13,9 @@ import (
 	"gatehouse/cmd/postlink/module"
 )
 
-// The parts of a module as Go's linker makes them, as far as postlink reads them: one import, a function of its own that
-// returns 1 for any size, its export, a memory, and an arena's variable at address 64.
+// The parts of a module as Go's linker makes them, as far as postlink reads them: one import, a
+// function of its own that returns 1 for any size, its export, a memory, and an arena's variable at
+// address 64.
 var (
 	types     = "\x01\x09\x02" + "\x60\x00\x00" + "\x60\x01\x7f\x01\x7f"
 	imports   = "\x02\x08\x01" + "\x01e" + "\x02fn" + "\x00\x00"

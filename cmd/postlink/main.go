@@ -1,11 +1,12 @@
 // Command postlink finishes the filter's module. It
 //
-//   - lets the proxy take the memory for what its calls return from an arena of the module's, instead of entering Go's
-//     allocator for each result (see package filter/internal/host);
-//   - removes exports of callbacks that the filter has no use for, so that the proxy doesn't call them;
+//   - lets the proxy take the memory for what its calls return from an arena of the module's,
+//     instead of entering Go's allocator for each result (see package filter/internal/host);
+//   - removes exports of callbacks that the filter has no use for, so that the proxy doesn't call
+//     them;
 //   - adds the custom section that holds the version;
-//   - fails if the code section is larger than a limit. Envoy compiles the code section before it serves, so start-up time
-//     follows it; the rest is data.
+//   - fails if the code section is larger than a limit. Envoy compiles the code section before it
+//     serves, so start-up time follows it; the rest is data.
 //
 // A module that has not been through it works too, slower.
 package main

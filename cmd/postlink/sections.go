@@ -84,7 +84,8 @@ func (m *sections) appendElement(id byte, element []byte) error {
 	return nil
 }
 
-// importedFunctions counts the functions that the module imports: they come first in the numbering of functions.
+// importedFunctions counts the functions that the module imports: they come first in the numbering
+// of functions.
 func (m *sections) importedFunctions() (n uint64, err error) {
 	_, count, rest, err := m.vector(importSection)
 	if err != nil {

@@ -36,13 +36,14 @@ func Unhex(c byte) byte {
 	return c | 0x20 - 'a' + 10
 }
 
-// HasByte reports whether s has a byte below 0x80. It reads eight bytes at a time: WebAssembly has no faster instruction for
-// what strings.IndexByte does, and a token is long.
+// HasByte reports whether s has a byte below 0x80. It reads eight bytes at a time: WebAssembly has
+// no faster instruction for what strings.IndexByte does, and a token is long.
 func HasByte(s string, c byte) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	for len(b) >= 8 {
-		// A byte of x is 0 where s has c; only then, or above such a byte, does the subtraction leave a high bit.
+		// A byte of x is 0 where s has c; only then, or above such a byte, does the subtraction
+		// leave a high bit.
 		x := binary.LittleEndian.Uint64(b) ^ ones*uint64(c)
 		if (x-ones)&^x&highs != 0 {
 			return true
@@ -57,8 +58,9 @@ func HasByte(s string, c byte) bool {
 	return false
 }
 
-// FoldHeader maps bytes of header names to one byte that a server could take for each other: servers that follow CGI (RFC 3875
-// §4.1.18) ignore case, and several read every byte that is no letter or digit as the same one.
+// FoldHeader maps bytes of header names to one byte that a server could take for each other:
+// servers that follow CGI (RFC 3875 §4.1.18) ignore case, and several read every byte that is no
+// letter or digit as the same one.
 func FoldHeader(c byte) byte {
 	switch {
 	case IsLetter(c):
@@ -69,7 +71,8 @@ func FoldHeader(c byte) byte {
 	return '-'
 }
 
-// FoldCookie is FoldHeader for names of cookies: ASP.NET ignores case, and PHP reads a dot, a space and a bracket as "_".
+// FoldCookie is FoldHeader for names of cookies: ASP.NET ignores case, and PHP reads a dot, a space
+// and a bracket as "_".
 func FoldCookie(c byte) byte {
 	switch {
 	case IsLetter(c):

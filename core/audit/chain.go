@@ -29,8 +29,8 @@ func (m *MAC) Sum(prev, signed []byte) []byte {
 	return m.hmac.Sum(m.sum[:0])
 }
 
-// Chain chains the audit lines of one stream. A stream is the life of one worker's VM under one key.
-// It begins with seq 0, and the prev of its first line is all zeros.
+// Chain chains the audit lines of one stream. A stream is the life of one worker's VM under one
+// key. It begins with seq 0, and the prev of its first line is all zeros.
 type Chain struct {
 	mac   *MAC
 	label []byte // what precedes seq
@@ -61,8 +61,8 @@ func NewChain(keyID string, key []byte, stream string) *Chain {
 //
 //	"chain":{"key_id":"k","stream":"s","seq":0,"prev":"HEX","mac":"HEX"}
 //
-// The mac covers the previous line's mac, as 32 bytes, and the line's bytes before "chain", the comma
-// included. Append allocates nothing if line has room for about 300 bytes more.
+// The mac covers the previous line's mac, as 32 bytes, and the line's bytes before "chain", the
+// comma included. Append allocates nothing if line has room for about 300 bytes more.
 func (c *Chain) Append(line []byte) []byte {
 	line[len(line)-1] = ',' // in place of the object's }
 	mac := c.mac.Sum(c.head.MAC[:], line)

@@ -30,8 +30,8 @@ type Event struct {
 	Meta      Metadata
 }
 
-// Metadata is the event's metadata object. An empty member is written as null; an empty Origin, WouldBe
-// or Required is left out.
+// Metadata is the event's metadata object. An empty member is written as null; an empty Origin,
+// WouldBe or Required is left out.
 type Metadata struct {
 	EventID       string
 	Reason        string // the reason for Gatehouse's refusal, from the closed list of reasons

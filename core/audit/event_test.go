@@ -155,7 +155,8 @@ func TestMetadataNamesNeverCollide(t *testing.T) {
 	}), got["metadata"])
 }
 
-// unset adds the members that are null when nothing is known. Those from origin on are left out then.
+// unset adds the members that are null when nothing is known. Those from origin on are left out
+// then.
 func unset(metadata map[string]any) map[string]any {
 	for _, name := range metaKeys[:slices.Index(metaKeys, "origin")] {
 		if _, ok := metadata[name]; !ok {
@@ -297,8 +298,8 @@ func FuzzAnyBytesInAnyFieldMakeOneStrictLine(f *testing.F) {
 	})
 }
 
-// wholeCharacters checks got against the simplest description of cutting: as many whole characters of
-// s as fit.
+// wholeCharacters checks got against the simplest description of cutting: as many whole characters
+// of s as fit.
 func wholeCharacters(t *testing.T, s, got string, limit int) {
 	t.Helper()
 	if limit < 1 {

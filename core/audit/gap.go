@@ -80,8 +80,8 @@ func (l *Losses) Take() (gap Gap, ok bool) {
 	return gap, true
 }
 
-// Event makes e the audit_gap event that tells a gap: its metadata has dropped, from_seq, to_seq and
-// to_mac. The last three are null if the lost lines weren't chained.
+// Event makes e the audit_gap event that tells a gap: its metadata has dropped, from_seq, to_seq
+// and to_mac. The last three are null if the lost lines weren't chained.
 func (g *Gap) Event(e *Event) {
 	e.Type = TypeAuditGap
 	from, to, mac := []byte("null"), []byte("null"), []byte("null")

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Bounds of a chain's key, in bytes. A key that is shorter than the hash weakens HMAC (RFC 2104 §3).
+// Bounds of a chain's key, in bytes. A key that is shorter than the hash weakens HMAC (RFC 2104
+// §3).
 const (
 	MinKeyBytes = 32
 	MaxKeyBytes = 1024

@@ -20,12 +20,13 @@ const (
 // sourcePrefixes mark a member whose plain name belongs to an earlier source or a fixed member.
 var sourcePrefixes = [...]string{FromClaim: "claim:", FromHeader: "header:", FromUpstream: "event:"}
 
-// Field is an extra member of metadata: a configured claim or header, or a member of a custom event.
+// Field is an extra member of metadata: a configured claim or header, or a member of a custom
+// event.
 //
 // A Field has its own name in metadata unless that name is a fixed member's, a Field of an earlier
 // Source has it, or it begins with one of the prefixes "claim:", "header:" and "event:". Then it is
-// written with the prefix of its source: a claim "reason" becomes "claim:reason". So a member with a
-// fixed member's name always has Gatehouse's own value, and no two members have the same name. A
+// written with the prefix of its source: a claim "reason" becomes "claim:reason". So a member with
+// a fixed member's name always has Gatehouse's own value, and no two members have the same name. A
 // second Field with the same source and name is left out, and so is a Field whose name isn't UTF-8.
 //
 // A Field without Text and JSON isn't written, but it reserves its name. List the configured claims

@@ -23,8 +23,8 @@ var filterDetails = [...]struct{ details, origin string }{
 }
 
 // envoyDetails lists how the details begin that the connection manager, the router and the codecs
-// set (Envoy's response_code_details.rst and stream_info.h). Most of them may also replace an earlier
-// via_upstream: the response had begun and then broke off.
+// set (Envoy's response_code_details.rst and stream_info.h). Most of them may also replace an
+// earlier via_upstream: the response had begun and then broke off.
 var envoyDetails = [...]string{
 	"downstream_",
 	"stream_idle_timeout",
@@ -95,8 +95,8 @@ func answered(o Outcome) bool {
 	return !fails(o) && OriginOf(o) == ""
 }
 
-// fails reports whether the response says that the request failed. Those that Envoy makes itself do,
-// so one that doesn't comes from the upstream, at least in part.
+// fails reports whether the response says that the request failed. Those that Envoy makes itself
+// do, so one that doesn't comes from the upstream, at least in part.
 func fails(o Outcome) bool { return o.Status >= 400 || o.GRPCHeadersAlone }
 
 // byUpstream reports whether the response came from the upstream or from a direct_response in

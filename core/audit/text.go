@@ -10,8 +10,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// unescaped has the bytes that need no escape in a JSON string: printable ASCII without the quote and
-// the backslash.
+// unescaped has the bytes that need no escape in a JSON string: printable ASCII without the quote
+// and the backslash.
 var unescaped = func() (t [256]bool) {
 	for c := ' '; c <= '~'; c++ {
 		t[c] = c != '"' && c != '\\'
@@ -42,8 +42,8 @@ func appendQuoted(dst []byte, prefix, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendEscaped appends s with escapes. It stops before the first character that exceeds limit bytes,
-// counted after decoding.
+// appendEscaped appends s with escapes. It stops before the first character that exceeds limit
+// bytes, counted after decoding.
 func appendEscaped(dst []byte, s string, limit int) []byte {
 	for len(s) > 0 {
 		n := 0
@@ -82,8 +82,9 @@ func appendRune(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// appendJSON appends valid, compact JSON as every reader understands it alike (RFC 7493, I-JSON). It
-// escapes the unsafe characters in strings, and puts numbers in quotes that a float64 can't hold.
+// appendJSON appends valid, compact JSON as every reader understands it alike (RFC 7493, I-JSON).
+// It escapes the unsafe characters in strings, and puts numbers in quotes that a float64 can't
+// hold.
 func appendJSON(dst, compact []byte) []byte {
 	for inString := false; len(compact) > 0; {
 		if n := numberLen(compact); n > 0 && !inString {
@@ -108,8 +109,8 @@ func appendJSON(dst, compact []byte) []byte {
 	return dst
 }
 
-// numberLen returns the length of the number that s begins with, outside of strings; 0 if s begins with
-// something else.
+// numberLen returns the length of the number that s begins with, outside of strings; 0 if s begins
+// with something else.
 func numberLen(s []byte) int {
 	if s[0] != '-' && !ascii.IsDigit(s[0]) {
 		return 0
@@ -124,8 +125,8 @@ func numberLen(s []byte) int {
 // maxExact is the integer up to which a float64 holds every integer.
 const maxExact = 1 << 53
 
-// appendNumber appends a JSON number as it is, or as a string if readers would make different numbers
-// of it.
+// appendNumber appends a JSON number as it is, or as a string if readers would make different
+// numbers of it.
 func appendNumber(dst, number []byte) []byte {
 	f, err := strconv.ParseFloat(string(number), 64)
 	exact := f > -maxExact && f < maxExact || bytes.ContainsAny(number, ".eE")
@@ -137,9 +138,9 @@ func appendNumber(dst, number []byte) []byte {
 	return append(dst, '"')
 }
 
-// isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor, ends a
-// line for some readers, or shows the text around it in another order or not at all (Unicode's
-// bidirectional and zero-width format characters).
+// isUnsafe reports whether a character is allowed in a JSON string but moves a terminal's cursor,
+// ends a line for some readers, or shows the text around it in another order or not at all
+// (Unicode's bidirectional and zero-width format characters).
 func isUnsafe(r rune) bool {
 	return r >= 0x7f && r <= 0x9f || r == 0x61c || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e ||
 		r >= 0x2060 && r <= 0x206f || r == 0xfeff

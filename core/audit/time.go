@@ -10,7 +10,8 @@ const (
 	perSecond = 1_000_000
 )
 
-// AppendTime appends a moment in the form of RFC 3339: UTC, cut to microseconds, "2006-01-02T15:04:05.000000Z".
+// AppendTime appends a moment in the form of RFC 3339: UTC, cut to microseconds,
+// "2006-01-02T15:04:05.000000Z".
 func AppendTime(dst []byte, t clock.Wall) []byte {
 	micros := floorDiv(int64(t), perMicro)
 	days := floorDiv(micros, perDay)
@@ -32,9 +33,9 @@ func AppendTime(dst []byte, t clock.Wall) []byte {
 	return append(dst, 'Z')
 }
 
-// civil converts days since 1970-01-01 to a date in the Gregorian calendar. It counts in eras of 400
-// years that begin on 1 March, so that the leap day is a year's last. An int64 of nanoseconds reaches
-// from 1677 to 2262.
+// civil converts days since 1970-01-01 to a date in the Gregorian calendar. It counts in eras of
+// 400 years that begin on 1 March, so that the leap day is a year's last. An int64 of nanoseconds
+// reaches from 1677 to 2262.
 func civil(days int64) (year, month, day int64) {
 	const (
 		perEra   = 146_097 // days in 400 years
@@ -62,7 +63,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// appendDigits appends a number of at most width digits, with leading zeros. Inlined, it would cost the module 4 kB.
+// appendDigits appends a number of at most width digits, with leading zeros. Inlined, it would cost
+// the module 4 kB.
 //
 //go:noinline
 func appendDigits(dst []byte, n int64, width int) []byte {

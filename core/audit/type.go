@@ -29,8 +29,8 @@ var typeWords = [numTypes]string{
 	TypeCustom:       "custom",
 }
 
-// String returns the word that the audit log writes as event_type. Only metrics use TypeCustom's word,
-// "custom": an upstream must not choose a label.
+// String returns the word that the audit log writes as event_type. Only metrics use TypeCustom's
+// word, "custom": an upstream must not choose a label.
 func (t Type) String() string {
 	if t >= numTypes {
 		return ""
@@ -55,8 +55,8 @@ type Outcome struct {
 	Status        int    // the status that the client got; 0 if it got no response
 	Answered      bool   // Gatehouse answered the request itself, and not to refuse it
 	Details       string // Envoy's response.code_details; "" if unknown
-	// GRPCHeadersAlone is true for a gRPC request whose response had headers alone. All of Envoy's own
-	// answers to gRPC requests are so, with status 200.
+	// GRPCHeadersAlone is true for a gRPC request whose response had headers alone. All of Envoy's
+	// own answers to gRPC requests are so, with status 200.
 	GRPCHeadersAlone bool
 }
 
@@ -89,9 +89,9 @@ func TypeOf(o Outcome) Type {
 	return TypeRequest
 }
 
-// Recorded reports whether the event is to be written. Requests to excluded paths are left out, with
-// these exceptions: refusals, refusals that enforce mode would have made, custom events and writes
-// through the admin API.
+// Recorded reports whether the event is to be written. Requests to excluded paths are left out,
+// with these exceptions: refusals, refusals that enforce mode would have made, custom events and
+// writes through the admin API.
 func Recorded(enabled, excluded bool, e *Event) bool {
 	if !enabled || !excluded {
 		return enabled

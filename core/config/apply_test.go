@@ -11,9 +11,10 @@ import (
 	"gatehouse/core/config"
 )
 
-// TestLimitsOfARouteAreThoseOfTheDefinition draws routes and limits. A limit applies to a route that names it. If
-// it applies everywhere, it also applies to a route whose auth isn't none and that doesn't skip it. A preflight that passes charges those
-// that are named or charged before authentication.
+// TestLimitsOfARouteAreThoseOfTheDefinition draws routes and limits. A limit applies to a route
+// that names it. If it applies everywhere, it also applies to a route whose auth isn't none and
+// that doesn't skip it. A preflight that passes charges those that are named or charged before
+// authentication.
 func TestLimitsOfARouteAreThoseOfTheDefinition(t *testing.T) {
 	type object = map[string]any
 	rapid.Check(t, func(t *rapid.T) {

@@ -31,7 +31,8 @@ func (p *parser) cors(root *node) {
 	p.config.CORS = CORS{Origins: n.strs("allow_origins"), Credentials: n.yes("allow_credentials"), Expose: strings.Join(expose, ", ")}
 }
 
-// originFormat is an origin as browsers write it (RFC 6454 §6.2). "null" is none: sandboxed pages of anybody's send it.
+// originFormat is an origin as browsers write it (RFC 6454 §6.2). "null" is none: sandboxed pages
+// of anybody's send it.
 var originFormat = Format{
 	Want:    "an origin: http:// or https://, a host in lower case and, if it isn't the default, a port",
 	Pattern: `^https?://[a-z0-9._\[\]:-]+$`,

@@ -6,9 +6,10 @@ import (
 	"strconv"
 )
 
-// effective sets the configuration's hash and, for the admin API, its text. The text has every default filled in. Its members
-// are in the order of the tables, so that documents that mean the same have the same text. Secrets are "***", so the hash
-// tells nothing about them. admin itself is left out: the admin API and its gate have the same hash.
+// effective sets the configuration's hash and, for the admin API, its text. The text has every
+// default filled in. Its members are in the order of the tables, so that documents that mean the
+// same have the same text. Secrets are "***", so the hash tells nothing about them. admin itself is
+// left out: the admin API and its gate have the same hash.
 func (p *parser) effective(root *node) {
 	text := appendEffective(nil, root, &configuration)
 	sum := sha256.Sum256(text)
@@ -84,7 +85,8 @@ func appendEffectiveObject(dst []byte, n *node, s *Shape) []byte {
 	return append(dst, '}')
 }
 
-// otherChoices reports whether a field belongs only to a choice that the object didn't make. It is there by its default.
+// otherChoices reports whether a field belongs only to a choice that the object didn't make. It is
+// there by its default.
 func otherChoices(n *node, s *Shape, field string) bool {
 	made := intendedChoice(n, s.Choices)
 	if made >= 0 && s.Choices[made].has(field) {
@@ -93,7 +95,8 @@ func otherChoices(n *node, s *Shape, field string) bool {
 	return slices.ContainsFunc(s.Choices, func(c Choice) bool { return c.has(field) })
 }
 
-// publicMembers are the members of a JWK (RFC 7517 §4, RFC 7518 §6) that a public key has. Others may hold a private key.
+// publicMembers are the members of a JWK (RFC 7517 §4, RFC 7518 §6) that a public key has. Others
+// may hold a private key.
 var publicMembers = []string{"alg", "crv", "e", "key_ops", "kid", "n", "use", "x", "y"}
 
 func appendComma(dst []byte, index int) []byte {

@@ -66,7 +66,8 @@ func TestTheEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
 	}
 }
 
-// TestTheEffectiveConfigurationIsAConfiguration holds for everything that isn't a secret: the text reads back as itself.
+// TestTheEffectiveConfigurationIsAConfiguration holds for everything that isn't a secret: the text
+// reads back as itself.
 func TestTheEffectiveConfigurationIsAConfiguration(t *testing.T) {
 	doc := strings.Replace(everything, `{"kty": "oct", "kid": "1", "k": "`+k32+`"}`, `{"kty": "oct", "kid": "1", "k": {"env": "HMAC"}}`, 1)
 	env := func(string) (string, bool) { return k32, true }

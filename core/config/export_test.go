@@ -1,6 +1,7 @@
 package config
 
-// ShapeProblems are what a document's values have against the table of fields, without the rules across fields.
+// ShapeProblems are what a document's values have against the table of fields, without the rules
+// across fields.
 func ShapeProblems(doc []byte) Problems {
 	var reading, checking report
 	root := reading.tree(doc)

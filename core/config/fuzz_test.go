@@ -8,7 +8,8 @@ import (
 	"gatehouse/core/config"
 )
 
-// FuzzParse: whatever the document, Parse ends, each error has a place, no secret shows, and what is accepted is consistent.
+// FuzzParse: whatever the document, Parse ends, each error has a place, no secret shows, and what
+// is accepted is consistent.
 func FuzzParse(f *testing.F) {
 	for _, c := range refused {
 		if len(c.doc) < 4096 {

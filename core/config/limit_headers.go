@@ -9,8 +9,8 @@ import (
 	"gatehouse/core/ratelimit"
 )
 
-// The sizes of the two RateLimit fields together, in bytes. Proxies and clients bound a response's headers, many of them at
-// 8 kB.
+// The sizes of the two RateLimit fields together, in bytes. Proxies and clients bound a response's
+// headers, many of them at 8 kB.
 const (
 	maxLimitHeaders  = 8192
 	warnLimitHeaders = 4096
@@ -27,7 +27,8 @@ func (p *parser) limitHeaders(root *node) {
 	}
 }
 
-// checkHeaderSize refuses a route on which one request could meet so many limits that nobody would take the response.
+// checkHeaderSize refuses a route on which one request could meet so many limits that nobody would
+// take the response.
 func (p *parser) checkHeaderSize(n *node, r *policy.Route) {
 	if !p.config.LimitHeaders.RateLimit {
 		return

@@ -161,7 +161,8 @@ func pathRules(root *node) policy.PathRules {
 	return rules
 }
 
-// requirements reads what a route requires of a caller: the alternatives in any_of, or its own fields.
+// requirements reads what a route requires of a caller: the alternatives in any_of, or its own
+// fields.
 func (p *parser) requirements(n *node) (anyOf []policy.Requirement) {
 	alternatives := n.list("any_of")
 	if alternatives == nil {
@@ -178,7 +179,8 @@ func (p *parser) requirements(n *node) (anyOf []policy.Requirement) {
 	return anyOf
 }
 
-// requires reports whether the document has a field that requires something of a caller. "caller": "any" doesn't.
+// requires reports whether the document has a field that requires something of a caller. "caller":
+// "any" doesn't.
 func requires(n *node, name string) bool {
 	return n.has(name) && (name != "caller" || n.str("caller") != "any")
 }
@@ -217,10 +219,10 @@ func (p *parser) noRequirements(n *node) {
 	}
 }
 
-// limitsOf finds the limits that apply to a route, in the order of rate_limits: those that the route names, and
-// unless its auth is none, those that apply everywhere and that it doesn't skip. A preflight that passes has no
-// token, so that all callers behind one address would share a key: it charges only limits that the route names
-// or that are charged before authentication.
+// limitsOf finds the limits that apply to a route, in the order of rate_limits: those that the
+// route names, and unless its auth is none, those that apply everywhere and that it doesn't skip. A
+// preflight that passes has no token, so that all callers behind one address would share a key: it
+// charges only limits that the route names or that are charged before authentication.
 func (p *parser) limitsOf(n, root *node, r *policy.Route) {
 	named := p.namedLimits(n, root)
 	skipped := p.skippedLimits(n, root, named)
@@ -280,7 +282,8 @@ func (p *parser) skippedLimits(n, root *node, named map[int]*node) map[int]bool 
 	return skipped
 }
 
-// limitNamed finds a limit by the name at a node. It returns -1 after it has reported that there is none.
+// limitNamed finds a limit by the name at a node. It returns -1 after it has reported that there is
+// none.
 func (p *parser) limitNamed(kid, root *node) int {
 	if !kid.usable() {
 		return -1

@@ -1,8 +1,10 @@
 package config
 
-// The sorts in this file are short. Those of package slices are compiled anew for each type, into 10 to 20 kB of the module.
+// The sorts in this file are short. Those of package slices are compiled anew for each type, into
+// 10 to 20 kB of the module.
 
-// sortFindings sorts by offset and keeps the order of equal ones (merge sort). scratch is as long as fs.
+// sortFindings sorts by offset and keeps the order of equal ones (merge sort). scratch is as long
+// as fs.
 func sortFindings(fs, scratch []finding) {
 	if len(fs) < 2 {
 		return
@@ -23,7 +25,8 @@ func sortFindings(fs, scratch []finding) {
 	}
 }
 
-// sorted returns members sorted by name. A configuration's objects with names of its own are small (insertion sort).
+// sorted returns members sorted by name. A configuration's objects with names of its own are small
+// (insertion sort).
 func sorted(members []*node) []*node {
 	out := append([]*node(nil), members...)
 	for i := range out {

@@ -20,7 +20,8 @@ var requiredCaller = Shape{Type: Text, Enum: []string{"any", "human", "machine"}
 
 var groups = Shape{Type: List, Min: 1, Max: 64, Unique: true, Element: &Shape{Type: Text, Min: 1, Max: 256}}
 
-// requirementFields are the fields of a route, and of its alternatives, that require something of a caller.
+// requirementFields are the fields of a route, and of its alternatives, that require something of a
+// caller.
 var requirementFields = []string{"caller", "scopes_all", "scopes_any", "groups_any", "claims"}
 
 // alternative is an element of routes[].any_of. It isn't empty.

@@ -51,7 +51,8 @@ func (p *parser) sources(tokens *node) {
 		if s.Header == "cookie" {
 			p.problem(n.get("header"), `want {"cookie": NAME} for a token in a cookie`)
 		}
-		// Names that a server could take for each other are one place: a request with a token in either would be refused.
+		// Names that a server could take for each other are one place: a request with a token in
+		// either would be refused.
 		place := Source{Header: ascii.Fold(s.Header, ascii.FoldHeader), Cookie: ascii.Fold(s.Cookie, ascii.FoldCookie)}
 		if first := seen[place]; first != nil && place != (Source{}) {
 			p.problem(n, "the same place as "+first.path()+folded(n, first))

@@ -1,5 +1,5 @@
-// Package ipaddr reads and writes IP addresses. net/netip would add 124 kB to the module, because it needs
-// the runtime's table of unique values.
+// Package ipaddr reads and writes IP addresses. net/netip would add 124 kB to the module, because
+// it needs the runtime's table of unique values.
 package ipaddr
 
 import (
@@ -9,9 +9,9 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// Parse reads an IP address. An IPv4 address is in the last four bytes, and four is true. An IPv4-mapped
-// IPv6 address (RFC 4291 §2.5.5.2) and one of NAT64's well-known prefix (RFC 6052 §2.1) are read as the
-// IPv4 address; their other bytes stay. A zone (RFC 4007 §11) is ignored.
+// Parse reads an IP address. An IPv4 address is in the last four bytes, and four is true. An
+// IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) and one of NAT64's well-known prefix (RFC 6052 §2.1)
+// are read as the IPv4 address; their other bytes stay. A zone (RFC 4007 §11) is ignored.
 func Parse(s string) (addr [16]byte, four, ok bool) {
 	if b, ok := Parse4(s); ok {
 		copy(addr[12:], b[:])
@@ -32,8 +32,8 @@ func Parse(s string) (addr [16]byte, four, ok bool) {
 
 func isMapped(addr [16]byte) bool { return [12]byte(addr[:12]) == [12]byte{10: 0xff, 11: 0xff} }
 
-// isNAT64 reports whether an address has the well-known prefix 64:ff9b::/96, behind which a translator puts the
-// IPv4 address of a client.
+// isNAT64 reports whether an address has the well-known prefix 64:ff9b::/96, behind which a
+// translator puts the IPv4 address of a client.
 func isNAT64(addr [16]byte) bool { return [12]byte(addr[:12]) == [12]byte{0, 0x64, 0xff, 0x9b} }
 
 // Parse4 reads an IPv4 address: dotted decimal without leading zeros (RFC 791, RFC 6943 §3.1.1).
@@ -118,8 +118,8 @@ func Parse6(s string) (addr [16]byte, ok bool) {
 	return addr, true
 }
 
-// Append6 appends an IPv6 address in its canonical form (RFC 5952): lower case, no leading zeros, "::" for
-// the longest run of zeros, and dotted decimal in an IPv4-mapped address.
+// Append6 appends an IPv6 address in its canonical form (RFC 5952): lower case, no leading zeros,
+// "::" for the longest run of zeros, and dotted decimal in an IPv4-mapped address.
 func Append6(dst []byte, addr [16]byte) []byte {
 	if isMapped(addr) {
 		dst = append(dst, "::ffff:"...)
@@ -151,8 +151,8 @@ func Append6(dst []byte, addr [16]byte) []byte {
 	return dst
 }
 
-// longestZeros finds the longest run of two or more zero groups, the first of equal ones: from start up to
-// end. Both are -1 if there is none.
+// longestZeros finds the longest run of two or more zero groups, the first of equal ones: from
+// start up to end. Both are -1 if there is none.
 func longestZeros(groups [8]uint16) (start, end int) {
 	start, end = -1, -1
 	run := 0

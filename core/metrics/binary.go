@@ -6,9 +6,10 @@ import (
 	"math/bits"
 )
 
-// The binary form of a Sketch is a version byte, the sum, and two numbers for each bucket that has a count: how many empty
-// buckets precede it, and its count. The numbers are base-128 varints of the shortest form, lowest digit first. Other plugins
-// can write to the shared data that holds it, so Parse checks everything.
+// The binary form of a Sketch is a version byte, the sum, and two numbers for each bucket that has
+// a count: how many empty buckets precede it, and its count. The numbers are base-128 varints of
+// the shortest form, lowest digit first. Other plugins can write to the shared data that holds it,
+// so Parse checks everything.
 const (
 	sketchVersion = 1
 )
@@ -43,8 +44,9 @@ func (s *Sketch) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// Parse sets s to the sketch whose binary form is data. It accepts only what AppendBinary writes: each sketch has one form,
-// and the sum must lie within the bounds that the buckets set. On an error, s is empty.
+// Parse sets s to the sketch whose binary form is data. It accepts only what AppendBinary writes:
+// each sketch has one form, and the sum must lie within the bounds that the buckets set. On an
+// error, s is empty.
 func (s *Sketch) Parse(data []byte) error {
 	*s = Sketch{}
 	if len(data) == 0 || data[0] != sketchVersion {

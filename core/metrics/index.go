@@ -9,14 +9,14 @@ import (
 // TokensValidated counts valid tokens, cache hits included.
 func (t *Table) TokensValidated() int { return t.first[tokensValidated] }
 
-// TokensFailed counts bad tokens by reason, which must be a token's (reason.OfToken), and by provider: its index, or -1 if none
-// was chosen.
+// TokensFailed counts bad tokens by reason, which must be a token's (reason.OfToken), and by
+// provider: its index, or -1 if none was chosen.
 func (t *Table) TokensFailed(r reason.Reason, provider int) int {
 	return t.first[tokensFailed] + t.tokenReasons[r]*len(t.values[ofTokenProvider]) + provider + 1
 }
 
-// Requests counts decisions by the reason of the refusal, None for an admitted request. The route is its index, or -1 for
-// a request that no route matched.
+// Requests counts decisions by the reason of the refusal, None for an admitted request. The route
+// is its index, or -1 for a request that no route matched.
 func (t *Table) Requests(route int, r reason.Reason) int {
 	place := 0 // RouteNone, or RouteAll where it is the only one
 	if route >= 0 {
@@ -25,7 +25,8 @@ func (t *Table) Requests(route int, r reason.Reason) int {
 	return t.first[requests] + place*reason.Count + int(r)
 }
 
-// MetadataRequests counts requests that Gatehouse answered with the metadata of a protected resource.
+// MetadataRequests counts requests that Gatehouse answered with the metadata of a protected
+// resource.
 func (t *Table) MetadataRequests() int {
 	return t.first[requests] + t.metadata*reason.Count + int(reason.None)
 }
@@ -45,13 +46,15 @@ func (t *Table) LimitAdmitted(rule int) int { return t.first[limitDecisions] + r
 // LimitRefused counts requests that a rate limit refused. The label's value is limited.
 func (t *Table) LimitRefused(rule int) int { return t.LimitAdmitted(rule) + 1 }
 
-// LimitShadow counts requests that a limit in shadow mode would have refused. The label's value is shadow_limited.
+// LimitShadow counts requests that a limit in shadow mode would have refused. The label's value is
+// shadow_limited.
 func (t *Table) LimitShadow(rule int) int { return t.LimitAdmitted(rule) + 2 }
 
 // LimitContention counts requests for which a rate limit lost every compare-and-set.
 func (t *Table) LimitContention(rule int) int { return t.LimitAdmitted(rule) + 3 }
 
-// LimitError counts requests for which the store of a rate limit failed. The label's value is error.
+// LimitError counts requests for which the store of a rate limit failed. The label's value is
+// error.
 func (t *Table) LimitError(rule int) int { return t.LimitAdmitted(rule) + 4 }
 
 // Evictions counts identifiers that a rate limit evicted to stay within its memory.

@@ -1,8 +1,8 @@
 package metrics
 
-// LabelValue maps a configured name to a label's value. Letters become lower case; every other character except digits and
-// "_" becomes "_"; the empty name becomes "_". Envoy splits metric names at dots and Istio at ";.;", so other characters
-// aren't safe.
+// LabelValue maps a configured name to a label's value. Letters become lower case; every other
+// character except digits and "_" becomes "_"; the empty name becomes "_". Envoy splits metric
+// names at dots and Istio at ";.;", so other characters aren't safe.
 func LabelValue(name string) string {
 	if name == "" {
 		return "_"
@@ -21,8 +21,8 @@ func LabelValue(name string) string {
 	return string(out)
 }
 
-// ProviderNone is the value of the label provider for a token that failed before its issuer chose a provider. No provider's
-// name may map to it.
+// ProviderNone is the value of the label provider for a token that failed before its issuer chose a
+// provider. No provider's name may map to it.
 const ProviderNone = "none"
 
 // Values of the label route that no route's name may map to.

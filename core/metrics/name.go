@@ -2,8 +2,9 @@ package metrics
 
 import "strings"
 
-// ParseName reads the name by which the host knows a metric, in either Naming. It accepts only names that a Table can make:
-// what it reads may have been written by another plugin. The kind follows from the name.
+// ParseName reads the name by which the host knows a metric, in either Naming. It accepts only
+// names that a Table can make: what it reads may have been written by another plugin. The kind
+// follows from the name.
 func ParseName(full string) (d Def, ok bool) {
 	d.Full = full
 	between, behind := ".", "."

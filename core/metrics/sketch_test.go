@@ -15,7 +15,8 @@ import (
 	"gatehouse/core/metrics"
 )
 
-// durations draws samples of several shapes: close together, spread over all magnitudes, or around powers of two.
+// durations draws samples of several shapes: close together, spread over all magnitudes, or around
+// powers of two.
 func durations() *rapid.Generator[[]int64] {
 	return rapid.Custom(func(t *rapid.T) []int64 {
 		one := rapid.OneOf(
@@ -191,7 +192,8 @@ func BenchmarkQuantile(b *testing.B) {
 	}
 }
 
-// TestQuantilesOfAMillionDurations checks the percentiles that the admin API reports, for one worker and merged over four.
+// TestQuantilesOfAMillionDurations checks the percentiles that the admin API reports, for one
+// worker and merged over four.
 func TestQuantilesOfAMillionDurations(t *testing.T) {
 	const n, workers = 1_000_000, 4
 	rnd := rand.New(rand.NewPCG(1, 2))

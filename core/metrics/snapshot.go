@@ -2,8 +2,8 @@ package metrics
 
 import "strconv"
 
-// Snapshot holds the figures of the Python library's MetricsCollector: how many tokens were valid, how many were not and
-// why, and how long their validation took.
+// Snapshot holds the figures of the Python library's MetricsCollector: how many tokens were valid,
+// how many were not and why, and how long their validation took.
 type Snapshot struct {
 	Uptime    int64 // nanoseconds since counting began
 	Validated uint64
@@ -56,8 +56,8 @@ func (s *Snapshot) AverageMS() float64 {
 // QuantileMS returns a quantile of the validation time in milliseconds, within RelativeError.
 func (s *Snapshot) QuantileMS(q float64) float64 { return float64(s.Durations.Quantile(q)) / 1e6 }
 
-// Since subtracts an earlier state, the baseline. A count that is smaller than the baseline's has been restarted in between
-// and stays as it is.
+// Since subtracts an earlier state, the baseline. A count that is smaller than the baseline's has
+// been restarted in between and stays as it is.
 func (s *Snapshot) Since(baseline *Snapshot) {
 	s.Uptime = since(s.Uptime, baseline.Uptime)
 	s.Validated = since(s.Validated, baseline.Validated)
@@ -78,7 +78,8 @@ func since[T int64 | uint64](now, then T) T {
 	return now - then
 }
 
-// AppendJSON appends the snapshot as one JSON object with the members of the Python library's get_metrics.
+// AppendJSON appends the snapshot as one JSON object with the members of the Python library's
+// get_metrics.
 func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	failed := s.Failed()
 	dst = appendFloat(dst, `{"uptime_seconds":`, float64(s.Uptime)/1e9)
@@ -100,7 +101,8 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	return append(dst, "}}"...)
 }
 
-// AppendPrometheus appends the Python library's three metrics and the percentiles in Prometheus's text exposition format.
+// AppendPrometheus appends the Python library's three metrics and the percentiles in Prometheus's
+// text exposition format.
 func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 	dst = appendUint(dst, `# HELP auth_tokens_validated_total Total validated tokens
 # TYPE auth_tokens_validated_total counter
@@ -124,8 +126,8 @@ auth_validation_duration_p99_ms `, s.QuantileMS(0.99))
 	return append(dst, '\n')
 }
 
-// appendFloat appends a text and a finite number in the shortest form that parses to the same value. Inlined, it would make
-// the module larger.
+// appendFloat appends a text and a finite number in the shortest form that parses to the same
+// value. Inlined, it would make the module larger.
 //
 //go:noinline
 func appendFloat(dst []byte, before string, v float64) []byte {

@@ -39,7 +39,8 @@ func recordedRows(t *testing.T) (rows []row) {
 	return rows
 }
 
-// counts is the state that a snapshot is taken of: what the host's counters and the workers' sketches hold.
+// counts is the state that a snapshot is taken of: what the host's counters and the workers'
+// sketches hold.
 type counts struct {
 	at        int64
 	validated uint64

@@ -1,17 +1,20 @@
-// Package metrics names Gatehouse's metrics and numbers them, so that counting on a request's way is an array index, and
-// estimates the quantiles of durations. It holds no counts: those are the host's, which adds them up over all workers.
+// Package metrics names Gatehouse's metrics and numbers them, so that counting on a request's way
+// is an array index, and estimates the quantiles of durations. It holds no counts: those are the
+// host's, which adds them up over all workers.
 package metrics
 
 import "gatehouse/core/reason"
 
-// Naming is how a metric's name carries its labels: the host's metrics have a name and nothing else.
+// Naming is how a metric's name carries its labels: the host's metrics have a name and nothing
+// else.
 type Naming uint8
 
 const (
-	// Envoy writes NAME.LABEL.VALUE, as Envoy's own metrics do; stats_tags in its bootstrap turn the parts into labels.
+	// Envoy writes NAME.LABEL.VALUE, as Envoy's own metrics do; stats_tags in its bootstrap turn
+	// the parts into labels.
 	Envoy Naming = iota
-	// Istio writes LABEL=.=VALUE;.;NAME, as Istio's own filters do; Istio's bootstrap extracts the labels that
-	// proxyConfig.extraStatTags lists with (LABEL=\.=(.*?);\.;).
+	// Istio writes LABEL=.=VALUE;.;NAME, as Istio's own filters do; Istio's bootstrap extracts the
+	// labels that proxyConfig.extraStatTags lists with (LABEL=\.=(.*?);\.;).
 	Istio
 )
 
@@ -36,8 +39,8 @@ type Def struct {
 	Full   string // the name by which the host knows it: Name and Labels in the table's Naming
 }
 
-// Labels are the values that come from the configuration: names as configured, which LabelValue maps. Config has
-// refused those that collide.
+// Labels are the values that come from the configuration: names as configured, which LabelValue
+// maps. Config has refused those that collide.
 type Labels struct {
 	Routes    []string // one for each route, in the routes' order; equal names share their metrics
 	PerRoute  bool     // false: all requests count as RouteAll
@@ -48,8 +51,8 @@ type Labels struct {
 	Observe   bool   // reasons in gatehouse_requests_total are prefixed with would_be_
 }
 
-// Table numbers the metrics from 0. It is immutable. Its accessors return a metric's number and do no more than an addition
-// or two; their arguments are trusted.
+// Table numbers the metrics from 0. It is immutable. Its accessors return a metric's number and do
+// no more than an addition or two; their arguments are trusted.
 type Table struct {
 	naming Naming
 	first  [numFamilies]int    // each family's first metric
@@ -61,8 +64,8 @@ type Table struct {
 	metadata     int               // the place of RouteMetadata among the values of the label route
 }
 
-// A family are the metrics that share a name: one for each combination of their labels' values, the last label's running
-// fastest.
+// A family are the metrics that share a name: one for each combination of their labels' values, the
+// last label's running fastest.
 const (
 	tokensValidated = iota
 	tokensFailed
@@ -194,8 +197,9 @@ func mapped(names []string) []string {
 // Len is the number of metrics.
 func (t *Table) Len() int { return t.size }
 
-// Def describes metric i, 0 <= i < Len(). It builds the name anew each time: a host that defines metrics when they are first
-// needed never holds the thousands of names that a thousand routes make.
+// Def describes metric i, 0 <= i < Len(). It builds the name anew each time: a host that defines
+// metrics when they are first needed never holds the thousands of names that a thousand routes
+// make.
 func (t *Table) Def(i int) Def {
 	f := numFamilies - 1
 	for t.first[f] > i {

@@ -148,8 +148,9 @@ type tag struct {
 	Regex string `yaml:"regex"`
 }
 
-// extract does what Envoy does with a metric's name (source/common/stats/tag_producer_impl.cc): each pattern is tried on the
-// whole name, group 2 is the tag's value, and all groups 1 are cut out in the end.
+// extract does what Envoy does with a metric's name (source/common/stats/tag_producer_impl.cc):
+// each pattern is tried on the whole name, group 2 is the tag's value, and all groups 1 are cut out
+// in the end.
 func extract(t *testing.T, tags []tag, name string) (base string, values map[string]string) {
 	t.Helper()
 	cut := make([]bool, len(name))
@@ -171,7 +172,8 @@ func extract(t *testing.T, tags []tag, name string) (base string, values map[str
 	return base, values
 }
 
-// extractAll checks that a naming's metrics come out of the tag extraction with the labels that they are meant to have.
+// extractAll checks that a naming's metrics come out of the tag extraction with the labels that
+// they are meant to have.
 func extractAll(t *testing.T, naming metrics.Naming, tags []tag) {
 	t.Helper()
 	table := metrics.NewTable(naming, labels)
@@ -201,8 +203,9 @@ func TestTheStatsTagsOfEnvoyYAMLFindTheLabels(t *testing.T) {
 }
 
 func TestIstiosTagExtractionFindsTheLabels(t *testing.T) {
-	// From Istio's tools/packaging/common/envoy_bootstrap.json: the template for each of extraStatTags, and those of the
-	// default patterns that aren't bound to the beginning of another component's names.
+	// From Istio's tools/packaging/common/envoy_bootstrap.json: the template for each of
+	// extraStatTags, and those of the default patterns that aren't bound to the beginning of
+	// another component's names.
 	var tags []tag
 	for _, name := range []string{"reason", "route", "decision", "caller", "result", "rule", "provider", "event_type", "version"} {
 		tags = append(tags, tag{name, `(` + name + `=\.=(.*?);\.;)`})

@@ -6,15 +6,17 @@ import (
 	"gatehouse/core/reason"
 )
 
-// The values of the labels that don't come from the configuration, in the order of their metrics' indexes.
+// The values of the labels that don't come from the configuration, in the order of their metrics'
+// indexes.
 var (
 	cacheResults = []string{"miss", "hit"}
 	fetchResults = []string{"failure", "success", "partial"}
 	limitResults = []string{"admitted", "limited", "shadow_limited", "contention", "error"}
 )
 
-// decisionWords are the values of the label decision of gatehouse_requests_total, by reason: "admitted" for None, and
-// the reason's word for a refusal. In observe mode, where nothing is refused, the word has the prefix would_be_.
+// decisionWords are the values of the label decision of gatehouse_requests_total, by reason:
+// "admitted" for None, and the reason's word for a refusal. In observe mode, where nothing is
+// refused, the word has the prefix would_be_.
 func decisionWords(observe bool) []string {
 	words := make([]string, reason.Count)
 	words[reason.None] = "admitted"
@@ -27,8 +29,8 @@ func decisionWords(observe bool) []string {
 	return words
 }
 
-// setTokenReasons gives each reason of a bad token its place among the values of the label reason of
-// gatehouse_tokens_failed_total, and returns those values.
+// setTokenReasons gives each reason of a bad token its place among the values of the label reason
+// of gatehouse_tokens_failed_total, and returns those values.
 func (t *Table) setTokenReasons() (words []string) {
 	for r := reason.None; r < reason.Count; r++ {
 		if r.OfToken() {

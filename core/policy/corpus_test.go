@@ -20,8 +20,9 @@ func TestTheCorpusIsUpToDate(t *testing.T) {
 	assert.Greater(t, len(policytest.Spellings()), 1000)
 }
 
-// TestNoSpellingReachesATreeThatTheRoutesProtect holds the verdicts of the routes against the models of servers: no
-// spelling may match the open route and be read by a server as a path of the protected tree.
+// TestNoSpellingReachesATreeThatTheRoutesProtect holds the verdicts of the routes against the
+// models of servers: no spelling may match the open route and be read by a server as a path of the
+// protected tree.
 func TestNoSpellingReachesATreeThatTheRoutesProtect(t *testing.T) {
 	const protected, open = 0, 1
 	table := policy.NewTable([]policy.Route{route(t, "", "", "/"+policytest.Protected+"/**"), route(t, "", "", "/**")})
@@ -78,8 +79,8 @@ func verdictOf(table *policy.Table, rule policy.PathRules, raw string) int {
 
 var inUpperCase = strings.ToUpper(policytest.Protected)
 
-// inProtectedTree reports whether a server's reading of a path is in the protected tree. A server that ignores case may
-// fold it, or write it in upper case.
+// inProtectedTree reports whether a server's reading of a path is in the protected tree. A server
+// that ignores case may fold it, or write it in upper case.
 func inProtectedTree(segments []string, ignoreCase bool) bool {
 	for _, first := range segments {
 		switch {

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// asciiLookalikes are the characters beyond ASCII that Unicode folds, or writes in upper case, with ASCII letters
-// alone: a server that ignores case reads /%C5%BFecret (a long s) as /secret, and one that compares in upper case
-// reads /pro%EF%AC%81le (the ligature fi) as /PROFILE.
+// asciiLookalikes are the characters beyond ASCII that Unicode folds, or writes in upper case, with
+// ASCII letters alone: a server that ignores case reads /%C5%BFecret (a long s) as /secret, and one
+// that compares in upper case reads /pro%EF%AC%81le (the ligature fi) as /PROFILE.
 var asciiLookalikes = [...]struct{ escapes, letters string }{
 	{"%E2%84%AA", "k"}, // Kelvin sign
 	{"%C5%BF", "s"},    // long s
@@ -33,8 +33,8 @@ func foldLookalikes(path string) string {
 	return path
 }
 
-// foldAll folds the ASCII letters of a path and its other readings. A path with a character that Unicode folds to an
-// ASCII letter has one more reading.
+// foldAll folds the ASCII letters of a path and its other readings. A path with a character that
+// Unicode folds to an ASCII letter has one more reading.
 func foldAll(path string, others []string) (string, []string) {
 	for _, p := range append([]string{path}, others...) {
 		if strings.IndexByte(p, '%') >= 0 {
@@ -51,8 +51,8 @@ func foldAll(path string, others []string) (string, []string) {
 
 var errPatternLetter = errors.New(`want no letter beyond ASCII with "path_case": "ignore": servers fold such letters differently`)
 
-// FoldCase returns the pattern for paths that are compared without case. It fails for a pattern with a letter
-// beyond ASCII.
+// FoldCase returns the pattern for paths that are compared without case. It fails for a pattern
+// with a letter beyond ASCII.
 func (p Pattern) FoldCase() (Pattern, error) {
 	folded := Pattern{text: p.text, tree: p.tree}
 	for _, segment := range p.segments {

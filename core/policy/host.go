@@ -23,8 +23,9 @@ var (
 		"or *. and a domain")
 )
 
-// ParseHost reads a route's host: exact, or *.example.com for every name below example.com, at any depth,
-// but not example.com itself (like the domains of Envoy's virtual hosts). An IPv6 address is in brackets.
+// ParseHost reads a route's host: exact, or *.example.com for every name below example.com, at any
+// depth, but not example.com itself (like the domains of Envoy's virtual hosts). An IPv6 address is
+// in brackets.
 func ParseHost(s string) (HostPattern, error) {
 	name, suffix := strings.CutPrefix(s, "*.")
 	host, safe := NormalizeHost(name)
@@ -51,15 +52,15 @@ func (h HostPattern) Match(host string) bool {
 	return len(host) > len(tail) && host[len(host)-len(tail):] == tail
 }
 
-// NormalizeHost returns the host of an :authority or Host header in canonical form: a name or an IPv4
-// address in lower case without its trailing dot, or an IPv6 address in brackets as RFC 5952 writes it;
-// always without port.
+// NormalizeHost returns the host of an :authority or Host header in canonical form: a name or an
+// IPv4 address in lower case without its trailing dot, or an IPv6 address in brackets as RFC 5952
+// writes it; always without port.
 //
-// safe is false if a server could read another host than this one: the authority is empty; it has several
-// hosts (Envoy joins two Host headers with a comma), user information, an escape, an empty label, a zone
-// (RFC 6874) or a byte that no host has; its port isn't a number from 0 to 65535; or all its labels are
-// numbers but it is no IPv4 address in dotted decimal (127.1, 0x7f.0.0.1 and 0177.0.0.1 are loopback
-// addresses to inet_aton and to browsers).
+// safe is false if a server could read another host than this one: the authority is empty; it has
+// several hosts (Envoy joins two Host headers with a comma), user information, an escape, an empty
+// label, a zone (RFC 6874) or a byte that no host has; its port isn't a number from 0 to 65535; or
+// all its labels are numbers but it is no IPv4 address in dotted decimal (127.1, 0x7f.0.0.1 and
+// 0177.0.0.1 are loopback addresses to inet_aton and to browsers).
 //
 // It allocates only for a host that isn't in canonical form.
 func NormalizeHost(authority string) (host string, safe bool) {
@@ -113,7 +114,8 @@ func isPort(s string) bool {
 	return n <= 65535
 }
 
-// isHostName reports whether s is a host name without trailing dot, or an IPv4 address in dotted decimal.
+// isHostName reports whether s is a host name without trailing dot, or an IPv4 address in dotted
+// decimal.
 func isHostName(s string) bool {
 	if len(s) > MaxHostBytes {
 		return false

@@ -7,7 +7,8 @@ import (
 	"gatehouse/core/policy"
 )
 
-// TestManySeparatorsCostLinearWork would take hours if each separator cost work in the rest of the value.
+// TestManySeparatorsCostLinearWork would take hours if each separator cost work in the rest of the
+// value.
 func TestManySeparatorsCostLinearWork(t *testing.T) {
 	units := []string{"/", "/a", "//", "/.", "/..", ".", "%", "%2", "%2f", "/%2F", "%25", "%252f", "%25%32%35", "%3f", "%23", "%3b", ";", ";a/",
 		"/;", "a;b%2fc%3bd/", "%c3%a9", "%C5%BF", "{", "?", "#", "\\", "\x00", "é", ":", "[", "]", ",", "@", "1.", "0x.", "A"}

@@ -7,21 +7,22 @@ import (
 	"gatehouse/core/ascii"
 )
 
-// NormalizePath turns a request's target into the path that routes are matched on: without its query, with
-// escapes decoded where the escape and the plain character mean the same to an application, all other escapes
-// in upper case (RFC 3986 §6.2.2). Each path has one normal form, so that another spelling of the same path
-// can't get around a route:
-//   - escapes of unreserved characters are decoded, and those of ! $ & ' ( ) * + , = : @, which a path may have
-//     plain and which applications don't tell apart (a route /orders:purge must also match /orders%3Apurge);
+// NormalizePath turns a request's target into the path that routes are matched on: without its
+// query, with escapes decoded where the escape and the plain character mean the same to an
+// application, all other escapes in upper case (RFC 3986 §6.2.2). Each path has one normal form, so
+// that another spelling of the same path can't get around a route:
+//   - escapes of unreserved characters are decoded, and those of ! $ & ' ( ) * + , = : @, which a
+//     path may have plain and which applications don't tell apart (a route /orders:purge must also
+//     match /orders%3Apurge);
 //   - plain " < > [ ] ^ ` { | }, which a path can't have but clients send, become escapes.
 //
 // A path isn't safe if a router behind could read it differently. Then the path is "":
 //   - dot segments, an empty segment (//), a backslash, a semicolon, a fragment;
-//   - escapes of / . \ % ; ? # and of control characters, broken escapes, escapes that aren't UTF-8 (overlong
-//     forms too);
+//   - escapes of / . \ % ; ? # and of control characters, broken escapes, escapes that aren't UTF-8
+//     (overlong forms too);
 //   - control characters, spaces and bytes from 0x80 up, which no URI may have (RFC 3986 §2);
-//   - anything that doesn't begin with a slash: an empty target, "*" (OPTIONS), the absolute form (which Envoy
-//     splits before a filter sees it) and CONNECT's authority form.
+//   - anything that doesn't begin with a slash: an empty target, "*" (OPTIONS), the absolute form
+//     (which Envoy splits before a filter sees it) and CONNECT's authority form.
 //
 // [PathRules] can allow some of these.
 //
@@ -74,8 +75,8 @@ func NormalizePath(raw string) (path string, safe bool) {
 	return string(append(out, raw[done:i]...)), true
 }
 
-// escapeLen is the length of the escapes at the start of s that are one character: 3 for ASCII, a multiple of
-// 3 for a character of several bytes. It is 0 if they are broken, not UTF-8 or unsafe.
+// escapeLen is the length of the escapes at the start of s that are one character: 3 for ASCII, a
+// multiple of 3 for a character of several bytes. It is 0 if they are broken, not UTF-8 or unsafe.
 func escapeLen(s string) int {
 	encoded, size := unescapeRune(s, "%")
 	if size == 0 || isControl(encoded[0]) || strings.IndexByte(`/.\%;?#`, encoded[0]) >= 0 {
@@ -84,8 +85,8 @@ func escapeLen(s string) int {
 	return 3 * size
 }
 
-// unescapeRune decodes the character at the start of s, whose escapes begin with prefix. size is its number of
-// bytes in UTF-8, 0 if the escapes are broken or not UTF-8.
+// unescapeRune decodes the character at the start of s, whose escapes begin with prefix. size is
+// its number of bytes in UTF-8, 0 if the escapes are broken or not UTF-8.
 func unescapeRune(s, prefix string) (encoded [utf8.UTFMax]byte, size int) {
 	n := 0
 	for n < len(encoded) && strings.HasPrefix(s, prefix) && isHexPair(s[len(prefix):]) {
@@ -104,8 +105,8 @@ func unescapeRune(s, prefix string) (encoded [utf8.UTFMax]byte, size int) {
 	return encoded, size
 }
 
-// The characters that need no escape in a path (RFC 3986 §3.3 pchar), but the semicolon, and the slash beside them: one bit
-// each, below 64 and from 64 on.
+// The characters that need no escape in a path (RFC 3986 §3.3 pchar), but the semicolon, and the
+// slash beside them: one bit each, below 64 and from 64 on.
 const (
 	plainLow = 1<<'!' | 1<<'$' | 1<<'&' | 1<<'\'' | 1<<'(' | 1<<')' | 1<<'*' | 1<<'+' | 1<<',' | 1<<'-' | 1<<'.' |
 		(1<<10-1)<<'0' | 1<<':' | 1<<'='
@@ -119,8 +120,8 @@ func isPlain(c byte) bool {
 	return c < 128 && uint64(plainHigh)>>(c-64)&1 != 0
 }
 
-// isUnwise reports whether c is one of the visible ASCII characters that RFC 3986 leaves out of its grammar,
-// other than the backslash.
+// isUnwise reports whether c is one of the visible ASCII characters that RFC 3986 leaves out of its
+// grammar, other than the backslash.
 func isUnwise(c byte) bool {
 	switch c {
 	case '"', '<', '>', '[', ']', '^', '`', '{', '|', '}':

@@ -128,7 +128,8 @@ func FuzzParsePattern(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, p, again)
 
-		// A pattern covers itself, with its stars read as segments' names, and with a slash at its end.
+		// A pattern covers itself, with its stars read as segments' names, and with a slash at its
+		// end.
 		path, safe := policy.NormalizePath(s)
 		require.True(t, safe)
 		require.True(t, p.Match(path))

@@ -20,19 +20,20 @@ const (
 	AllPathKinds = EncodedSlash | EncodedDelimiter | Semicolon | DoubleSlash | EncodedPercent
 )
 
-// PathRules says which paths are safe and how they are compared. The zero PathRules allow no unsafe spelling
-// and compare with case.
+// PathRules says which paths are safe and how they are compared. The zero PathRules allow no unsafe
+// spelling and compare with case.
 type PathRules struct {
 	Allow      PathKinds
 	IgnoreCase bool // fold ASCII letters
 }
 
-// Read returns the path that routes are matched on, from a request's target. If the path has a spelling of an
-// allowed kind, others are the paths that other servers read. The path is safe for routes only if all of these
-// match the same one.
+// Read returns the path that routes are matched on, from a request's target. If the path has a
+// spelling of an allowed kind, others are the paths that other servers read. The path is safe for
+// routes only if all of these match the same one.
 //
-// safe is false, and the path "", if the path isn't safe by [NormalizePath] and the rules don't allow it. Never
-// allowed are backslashes, invalid escapes, control characters, and a path that has a dot segment in any reading.
+// safe is false, and the path "", if the path isn't safe by [NormalizePath] and the rules don't
+// allow it. Never allowed are backslashes, invalid escapes, control characters, and a path that has
+// a dot segment in any reading.
 //
 // Read allocates only for a path that isn't in normal form, or has a letter to fold.
 func (p PathRules) Read(raw string) (path string, others []string, safe bool) {
@@ -52,8 +53,8 @@ func (p PathRules) Read(raw string) (path string, others []string, safe bool) {
 	return path, others, true
 }
 
-// readings returns the paths that servers read in a target whose unsafe spellings are of the allowed kinds. The
-// first one takes every special character as part of its segment.
+// readings returns the paths that servers read in a target whose unsafe spellings are of the
+// allowed kinds. The first one takes every special character as part of its segment.
 func readings(raw string, allow PathKinds) (paths []string, safe bool) {
 	once, kinds, ok := decodeOnce(raw)
 	if !ok || kinds&^allow != 0 {
@@ -71,8 +72,8 @@ func readings(raw string, allow PathKinds) (paths []string, safe bool) {
 	return r.paths, !r.dots
 }
 
-// decodeOnce decodes a target as NormalizePath does. It keeps special characters: ; as it is, and the escapes of
-// / ? # ; % in upper case.
+// decodeOnce decodes a target as NormalizePath does. It keeps special characters: ; as it is, and
+// the escapes of / ? # ; % in upper case.
 func decodeOnce(raw string) (path []byte, kinds PathKinds, ok bool) {
 	if raw == "" || raw[0] != '/' {
 		return nil, 0, false
@@ -118,8 +119,9 @@ func kindOf(c byte) PathKinds {
 	return 0
 }
 
-// decodeTwice decodes a path from decodeOnce again, as a server does that decodes twice. A percent sign that
-// begins no escape stays one. It reports false for a path that could be decoded a third time.
+// decodeTwice decodes a path from decodeOnce again, as a server does that decodes twice. A percent
+// sign that begins no escape stays one. It reports false for a path that could be decoded a third
+// time.
 func decodeTwice(once []byte) (path []byte, ok bool) {
 	const percent = "%25"
 	s := string(once)
@@ -141,8 +143,8 @@ func decodeTwice(once []byte) (path []byte, ok bool) {
 	return path, true
 }
 
-// appendDecoded decodes the character at the start of s, whose escapes begin with prefix. n is the length of its
-// escapes, 0 if they aren't safe in any configuration.
+// appendDecoded decodes the character at the start of s, whose escapes begin with prefix. n is the
+// length of its escapes, 0 if they aren't safe in any configuration.
 func appendDecoded(dst []byte, s, prefix string) (_ []byte, n int) {
 	encoded, size := unescapeRune(s, prefix)
 	if size == 0 || isControl(encoded[0]) || encoded[0] == '\\' {
@@ -226,8 +228,8 @@ func stripParameters(path string) string {
 	return string(out)
 }
 
-// add adds a reading, and if it has empty segments what servers make of these: one slash, or at the beginning a
-// host name before the path (RFC 3986 §4.2; URL parsers of browsers and Node.js).
+// add adds a reading, and if it has empty segments what servers make of these: one slash, or at the
+// beginning a host name before the path (RFC 3986 §4.2; URL parsers of browsers and Node.js).
 func (r *reader) add(path string) {
 	r.addOne(path)
 	if !strings.Contains(path, "//") {

@@ -91,8 +91,8 @@ func TestSomePathsAreNeverSafe(t *testing.T) {
 	}
 }
 
-// requireReadings checks that every server's reading of a path is among those that Read returns, and that none
-// has a dot segment.
+// requireReadings checks that every server's reading of a path is among those that Read returns,
+// and that none has a dot segment.
 func requireReadings(t require.TestingT, raw string, allow policy.PathKinds) {
 	first, others, safe := policy.PathRules{Allow: allow}.Read(raw)
 	if !safe {
@@ -207,7 +207,8 @@ func TestAStarMatchesNoEmptySegment(t *testing.T) {
 	assert.False(t, mustPattern(t, "/users/*/avatar").Match("/users//avatar"))
 }
 
-// A path of any length costs the same for each byte: every reading is bounded by it, and so is their number.
+// A path of any length costs the same for each byte: every reading is bounded by it, and so is
+// their number.
 func TestReadingsAreBounded(t *testing.T) {
 	for _, piece := range []string{"/", "//", ";", "%3b", "%2f", "%3f", "%23", "%25", "%252f", "%253b", "a;b%2fc%3bd%3f/", "%25%32"} {
 		raw := "/a" + strings.Repeat(piece, 1000)

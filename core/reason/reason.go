@@ -1,4 +1,5 @@
-// Package reason holds the closed list of reasons for which a request is refused, and what a client sees of each.
+// Package reason holds the closed list of reasons for which a request is refused, and what a client
+// sees of each.
 package reason
 
 // Reason is why a request was refused. The zero Reason is None.
@@ -8,25 +9,28 @@ type Reason uint8
 const (
 	// None is no refusal.
 	None Reason = iota
-	// MissingToken is a request without a token on a route that asks for one, or for more than an anonymous caller has.
+	// MissingToken is a request without a token on a route that asks for one, or for more than an
+	// anonymous caller has.
 	MissingToken
-	// MalformedToken is a token whose form is not exactly that of a JWS that package jwt understands: not three parts;
-	// a part that isn't strict base64url (RFC 7515 §2; padding, line breaks, stray bits); a header or payload that isn't
-	// one JSON object in UTF-8 without duplicate members and within the depth limit; "alg" absent or not a string;
-	// "typ", "kid" or "cty" not a string; "crit" or "b64" in any form (no extension is understood, RFC 7515 §4.1.11,
-	// RFC 7797); a JWE (five parts, or "enc"); a nested token ("cty": "JWT"); a claim whose type is wrong.
-	// It is also a request with several tokens.
+	// MalformedToken is a token whose form is not exactly that of a JWS that package jwt
+	// understands: not three parts; a part that isn't strict base64url (RFC 7515 §2; padding, line
+	// breaks, stray bits); a header or payload that isn't one JSON object in UTF-8 without
+	// duplicate members and within the depth limit; "alg" absent or not a string; "typ", "kid" or
+	// "cty" not a string; "crit" or "b64" in any form (no extension is understood, RFC 7515
+	// §4.1.11, RFC 7797); a JWE (five parts, or "enc"); a nested token ("cty": "JWT"); a claim
+	// whose type is wrong. It is also a request with several tokens.
 	MalformedToken
 	// TokenTooLarge is a token above the size limit; nothing else of it was read.
 	TokenTooLarge
-	// UnsupportedAlgorithm is an "alg" that the provider doesn't allow, "none" and unknown names among them.
+	// UnsupportedAlgorithm is an "alg" that the provider doesn't allow, "none" and unknown names
+	// among them.
 	UnsupportedAlgorithm
 	// UnknownKey is a token for which the provider has no fitting key.
 	UnknownKey
 	// InvalidSignature is a signature that no fitting key verifies, an empty signature included.
 	InvalidSignature
-	// TokenType is a "typ" that the provider doesn't allow, or a token bound to a key by "cnf" (RFC 7800, RFC 8705,
-	// RFC 9449), which a bearer alone must not use.
+	// TokenType is a "typ" that the provider doesn't allow, or a token bound to a key by "cnf" (RFC
+	// 7800, RFC 8705, RFC 9449), which a bearer alone must not use.
 	TokenType
 	// ExpiredToken is a token at or after its "exp".
 	ExpiredToken
@@ -34,9 +38,11 @@ const (
 	NotYetValid
 	// InvalidIssuer is an "iss" that no provider has, or that is absent.
 	InvalidIssuer
-	// InvalidAudience is a token whose audience claim is absent or names none of the provider's audiences.
+	// InvalidAudience is a token whose audience claim is absent or names none of the provider's
+	// audiences.
 	InvalidAudience
-	// MissingClaim is a token without "exp" or without a claim that the provider requires; null counts as absent.
+	// MissingClaim is a token without "exp" or without a claim that the provider requires; null
+	// counts as absent.
 	MissingClaim
 	// InvalidClaim is a token with a claim that has none of the values that the provider asks for.
 	InvalidClaim
@@ -60,7 +66,8 @@ const (
 	UnsafeMethod
 	// UnsafeHost is an authority that a server could read in another way than Gatehouse does.
 	UnsafeHost
-	// KeysUnavailable is a token of a provider that has no JWK Set at the moment. It isn't the caller's fault.
+	// KeysUnavailable is a token of a provider that has no JWK Set at the moment. It isn't the
+	// caller's fault.
 	KeysUnavailable
 	// Contention is a rate limit whose state other workers changed too often to update it.
 	Contention
@@ -142,8 +149,8 @@ func (r Reason) Detail() string { return table[r].detail }
 // Body returns the body of a refusal, a JSON object.
 func (r Reason) Body() string { return `{"detail": "` + r.Detail() + `"}` }
 
-// OfToken reports whether the reason is a token's: a token was there and was bad. It is false for a missing token, and
-// for a token that wasn't verified because its keys weren't available.
+// OfToken reports whether the reason is a token's: a token was there and was bad. It is false for a
+// missing token, and for a token that wasn't verified because its keys weren't available.
 func (r Reason) OfToken() bool { return table[r].token }
 
 // Parse returns the reason with a word.

@@ -197,8 +197,8 @@ func bare(t *testing.T, node any) any {
 	return node
 }
 
-// TestTheChartMakesThePlainManifests holds the chart's output for the values that it comes with against
-// the manifests beside it.
+// TestTheChartMakesThePlainManifests holds the chart's output for the values that it comes with
+// against the manifests beside it.
 func TestTheChartMakesThePlainManifests(t *testing.T) {
 	for _, c := range []struct {
 		values string
@@ -258,7 +258,8 @@ func TestNamesFollowTheRelease(t *testing.T) {
 	}
 }
 
-// TestTheMetricsLabelsAreThoseOfEnvoyYAML holds each copy of the stats_tags against the shipped ones.
+// TestTheMetricsLabelsAreThoseOfEnvoyYAML holds each copy of the stats_tags against the shipped
+// ones.
 func TestTheMetricsLabelsAreThoseOfEnvoyYAML(t *testing.T) {
 	var shipped, bootstrap struct {
 		Stats map[string]any `json:"stats_config"`
@@ -327,7 +328,8 @@ func TestTheReadmesValuesRender(t *testing.T) {
 	assert.Empty(t, findings)
 }
 
-// TestTheHookChecksWhatIsInstalled holds the resource that the hook checks against the installed one.
+// TestTheHookChecksWhatIsInstalled holds the resource that the hook checks against the installed
+// one.
 func TestTheHookChecksWhatIsInstalled(t *testing.T) {
 	for mode, kind := range map[string]string{"istio": "WasmPlugin", "envoy-gateway": "EnvoyExtensionPolicy"} {
 		docs, err := render(t, `{mode: `+mode+`, config: {rate_limits: [{name: a, max_requests: 1, window_seconds: 1}, {name: a, max_requests: 2, window_seconds: 1}]}}`)

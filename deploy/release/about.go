@@ -52,7 +52,8 @@ func (a *about) build(target, toolchain string) provenance.Build {
 	return provenance.Build{Target: target, Revision: a.revision, Source: a.source, Builder: a.builder, Go: toolchain}
 }
 
-// program is a program of a release with its files by platform, the modules that it links and its bill of materials.
+// program is a program of a release with its files by platform, the modules that it links and its
+// bill of materials.
 type program struct {
 	linked.Program
 	modules []linked.Module

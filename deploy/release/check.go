@@ -16,8 +16,8 @@ import (
 	"gatehouse/deploy/release/internal/vulnerability"
 )
 
-// check looks at the modules that the programs link: their licences, their bills of materials, and what is
-// known to be vulnerable in them.
+// check looks at the modules that the programs link: their licences, their bills of materials, and
+// what is known to be vulnerable in them.
 func check(ctx context.Context, out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	database := flags.String("db", vulnerability.Database, "the vulnerability database, a `URL`")
@@ -61,7 +61,8 @@ func checkModules(ctx context.Context, out io.Writer, p linked.Program, modules 
 	return nil
 }
 
-// checkVulnerabilities runs govulncheck. A database that can't be read is said, and an error only if required.
+// checkVulnerabilities runs govulncheck. A database that can't be read is said, and an error only
+// if required.
 func checkVulnerabilities(ctx context.Context, out io.Writer, p linked.Program, database string, required bool) error {
 	report, changed, err := vulnerability.Check(ctx, root, database, p)
 	switch {

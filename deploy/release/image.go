@@ -15,7 +15,8 @@ import (
 	"gatehouse/deploy/release/internal/sbom"
 )
 
-// makeImage makes an OCI image layout: the filter in both forms that proxies load, the CLI, and documents about each.
+// makeImage makes an OCI image layout: the filter in both forms that proxies load, the CLI, and
+// documents about each.
 func makeImage(ctx context.Context, out io.Writer, args []string) error {
 	var a about
 	if err := a.flags("image").Parse(args); err != nil {

@@ -1,5 +1,5 @@
-// Command release checks what a release of Gatehouse links, and makes what it consists of. The Makefile runs it
-// in its own folder.
+// Command release checks what a release of Gatehouse links, and makes what it consists of. The
+// Makefile runs it in its own folder.
 package main
 
 import (

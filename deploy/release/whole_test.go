@@ -143,8 +143,8 @@ func unpack(t *testing.T, packed string) (files map[string]string, modes map[str
 // linkerNote is a module in the build information that the linker puts into a program.
 var linkerNote = regexp.MustCompile(`\ndep\t(\S+)\t(\S+)\th1:`)
 
-// Three releases are made in three folders, and compared. The first two share Go's cache; the third has an empty one, no git, and
-// another environment, and makes no more than `make build` does.
+// Three releases are made in three folders, and compared. The first two share Go's cache; the third
+// has an empty one, no git, and another environment, and makes no more than `make build` does.
 func TestARelease(t *testing.T) {
 	needs(t, "make", "git", "tar", "sha256sum")
 	if runtime.GOOS != "linux" {

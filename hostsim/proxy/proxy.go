@@ -3,17 +3,17 @@
 // with one route. It speaks HTTP/1.1 and HTTP/2 without TLS (h2c), streams
 // bodies both ways, and spreads connections over the host's workers.
 //
-// It refuses what Envoy's codec refuses before any filter sees it: header fields of more than 60 KiB
-// or 100 fields (431), HTTP/1.0 (426), and with 400 targets that are no path, a missing host, and
-// bodies whose length is told twice. It is stricter than Envoy with folded lines, an empty host, and
-// a user in a target: they get 400 too. Upgrades and CONNECT are refused too (403), as Envoy
-// refuses them where they are not configured. Fields that belong to a connection, and those that
-// Connection nominates, go no further. The path reaches the upstream byte for byte as the filter
-// judged it.
+// It refuses what Envoy's codec refuses before any filter sees it: header fields of more than 60
+// KiB or 100 fields (431), HTTP/1.0 (426), and with 400 targets that are no path, a missing host,
+// and bodies whose length is told twice. It is stricter than Envoy with folded lines, an empty
+// host, and a user in a target: they get 400 too. Upgrades and CONNECT are refused too (403), as
+// Envoy refuses them where they are not configured. Fields that belong to a connection, and those
+// that Connection nominates, go no further. The path reaches the upstream byte for byte as the
+// filter judged it.
 //
 // It is made for local runs, demos and tests. What it lacks is what net/http decides:
-//   - a request that net/http refuses (a second Host, an unknown expectation, bytes that no field may
-//     have) gets net/http's answer;
+//   - a request that net/http refuses (a second Host, an unknown expectation, bytes that no field
+//     may have) gets net/http's answer;
 //   - trailers of an HTTP/2 request are dropped unless its trailer field announces them;
 //   - what the Connection field of a response nominates goes on if it has the option close as well;
 //   - interim responses of the upstream are dropped.

@@ -23,10 +23,12 @@ import (
 	"gatehouse/hostsim/proxy"
 )
 
-// nobody listens at this address: port 1 is not among those that the system gives away, and taking it needs privileges.
+// nobody listens at this address: port 1 is not among those that the system gives away, and taking
+// it needs privileges.
 const nobody = "127.0.0.1:1"
 
-// patience bounds each wait for something that is bound to happen. It is generous because CI machines are slow.
+// patience bounds each wait for something that is bound to happen. It is generous because CI
+// machines are slow.
 const patience = time.Minute
 
 // client talks to a proxy over its protocols, with connections of its own.

@@ -44,9 +44,9 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, reason string) {
 	http.Error(w, reason, status)
 }
 
-// target returns the path and query byte for byte as the client sent them, and whether the request's
-// target is one that has them: a path, an absolute URL of HTTP without a user (RFC 9112, 3.2), or
-// the asterisk of OPTIONS. As in Envoy none may have a fragment.
+// target returns the path and query byte for byte as the client sent them, and whether the
+// request's target is one that has them: a path, an absolute URL of HTTP without a user (RFC 9112,
+// 3.2), or the asterisk of OPTIONS. As in Envoy none may have a fragment.
 func target(r *http.Request) (string, bool) {
 	t := r.RequestURI
 	switch {

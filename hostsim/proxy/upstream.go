@@ -107,8 +107,8 @@ func upstreamRequest(ctx context.Context, base *url.URL, first part, e *exchange
 	return req, nil
 }
 
-// upstreamURL returns the URL whose request target is path, byte for byte: the filter has judged these
-// bytes.
+// upstreamURL returns the URL whose request target is path, byte for byte: the filter has judged
+// these bytes.
 func upstreamURL(base *url.URL, path string) (*url.URL, error) {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
@@ -174,8 +174,8 @@ func errnoText(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// isProtocolError reports whether the upstream's response was refused. net/http has no error values for
-// that.
+// isProtocolError reports whether the upstream's response was refused. net/http has no error values
+// for that.
 func isProtocolError(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "malformed HTTP") || strings.Contains(text, "response headers exceeded") ||

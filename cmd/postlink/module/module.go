@@ -1,4 +1,5 @@
-// Package module reads and writes the sections of a WebAssembly module (Core Specification 2.0, 5.5).
+// Package module reads and writes the sections of a WebAssembly module (Core Specification 2.0,
+// 5.5).
 package module
 
 import (

@@ -1,4 +1,5 @@
-// Package libraries installs what tests need of package registries, each list of packages once, under .cache.
+// Package libraries installs what tests need of package registries, each list of packages once,
+// under .cache.
 package libraries
 
 import (
@@ -42,7 +43,8 @@ func Node(t testing.TB, packageJSON string) (dir string) {
 	})
 }
 
-// installed returns the folder of the packages that a list names. It makes the folder if the list has changed.
+// installed returns the folder of the packages that a list names. It makes the folder if the list
+// has changed.
 func installed(t testing.TB, kind, list string, install func(run func(string, ...string), dir string)) string {
 	t.Helper()
 	root, err := envoy.RepoRoot()
@@ -77,7 +79,8 @@ func installed(t testing.TB, kind, list string, install func(run func(string, ..
 	return dir
 }
 
-// Unavailable skips the test where a registry or a tool is missing. In CI that is a failure. out is what the tool said.
+// Unavailable skips the test where a registry or a tool is missing. In CI that is a failure. out is
+// what the tool said.
 func Unavailable(t testing.TB, what string, err error, out []byte) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -1,5 +1,5 @@
-// Package rawhttp reads HTTP/1.1 answers for load generators that write bytes: net/http's client costs more CPU than the proxies that
-// they measure.
+// Package rawhttp reads HTTP/1.1 answers for load generators that write bytes: net/http's client
+// costs more CPU than the proxies that they measure.
 package rawhttp
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// ReadAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns its status. A response without a
-// length is an error.
+// ReadAnswer reads an HTTP/1.1 response whose length its header says (RFC 9112 §6.3), and returns
+// its status. A response without a length is an error.
 func ReadAnswer(in *bufio.Reader) (status int, err error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

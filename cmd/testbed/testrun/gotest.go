@@ -24,8 +24,8 @@ func goTool() string {
 	return "go"
 }
 
-// inFolder begins a go command. A group may begin with -C=FOLDER, for another module's packages; the
-// go command wants it before all other flags.
+// inFolder begins a go command. A group may begin with -C=FOLDER, for another module's packages;
+// the go command wants it before all other flags.
 func inFolder(command string, group []string) (args, rest []string) {
 	args = []string{command}
 	if len(group) > 0 && strings.HasPrefix(group[0], "-C=") {

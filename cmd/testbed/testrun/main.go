@@ -4,9 +4,9 @@
 //
 //	testrun -log FILE -- GO_TEST_ARGUMENT… [-- GO_TEST_ARGUMENT…]…
 //
-// Each -- begins a group, which is one `go test`. Groups run one after the other, and none after one
-// that failed. Flags with a value are written with =, as -timeout=30m, so that the other words are
-// packages. -C=FOLDER, as the first word of a group, is for the packages of another module.
+// Each -- begins a group, which is one `go test`. Groups run one after the other, and none after
+// one that failed. Flags with a value are written with =, as -timeout=30m, so that the other words
+// are packages. -C=FOLDER, as the first word of a group, is for the packages of another module.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package policytest has what tests hold the reading of paths against: models of how servers read them, and a corpus of
-// spellings of one path.
+// Package policytest has what tests hold the reading of paths against: models of how servers read
+// them, and a corpus of spellings of one path.
 package policytest
 
 import (
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// decoded is a segment or a path after percent-decoding. A percent sign that begins no escape stays one.
+// decoded is a segment or a path after percent-decoding. A percent sign that begins no escape stays
+// one.
 func decoded(s string) string {
 	return regexp.MustCompile(`%[0-9A-Fa-f]{2}`).ReplaceAllStringFunc(s, func(escape string) string {
 		c, _ := url.PathUnescape(escape)
@@ -19,8 +20,8 @@ func decoded(s string) string {
 
 var parameters = regexp.MustCompile(`;[^/]*`)
 
-// Servers are ways in which real servers read a path, without its query, written with the standard library: each returns
-// the decoded segments.
+// Servers are ways in which real servers read a path, without its query, written with the standard
+// library: each returns the decoded segments.
 var Servers = map[string]func(p string) []string{
 	"keeps encoded slashes (Envoy, Go's EscapedPath)": func(p string) []string { return Segments(p) },
 	"decodes, then splits (WSGI, Rack)":               func(p string) []string { return strings.Split(decoded(p), "/") },
@@ -65,8 +66,8 @@ func Segments(p string) (segments []string) {
 	return segments
 }
 
-// WithoutRuns drops a last empty segment (a slash at the end), and all but one of several in a row: no pattern
-// tells these apart.
+// WithoutRuns drops a last empty segment (a slash at the end), and all but one of several in a row:
+// no pattern tells these apart.
 func WithoutRuns(segments []string) (out []string) {
 	for i, s := range segments {
 		if s != "" || i == 0 || segments[i-1] != "" {

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Resource is the path that each spelling of the corpus could mean to some server, and Protected the tree that it is in.
+// Resource is the path that each spelling of the corpus could mean to some server, and Protected
+// the tree that it is in.
 const (
 	Resource  = "/admin/secret"
 	Protected = "admin"
@@ -24,8 +25,8 @@ var handpicked string
 //go:embed spellings.txt
 var spellings string
 
-// Spellings returns the corpus: request targets, as a client writes them in its request line. spellings.txt has them;
-// Generate made it.
+// Spellings returns the corpus: request targets, as a client writes them in its request line.
+// spellings.txt has them; Generate made it.
 func Spellings() []string { return read(spellings) }
 
 // read reads a file of Go strings, one a line, each perhaps with a remark behind a tab.
@@ -76,7 +77,8 @@ var (
 		"ftp://gate", "HTTP://gate", "http://gate@evil", "http://gate/public/..", "//gate", "///gate/..", "/.//", "/..", "/../..", "/%2e%2e", "/%ef%bb%bf", " ",
 		"/ ", "\t", "/public?", "/public#", "/public;", "/public%3f", "/public%23", "/public%00", "/public%0d%0a",
 	}
-	// alike are letters that a server could take for those of the path, without case or by compatibility (NFKC).
+	// alike are letters that a server could take for those of the path, without case or by
+	// compatibility (NFKC).
 	alike = map[string][]string{
 		"a": {"A", "%41", "%61", "%2561", "%u0061", "%ef%bd%81", "%ef%bc%a1", "%c1%a1", "%e0%81%a1", "%c2%aa", "%c3%a1", "a%cc%81", "a%c2%ad", "a%e2%80%8b"},
 		"i": {"I", "%49", "%69", "%2569", "%c4%b1", "%c4%b0", "%ef%bd%89", "%e2%81%b1", "%c1%a9", "i%cc%87", "%e2%85%b0"},
@@ -85,8 +87,8 @@ var (
 	}
 )
 
-// Generate makes the corpus: the hand-picked spellings, then each part by itself, then pairs of parts, drawn with a fixed
-// seed.
+// Generate makes the corpus: the hand-picked spellings, then each part by itself, then pairs of
+// parts, drawn with a fixed seed.
 func Generate() []string {
 	c := corpus{seen: map[string]bool{}}
 	c.add(read(handpicked)...)

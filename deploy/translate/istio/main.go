@@ -33,8 +33,8 @@ func serve(address string, files []string) error {
 		}
 		resources = append(resources, string(text))
 	}
-	// istiod itself doesn't start without an API server. This is what Istio's own tests run instead: its
-	// configuration generator and its xDS server.
+	// istiod itself doesn't start without an API server. This is what Istio's own tests run
+	// instead: its configuration generator and its xDS server.
 	return test.Wrap(func(t test.Failer) {
 		xds.NewFakeDiscoveryServer(t, xds.FakeOptions{
 			ConfigString:    strings.Join(resources, "\n---\n"),

@@ -27,8 +27,8 @@ type API struct {
 	started clock.Mono
 }
 
-// New returns the API of a configuration that has admin. gate is a Gate of the same configuration: the API asks it how
-// callers are keyed, and about its limits.
+// New returns the API of a configuration that has admin. gate is a Gate of the same configuration:
+// the API asks it how callers are keyed, and about its limits.
 func New(cfg *config.Config, gate *core.Gate, store ratelimit.Store, proxy Proxy, version string, mono clock.Mono) *API {
 	a := &API{cfg: cfg, gate: gate, store: store, proxy: proxy, version: version, token: hashToken(string(cfg.Admin.Token)), started: mono}
 	_ = update(store, baselineKey, func(old []byte) ([]byte, bool) { // only the first API begins to count

@@ -5,8 +5,8 @@ import (
 	"gatehouse/core/metrics"
 )
 
-// series are the counters and gauges that gates count, and all that count tokens: those may be asked about before any
-// token has come.
+// series are the counters and gauges that gates count, and all that count tokens: those may be
+// asked about before any token has come.
 func (a *API) series() []metrics.Def {
 	var defs []metrics.Def
 	known := map[string]bool{}

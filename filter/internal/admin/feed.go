@@ -20,8 +20,8 @@ const (
 	maxHeads   = 512       // streams whose heads are kept
 )
 
-// Feed is a gate's side of the admin API: it shares what the proxy doesn't add up over all workers. It belongs to one
-// plugin instance.
+// Feed is a gate's side of the admin API: it shares what the proxy doesn't add up over all workers.
+// It belongs to one plugin instance.
 type Feed struct {
 	store     ratelimit.Store
 	active    bool
@@ -36,7 +36,8 @@ type Feed struct {
 // NewFeed returns the Feed of a plugin instance.
 func NewFeed(store ratelimit.Store) *Feed { return &Feed{store: store} }
 
-// Active reports whether an admin API was there at the last Look. While it isn't, the other methods do nothing.
+// Active reports whether an admin API was there at the last Look. While it isn't, the other methods
+// do nothing.
 func (f *Feed) Active() bool { return f.active }
 
 // Look finds out whether an admin API is there, at now on the monotonic clock.
@@ -72,8 +73,8 @@ func (f *Feed) Refused(event []byte) {
 // Head is told the head of the gate's stream of chained audit lines.
 func (f *Feed) Head(head audit.Head) { f.head, f.chained = head, head.Seq+1 }
 
-// Share shares what has come since the last time. defined is how many metrics the gate has defined, names calls yield with
-// the name of each. What can't be shared now is shared the next time.
+// Share shares what has come since the last time. defined is how many metrics the gate has defined,
+// names calls yield with the name of each. What can't be shared now is shared the next time.
 func (f *Feed) Share(defined int, names func(yield func(name string))) {
 	if !f.active {
 		return
@@ -118,8 +119,8 @@ func (f *Feed) shareNames(names func(yield func(name string))) error {
 	})
 }
 
-// shareHead replaces the stream's head among those of all streams. A stream ends with its VM; the oldest go if there are too
-// many.
+// shareHead replaces the stream's head among those of all streams. A stream ends with its VM; the
+// oldest go if there are too many.
 func (f *Feed) shareHead() error {
 	line := text(f.head.AppendJSON(nil))
 	stream := line[:bytes.Index(line, []byte(`"seq"`))]
@@ -149,7 +150,8 @@ func (f *Feed) shareRefusals() error {
 	for i, event := range f.refusals {
 		n := first + uint64(i)
 		_ = update(f.store, slotKey(n), func(old []byte) ([]byte, bool) {
-			// Another worker that took its numbers later may be first to write. A number far ahead is damage.
+			// Another worker that took its numbers later may be first to write. A number far ahead
+			// is damage.
 			later := uint64(0)
 			if len(old) >= 8 {
 				later = number(old[:8]) - n

@@ -67,7 +67,8 @@ func hasBody(r *Request) bool {
 	return false
 }
 
-// loopback reports whether an address as the proxy writes it, 127.0.0.1:9902 or [::1]:9902, is a loopback address.
+// loopback reports whether an address as the proxy writes it, 127.0.0.1:9902 or [::1]:9902, is a
+// loopback address.
 func loopback(address string) bool {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {

@@ -40,7 +40,8 @@ func (a *API) resetLimit(r *Request, rest string) Response {
 	return done()
 }
 
-// clearLimits forgets the charges of all callers, by a new generation: shared data can't be deleted.
+// clearLimits forgets the charges of all callers, by a new generation: shared data can't be
+// deleted.
 func (a *API) clearLimits(*Request, string) Response {
 	if a.gate.Limiter().ClearAll() != nil {
 		return Unavailable()
@@ -48,7 +49,8 @@ func (a *API) clearLimits(*Request, string) Response {
 	return done()
 }
 
-// caller reads RULE/IDENTIFIER. The identifier may have slashes of its own, or be percent-encoded as a whole.
+// caller reads RULE/IDENTIFIER. The identifier may have slashes of its own, or be percent-encoded
+// as a whole.
 func (a *API) caller(rest string) (rule int, id ratelimit.ID, failed *Response) {
 	fail := func(status int, detail string) (int, ratelimit.ID, *Response) {
 		out := failure(status, detail)

@@ -82,8 +82,8 @@ func (api *openAPI) check(t *testing.T, method, path string, out admin.Response)
 	assert.NoError(t, schema.Validate(value), "%s %s %s %s", method, path, status, out.Body)
 }
 
-// TestTheAPIIsAsItsDescriptionSays asks for every path of docs/admin-api.yaml with every method, in a state in which every
-// answer has something to show, with and without what a request needs.
+// TestTheAPIIsAsItsDescriptionSays asks for every path of docs/admin-api.yaml with every method, in
+// a state in which every answer has something to show, with and without what a request needs.
 func TestTheAPIIsAsItsDescriptionSays(t *testing.T) {
 	api := readOpenAPI(t)
 	require.Equal(t, "3.1.0", api.OpenAPI)

@@ -24,7 +24,8 @@ var endpoints = [...]endpoint{
 	{path: "/stats", get: (*API).stats},
 }
 
-// route finds a path's endpoint. Paths are compared byte by byte: each endpoint has one spelling, without a query.
+// route finds a path's endpoint. Paths are compared byte by byte: each endpoint has one spelling,
+// without a query.
 func route(path string) (e *endpoint, rest string, ok bool) {
 	for i := range endpoints {
 		e = &endpoints[i]

@@ -18,11 +18,13 @@ const (
 	refusedKey   = namespace + "refused"  // how many refusals there were
 	refusalKey   = namespace + "refusal/" // with a slot's number: which refusal it is, and its audit event
 
-	// HeadsKey is where gates with an audit chain leave the heads of their streams: a JSON object a line.
+	// HeadsKey is where gates with an audit chain leave the heads of their streams: a JSON object a
+	// line.
 	HeadsKey = core.Namespace + "audit/1/heads"
 )
 
-// Times of the mark, in nanoseconds. Workers' clocks are one, but they look at it at different times.
+// Times of the mark, in nanoseconds. Workers' clocks are one, but they look at it at different
+// times.
 const (
 	markEvery = 2 * clock.Second
 	markLasts = 10 * clock.Second

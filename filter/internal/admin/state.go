@@ -45,7 +45,8 @@ func (a *API) heads(*Request, string) Response {
 	return ofJSON(200, body, "]")
 }
 
-// eachLine yields the lines of a value of the shared data. They are valid until the store's next call.
+// eachLine yields the lines of a value of the shared data. They are valid until the store's next
+// call.
 func (a *API) eachLine(key string, yield func(line []byte)) {
 	rest := read(a.store, key)
 	for len(rest) > 0 {
@@ -64,8 +65,8 @@ const (
 	timeTo   = timeFrom + len(`2006-01-02T15:04:05.000000Z`)
 )
 
-// refusals shows the last refusals, newest first. Workers share theirs a moment later, each in one go, so that the order in
-// which they are kept is almost that of their timestamps.
+// refusals shows the last refusals, newest first. Workers share theirs a moment later, each in one
+// go, so that the order in which they are kept is almost that of their timestamps.
 func (a *API) refusals(*Request, string) Response {
 	var events []string
 	next := number(read(a.store, refusedKey))

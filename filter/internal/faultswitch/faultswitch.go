@@ -1,10 +1,12 @@
 //go:build faultswitch
 
-// Package faultswitch lets a request kill the VM that serves it. Tests build the module with it (-tags faultswitch) to find out
-// what a proxy does when a VM dies. The shipped module is built without the tag, and then there is no such package.
+// Package faultswitch lets a request kill the VM that serves it. Tests build the module with it
+// (-tags faultswitch) to find out what a proxy does when a VM dies. The shipped module is built
+// without the tag, and then there is no such package.
 //
-// A request asks for a fault by the header x-vm-fault: "KIND@PLACE", for instance "trap@after request headers". The
-// kinds are the keys of kinds. A place is the name of a callback, of which each has one before and one after it.
+// A request asks for a fault by the header x-vm-fault: "KIND@PLACE", for instance "trap@after
+// request headers". The kinds are the keys of kinds. A place is the name of a callback, of which
+// each has one before and one after it.
 package faultswitch
 
 import (

@@ -4,7 +4,8 @@ package host
 
 import "unsafe"
 
-// The ABI's own signatures (proxy-wasm 0.2.1). Pointers go out as addresses in the module's linear memory.
+// The ABI's own signatures (proxy-wasm 0.2.1). Pointers go out as addresses in the module's linear
+// memory.
 
 //go:wasmimport env proxy_log
 func proxyLog(level int32, data *byte, size int32) int32

@@ -16,8 +16,9 @@ import (
 // Proxy implements proxy.Proxy by calls out of the module.
 type Proxy struct{}
 
-// fetched is where the proxy leaves what a call returns. One serves all calls: a VM has one thread, and a call that
-// returns bytes re-enters the module only to allocate them. As a variable of the package it stays off the heap.
+// fetched is where the proxy leaves what a call returns. One serves all calls: a VM has one thread,
+// and a call that returns bytes re-enters the module only to allocate them. As a variable of the
+// package it stays off the heap.
 var fetched struct {
 	data *byte
 	size int32
@@ -54,7 +55,8 @@ func (Proxy) Now() (clock.Wall, error) {
 	return clock.Wall(fetched.time), err
 }
 
-// Monotonic implements proxy.Proxy: WASI's clock 1. WASI's results other than 0 are errors of its own numbering.
+// Monotonic implements proxy.Proxy: WASI's clock 1. WASI's results other than 0 are errors of its
+// own numbering.
 func (Proxy) Monotonic() (clock.Mono, error) {
 	if wasiClockTimeGet(1, 1, &fetched.time) != 0 {
 		return 0, proxy.InternalFailure

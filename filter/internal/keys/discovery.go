@@ -18,9 +18,9 @@ var (
 	errNoURI    = errors.New("its jwks_uri is missing, or is no URI")
 )
 
-// discover reads an OpenID configuration (RFC 8414 §2, OpenID Connect Discovery §3) and returns the path of the JWK Set. Its
-// issuer must be the provider's (§3.3). Its jwks_uri must have the scheme and authority of the document: the cluster leads
-// there and nowhere else.
+// discover reads an OpenID configuration (RFC 8414 §2, OpenID Connect Discovery §3) and returns the
+// path of the JWK Set. Its issuer must be the provider's (§3.3). Its jwks_uri must have the scheme
+// and authority of the document: the cluster leads there and nowhere else.
 func discover(remote *config.Remote, issuer string, document []byte) (path string, err error) {
 	set, err := claims.Parse(document)
 	if err != nil {
@@ -56,8 +56,8 @@ func isTarget(path string) bool {
 	return true
 }
 
-// sameIssuer compares the provider's issuer with the document's. If the provider's has a placeholder, so may the document's,
-// by whatever name: Entra ID's common document has {tenantid}.
+// sameIssuer compares the provider's issuer with the document's. If the provider's has a
+// placeholder, so may the document's, by whatever name: Entra ID's common document has {tenantid}.
 func sameIssuer(ours, theirs string) bool {
 	if ours == theirs {
 		return true

@@ -41,7 +41,8 @@ func (k *Keys) fetch(p *provider, now clock.Mono) {
 	f.get(jwks.MaxBytes, f.keySet)
 }
 
-// fetching is a fetch under way: of an OpenID configuration first, if the provider has jwks.discovery, then of the set.
+// fetching is a fetch under way: of an OpenID configuration first, if the provider has
+// jwks.discovery, then of the set.
 type fetching struct {
 	keys      *Keys
 	p         *provider
@@ -165,7 +166,8 @@ func (r *record) release(lease clock.Mono) {
 	}
 }
 
-// warn names the keys that are left out and a kid that several keys have, once as long as they stay the same.
+// warn names the keys that are left out and a kid that several keys have, once as long as they stay
+// the same.
 func (k *Keys) warn(p *provider, set *jwks.Set) {
 	text := ""
 	for _, s := range set.Skipped {

@@ -55,7 +55,8 @@ type provider struct {
 
 const vmID proxy.Path = "plugin_vm_id"
 
-// New prepares the remote providers of the configuration of a plugin (its name) and takes what sets there already are. An error is the proxy's status.
+// New prepares the remote providers of the configuration of a plugin (its name) and takes what sets
+// there already are. An error is the proxy's status.
 func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys, error) {
 	k := &Keys{proxy: px, plugin: plugin, owner: owner, store: shared.Store{Proxy: px}, providers: make([]*provider, len(cfg.Tokens.Providers))}
 	if id, err := px.Property(vmID); err != nil || len(id) == 0 {
@@ -83,9 +84,9 @@ func New(px proxy.Proxy, plugin string, cfg *config.Config, owner Owner) (*Keys,
 // Keys implements core.RemoteKeys.
 func (k *Keys) Keys(i int) *jwks.Set { return k.providers[i].set }
 
-// RequestFetch implements core.RemoteKeys. The record may be a tick old; the next tick knows better, and lets those go who waited
-// in vain. After a failed fetch nobody waits until one has succeeded: each request would wait as long as the fetch takes to
-// fail, again and again.
+// RequestFetch implements core.RemoteKeys. The record may be a tick old; the next tick knows
+// better, and lets those go who waited in vain. After a failed fetch nobody waits until one has
+// succeeded: each request would wait as long as the fetch takes to fail, again and again.
 func (k *Keys) RequestFetch(i int, _ reason.Reason, now clock.Mono) bool {
 	p := k.providers[i]
 	if p.set != nil && !p.rec.underWay(now) {
@@ -106,8 +107,8 @@ func (k *Keys) Pending(i int, now clock.Mono) bool {
 // Deadline is how long a request that arrived at now waits for a provider's keys at most.
 func (k *Keys) Deadline(i int, now clock.Mono) clock.Mono { return now.Add(k.providers[i].timeout()) }
 
-// Tick takes what other workers fetched, and fetches what is due unless the configuration is drained: then no request has
-// come since an update took its place.
+// Tick takes what other workers fetched, and fetches what is due unless the configuration is
+// drained: then no request has come since an update took its place.
 func (k *Keys) Tick(now clock.Mono, drained bool) {
 	for _, p := range k.providers {
 		if p == nil {
@@ -129,8 +130,8 @@ func (p *provider) ripe(r *record, now clock.Mono) bool {
 	return !r.underWay(now) && (p.due(r, now) || p.wanted && p.refetchable(r, now))
 }
 
-// look takes the shared record, and the set in it if it is new. If the record can't be read the set that is there serves
-// on, but no longer than max_stale_seconds.
+// look takes the shared record, and the set in it if it is new. If the record can't be read the set
+// that is there serves on, but no longer than max_stale_seconds.
 func (k *Keys) look(p *provider, now clock.Mono) {
 	value, _, err := k.store.Get(p.key)
 	if err != nil {
@@ -140,7 +141,8 @@ func (k *Keys) look(p *provider, now clock.Mono) {
 	k.take(p, decode(value, now), now)
 }
 
-// update changes the shared record by compare-and-set, unless change says no. It reports whether it has.
+// update changes the shared record by compare-and-set, unless change says no. It reports whether it
+// has.
 func (k *Keys) update(p *provider, now clock.Mono, change func(*record) bool) bool {
 	for range ratelimit.Tries {
 		value, version, err := k.store.Get(p.key)
@@ -184,8 +186,8 @@ func (k *Keys) dropStale(p *provider, now clock.Mono) {
 	}
 }
 
-// log writes a line about a provider to the proxy's log. It names the plugin too: after an update the old configuration
-// may still be at work.
+// log writes a line about a provider to the proxy's log. It names the plugin too: after an update
+// the old configuration may still be at work.
 func (k *Keys) log(level proxy.Level, p *provider, line string) {
 	if k.plugin != "" {
 		line = "plugin " + k.plugin + ": provider " + p.name + ": " + line

@@ -6,8 +6,9 @@ import (
 	"gatehouse/core/clock"
 )
 
-// record is what all workers know about one provider's JWK Set, as one value in the store: whoever reads it has all of it.
-// Moments are monotonic nanoseconds, by the same clock for all workers of a process.
+// record is what all workers know about one provider's JWK Set, as one value in the store: whoever
+// reads it has all of it. Moments are monotonic nanoseconds, by the same clock for all workers of a
+// process.
 type record struct {
 	seq         uint32     // of the set; 0 before the first
 	failures    uint32     // since the last success
@@ -26,8 +27,9 @@ const (
 	headerBytes   = 1 + 3*4 + 4*8 + 2
 )
 
-// future is by how much a moment may lie ahead: other workers write theirs while this one looks at its clock. What is
-// further ahead was written by something else, and could keep the set from ever being fetched again.
+// future is by how much a moment may lie ahead: other workers write theirs while this one looks at
+// its clock. What is further ahead was written by something else, and could keep the set from ever
+// being fetched again.
 const future = maxTimeout + 60*second
 
 func (r *record) encode() []byte {

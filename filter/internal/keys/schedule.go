@@ -13,15 +13,16 @@ const second = 1_000_000_000
 // maxTimeout is the longest that a configuration lets a fetch take.
 const maxTimeout = 60 * second
 
-// Failed fetches are tried again after a second, then after twice as long each time, up to maxBackoff; up to
-// maxBackoffWithout while there is no set that may be used, because every request waits for it then.
+// Failed fetches are tried again after a second, then after twice as long each time, up to
+// maxBackoff; up to maxBackoffWithout while there is no set that may be used, because every request
+// waits for it then.
 const (
 	maxBackoff        = 30 * second
 	maxBackoffWithout = 5 * second
 )
 
-// schedule says when a provider's set is fetched, and for how long it serves. The record is shared by all gates that fetch
-// from the same place; the schedule is the provider's own.
+// schedule says when a provider's set is fetched, and for how long it serves. The record is shared
+// by all gates that fetch from the same place; the schedule is the provider's own.
 type schedule struct{ remote *config.Remote }
 
 // due reports whether it is time to fetch.
@@ -43,8 +44,9 @@ func backoff(failures uint32, served bool) int64 {
 	return min(wait, maxBackoffWithout)
 }
 
-// interval is how long after a fetch to fetch again: the answer's max-age within min_refetch_seconds and refresh_seconds,
-// less up to a tenth, so that a fleet started at once doesn't fetch at once for ever.
+// interval is how long after a fetch to fetch again: the answer's max-age within
+// min_refetch_seconds and refresh_seconds, less up to a tenth, so that a fleet started at once
+// doesn't fetch at once for ever.
 func (s schedule) interval(r *record) int64 {
 	seconds := s.remote.RefreshSeconds
 	if r.maxAge != unsaid {
@@ -54,8 +56,9 @@ func (s schedule) interval(r *record) int64 {
 	return seconds * second * (2560 - chance) / 2560
 }
 
-// documentDue reports whether a fetch begins with the OpenID configuration: when the set itself is due, and the document has
-// served for refresh_seconds (less a tenth, as for the set), or the last fetch failed. A token never causes it.
+// documentDue reports whether a fetch begins with the OpenID configuration: when the set itself is
+// due, and the document has served for refresh_seconds (less a tenth, as for the set), or the last
+// fetch failed. A token never causes it.
 func (s schedule) documentDue(r *record, now clock.Mono) bool {
 	if r.path == "" {
 		return true
@@ -63,13 +66,14 @@ func (s schedule) documentDue(r *record, now clock.Mono) bool {
 	return s.due(r, now) && (r.failures > 0 || now.Since(r.foundAt) >= s.remote.RefreshSeconds*second*9/10)
 }
 
-// refetchable bounds the fetches that unknown key ids cause, however many workers or forged tokens ask.
+// refetchable bounds the fetches that unknown key ids cause, however many workers or forged tokens
+// ask.
 func (s schedule) refetchable(r *record, now clock.Mono) bool {
 	return r.lastAttempt == 0 || now.Since(r.lastAttempt) >= s.remote.MinRefetchSeconds*second
 }
 
-// stale reports whether a set is too old to be used. The fetch that is due when max_stale_seconds have passed gets the
-// time that it may take.
+// stale reports whether a set is too old to be used. The fetch that is due when max_stale_seconds
+// have passed gets the time that it may take.
 func (s schedule) stale(r *record, now clock.Mono) bool {
 	return now.Since(r.fetchedAt) > s.remote.MaxStaleSeconds*second+s.lease()
 }
@@ -79,8 +83,9 @@ func (s schedule) lease() int64 { return s.timeout() + second }
 
 func (s schedule) timeout() int64 { return s.remote.TimeoutSeconds * second }
 
-// maxAge finds max-age in a Cache-Control header (RFC 9111 §5.2.2.1). With no-cache or no-store it is as good as absent: Keycloak and
-// Spring send them with all they answer, and mean no fetch every few seconds.
+// maxAge finds max-age in a Cache-Control header (RFC 9111 §5.2.2.1). With no-cache or no-store it
+// is as good as absent: Keycloak and Spring send them with all they answer, and mean no fetch every
+// few seconds.
 func maxAge(header string) int32 {
 	age := int32(unsaid)
 	for directive := range strings.SplitSeq(header, ",") {

@@ -51,8 +51,8 @@ func TestWhatIsNoRecordIsAsGoodAsNone(t *testing.T) {
 	}
 }
 
-// TestAnotherWorkersClockMayBeAheadOfOurs guards against taking a record that was written between our look at the clock and
-// our look at the record for garbage, and fetching a second time.
+// TestAnotherWorkersClockMayBeAheadOfOurs guards against taking a record that was written between
+// our look at the clock and our look at the record for garbage, and fetching a second time.
 func TestAnotherWorkersClockMayBeAheadOfOurs(t *testing.T) {
 	s, now := testSchedule(), clock.Mono(1000*second)
 	theirs := record{maxAge: unsaid, lastAttempt: now + 1, leaseUntil: now.Add(1 + s.lease())}

@@ -1,7 +1,8 @@
-// Package metadata reads the claims that another filter of the proxy verified and left in the stream's dynamic metadata,
-// such as Envoy's jwt_authn. It is given the bytes of Envoy's property "metadata": a protobuf message that says each
-// value's type, unlike the properties below it, whose bytes are the same for true and "\u0001" and for ["a"] and
-// {"a": ""}. Whatever the message doesn't say for sure is a malformed token.
+// Package metadata reads the claims that another filter of the proxy verified and left in the
+// stream's dynamic metadata, such as Envoy's jwt_authn. It is given the bytes of Envoy's property
+// "metadata": a protobuf message that says each value's type, unlike the properties below it, whose
+// bytes are the same for true and "\u0001" and for ["a"] and {"a": ""}. Whatever the message
+// doesn't say for sure is a malformed token.
 package metadata
 
 import (
@@ -20,8 +21,8 @@ type Source struct {
 	FailedStatusKey string // of the status of a token that the filter refused; "" if the configuration has none
 }
 
-// Numbers of fields: of envoy.config.core.v3.Metadata, of a map's entries, and of google.protobuf's Struct, Value and
-// ListValue (struct.proto).
+// Numbers of fields: of envoy.config.core.v3.Metadata, of a map's entries, and of google.protobuf's
+// Struct, Value and ListValue (struct.proto).
 const (
 	mapField   = 1 // Metadata.filter_metadata and Struct.fields
 	entryKey   = 1
@@ -43,7 +44,8 @@ var (
 	errDepth  = errors.New("nested too deeply")
 )
 
-// Read says what the filter found out about the request's token. message is an envoy.config.core.v3.Metadata.
+// Read says what the filter found out about the request's token. message is an
+// envoy.config.core.v3.Metadata.
 func (s *Source) Read(message []byte) core.ExternalClaims {
 	found, err := s.read(message)
 	if err != nil {
@@ -105,8 +107,8 @@ func failureCode(status []byte) (float64, error) {
 	return math.Float64frombits(f.value), nil
 }
 
-// mapEntry finds the value of a key in the map that is field 1 of a message; nil if the map lacks it. An empty value isn't
-// nil.
+// mapEntry finds the value of a key in the map that is field 1 of a message; nil if the map lacks
+// it. An empty value isn't nil.
 func mapEntry(message []byte, key string) (value []byte, err error) {
 	for len(message) > 0 {
 		var f protoField
@@ -156,8 +158,8 @@ func splitEntry(entry protoField) (key, value []byte, err error) {
 	return key, value, nil
 }
 
-// appendValue appends a google.protobuf.Value as JSON. Duplicate members are left for the parser of the claims to
-// refuse.
+// appendValue appends a google.protobuf.Value as JSON. Duplicate members are left for the parser of
+// the claims to refuse.
 func appendValue(dst, value []byte, depth int) ([]byte, error) {
 	f, rest, err := nextField(value)
 	if err != nil || len(rest) > 0 { // exactly one member of the oneof

@@ -197,7 +197,8 @@ func TestAnyClaimsReadAsTheyWere(t *testing.T) {
 	})
 }
 
-// FuzzRead holds what any bytes may give: claims that protobuf's own library reads as the same JSON, or no claims.
+// FuzzRead holds what any bytes may give: claims that protobuf's own library reads as the same
+// JSON, or no claims.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(payload(f, `{"sub":"alice","exp":1795509696,"aud":["a",null],"deep":{"x":{"y":true}}}`))

@@ -14,8 +14,9 @@ var (
 	errText   = errors.New("not UTF-8")
 )
 
-// appendNumber writes a number as issuers do (ECMA-262 §6.1.6.1.20): with an exponent only if it is very large or small. A
-// header or an event that shows a claim is to show the same, whichever filter verified the token.
+// appendNumber writes a number as issuers do (ECMA-262 §6.1.6.1.20): with an exponent only if it is
+// very large or small. A header or an event that shows a claim is to show the same, whichever
+// filter verified the token.
 func appendNumber(dst []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, errNumber

@@ -5,7 +5,8 @@ import (
 	"errors"
 )
 
-// Wire types of protobuf (https://protobuf.dev/programming-guides/encoding/). The groups and fixed32 don't occur.
+// Wire types of protobuf (https://protobuf.dev/programming-guides/encoding/). The groups and
+// fixed32 don't occur.
 const (
 	wireVarint  = 0
 	wireFixed64 = 1

@@ -13,11 +13,12 @@ type Call struct {
 	TimeoutMilliseconds uint32
 }
 
-// CallEnd is how a Call ended. NumHeaders is 0 if no answer came, or one past the proxy's own bounds.
+// CallEnd is how a Call ended. NumHeaders is 0 if no answer came, or one past the proxy's own
+// bounds.
 type CallEnd struct{ NumHeaders, BodySize int }
 
-// Answer is the answer to a GET request. Status is 0 if nothing came, or an answer past the proxy's own bounds. If there
-// is no connection, the proxy itself answers 503, and 504 after the timeout.
+// Answer is the answer to a GET request. Status is 0 if nothing came, or an answer past the proxy's
+// own bounds. If there is no connection, the proxy itself answers 503, and 504 after the timeout.
 type Answer struct {
 	Status       int
 	CacheControl string

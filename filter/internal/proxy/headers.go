@@ -8,9 +8,9 @@ import (
 
 var errPairs = errors.New("header pairs in no form that the ABI has")
 
-// AppendHeaders takes apart what Proxy.Headers returned and appends the pairs to dst in the proxy's order, with duplicates
-// and pseudo-headers. It returns all pairs or an error: a caller that saw a part could miss a header that must be
-// removed. The strings share the bytes of b.
+// AppendHeaders takes apart what Proxy.Headers returned and appends the pairs to dst in the proxy's
+// order, with duplicates and pseudo-headers. It returns all pairs or an error: a caller that saw a
+// part could miss a header that must be removed. The strings share the bytes of b.
 func AppendHeaders[H ~struct{ Name, Value string }](b []byte, dst []H) ([]H, error) {
 	if len(b) == 0 {
 		return dst, nil // an empty map may be no bytes at all
@@ -40,7 +40,8 @@ func AppendHeaders[H ~struct{ Name, Value string }](b []byte, dst []H) ([]H, err
 // Text is a string that shares the bytes of b.
 func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// AppendPairs writes headers as the ABI wants them: count, sizes, then the strings, each with a NUL byte behind it.
+// AppendPairs writes headers as the ABI wants them: count, sizes, then the strings, each with a NUL
+// byte behind it.
 func AppendPairs[H ~struct{ Name, Value string }](dst []byte, headers []H) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(headers)))
 	for _, h := range headers {

@@ -1,6 +1,7 @@
-// Package proxy is what the filter knows of the proxy that it runs in: the calls that it may make (Proxy), the callbacks
-// that it gets (Plugin, Stream), and the bytes in which the two exchange headers. Nothing here needs WebAssembly: package
-// host implements Proxy inside the module, package proxytest in tests.
+// Package proxy is what the filter knows of the proxy that it runs in: the calls that it may make
+// (Proxy), the callbacks that it gets (Plugin, Stream), and the bytes in which the two exchange
+// headers. Nothing here needs WebAssembly: package host implements Proxy inside the module, package
+// proxytest in tests.
 package proxy
 
 import (
@@ -9,9 +10,10 @@ import (
 	"gatehouse/core/clock"
 )
 
-// Proxy is the proxy's side of the ABI (proxy-wasm 0.2.1). Each call can fail, and no caller may drop an error: package
-// plugin says what each failure means. Errors are of type Status. Bytes that a call returns in a callback of a Stream are valid
-// until that callback ends: then their memory serves the next one. In a callback of a Plugin they stay.
+// Proxy is the proxy's side of the ABI (proxy-wasm 0.2.1). Each call can fail, and no caller may
+// drop an error: package plugin says what each failure means. Errors are of type Status. Bytes that
+// a call returns in a callback of a Stream are valid until that callback ends: then their memory
+// serves the next one. In a callback of a Plugin they stay.
 type Proxy interface {
 	// Log writes a line to the proxy's log.
 	Log(level Level, line []byte) error
@@ -33,13 +35,16 @@ type Proxy interface {
 	Reply(r *Reply) error
 	// Resume lets a request go on that RequestHeaders held.
 	Resume() error
-	// Property reads a property: NotFound if it is absent, NotSerializable if it has no bytes (a structure, or null).
+	// Property reads a property: NotFound if it is absent, NotSerializable if it has no bytes (a
+	// structure, or null).
 	Property(path Path) ([]byte, error)
 	// SetProperty writes filter state: "x" becomes wasm.x for access loggers.
 	SetProperty(path Path, value []byte) error
-	// SharedGet reads shared data, and the value to compare at the next SharedSet; NotFound if the key is absent.
+	// SharedGet reads shared data, and the value to compare at the next SharedSet; NotFound if the
+	// key is absent.
 	SharedGet(key string) (value []byte, cas uint32, err error)
-	// SharedSet writes shared data if its compare-and-set value is still cas, else it returns CASMismatch.
+	// SharedSet writes shared data if its compare-and-set value is still cas, else it returns
+	// CASMismatch.
 	SharedSet(key string, value []byte, cas uint32) error
 	// DefineMetric registers a metric, or finds it if it is there.
 	DefineMetric(kind MetricKind, name string) (id uint32, err error)
@@ -57,9 +62,10 @@ type Proxy interface {
 	Stopped() error
 	// SetContext makes later calls act on another stream, or on the plugin, by its id.
 	SetContext(id uint32) error
-	// Call sends an HTTP request through one of the proxy's clusters. done is called once when it has ended. An error
-	// means that no request was sent, and that done won't be called. Call must be called in a callback of the plugin, not
-	// of a stream: answers to streams that have ended are dropped.
+	// Call sends an HTTP request through one of the proxy's clusters. done is called once when it
+	// has ended. An error means that no request was sent, and that done won't be called. Call must
+	// be called in a callback of the plugin, not of a stream: answers to streams that have ended
+	// are dropped.
 	Call(c *Call, done func(CallEnd)) error
 	// CallBody reads the body of the answer, inside done.
 	CallBody(size int) ([]byte, error)
@@ -89,8 +95,9 @@ type Reply struct {
 // NoGRPC is a Reply without gRPC status.
 const NoGRPC = -1
 
-// NoMatch is a compare-and-set value that no entry has: a set with it creates an absent key and leaves an existing one
-// alone. The proxy ignores the value on an absent key, so that with any other two first writers would both succeed.
+// NoMatch is a compare-and-set value that no entry has: a set with it creates an absent key and
+// leaves an existing one alone. The proxy ignores the value on an absent key, so that with any
+// other two first writers would both succeed.
 const NoMatch uint32 = 0xFFFFFFFF
 
 // MetricKind is a metric's type, by the ABI's number: counter, gauge, histogram.
@@ -150,7 +157,8 @@ func (s Status) Error() string {
 	return "proxy-wasm status " + strconv.Itoa(int(s))
 }
 
-// Absent reports whether a call found nothing. errors.Is would ask the same by reflection, in each request.
+// Absent reports whether a call found nothing. errors.Is would ask the same by reflection, in each
+// request.
 func Absent(err error) bool {
 	status, ok := err.(Status) //nolint:errorlint // the proxy's errors are never wrapped
 	return ok && status == NotFound

@@ -2,9 +2,10 @@ package proxy
 
 import "encoding/binary"
 
-// VerifySignature asks the proxy to verify a signature, by Envoy's foreign function verify_signature. The key is a DER
-// SubjectPublicKeyInfo, an ECDSA signature is in DER. handled is false if the proxy has no such function or doesn't know
-// the key or the hash; ok is true only if the signature holds.
+// VerifySignature asks the proxy to verify a signature, by Envoy's foreign function
+// verify_signature. The key is a DER SubjectPublicKeyInfo, an ECDSA signature is in DER. handled is
+// false if the proxy has no such function or doesn't know the key or the hash; ok is true only if
+// the signature holds.
 func VerifySignature(p Proxy, hash string, spki, sig, signed []byte) (ok, handled bool) {
 	if len(sig) == 0 || len(signed) == 0 || len(spki) == 0 {
 		return false, true
@@ -18,7 +19,8 @@ func VerifySignature(p Proxy, hash string, spki, sig, signed []byte) (ok, handle
 	if err != nil {
 		return false, false
 	}
-	// The answer is a protobuf message too. Field 1, a varint, is the verdict, absent if false; field 2 the error's text.
+	// The answer is a protobuf message too. Field 1, a varint, is the verdict, absent if false;
+	// field 2 the error's text.
 	return len(answer) >= 2 && answer[0] == 1<<3 && answer[1] == 1, true
 }
 

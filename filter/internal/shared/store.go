@@ -23,8 +23,9 @@ func (s Store) Get(key string) ([]byte, ratelimit.Version, error) {
 	return nil, ratelimit.Absent, err
 }
 
-// CompareAndSet implements ratelimit.Store. The proxy ignores the compare-and-set value of a key that is absent, so two
-// creators would both succeed; with a value that no entry has, the second one fails. An error is the proxy's status.
+// CompareAndSet implements ratelimit.Store. The proxy ignores the compare-and-set value of a key
+// that is absent, so two creators would both succeed; with a value that no entry has, the second
+// one fails. An error is the proxy's status.
 func (s Store) CompareAndSet(key string, value []byte, v ratelimit.Version) (bool, error) {
 	cas := proxy.NoMatch
 	if v != ratelimit.Absent {

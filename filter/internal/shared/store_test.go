@@ -91,7 +91,8 @@ func TestStoreConforms(t *testing.T) {
 	})
 }
 
-// TestStoreCountsUnderInjectedConflicts has somebody else write between every other read and the write that rests on it.
+// TestStoreCountsUnderInjectedConflicts has somebody else write between every other read and the
+// write that rests on it.
 func TestStoreCountsUnderInjectedConflicts(t *testing.T) {
 	const each = 100
 	data := hostsim.NewSharedData()
@@ -141,7 +142,8 @@ func TestStoreCountsUnderInjectedConflicts(t *testing.T) {
 	assert.Greater(t, injected, each/2)
 }
 
-// TestCreatorsDontOverwriteEachOther pins down the trap in the host: on an absent key it ignores the compare-and-set value.
+// TestCreatorsDontOverwriteEachOther pins down the trap in the host: on an absent key it ignores
+// the compare-and-set value.
 func TestCreatorsDontOverwriteEachOther(t *testing.T) {
 	data := hostsim.NewSharedData()
 	other := func() {}
@@ -181,8 +183,8 @@ func TestAFailingHostIsAnErrorAndNotAMissingKey(t *testing.T) {
 	}
 }
 
-// TestLimitersOnSharedDataAdmitExactlyTheLimit has a limiter on each worker's Store charge one caller, all at once, while every
-// third compare-and-set is lost to nobody.
+// TestLimitersOnSharedDataAdmitExactlyTheLimit has a limiter on each worker's Store charge one
+// caller, all at once, while every third compare-and-set is lost to nobody.
 func TestLimitersOnSharedDataAdmitExactlyTheLimit(t *testing.T) {
 	const limit, each = 100, 60
 	var sets atomic.Int64

@@ -20,7 +20,8 @@ const (
 	Concurrent
 )
 
-// Cluster is an upstream that callouts can reach. A nil function means that the cluster has no host.
+// Cluster is an upstream that callouts can reach. A nil function means that the cluster has no
+// host.
 type Cluster struct {
 	HTTP func(ctx context.Context, call *HTTPCall) (*HTTPReply, error)
 	GRPC func(ctx context.Context, call *GRPCCall) GRPCStatus

@@ -88,7 +88,8 @@ type grpcCallout struct {
 	inbox       *inbox
 	cancel      context.CancelFunc
 	stopTimeout func()
-	// localClosed is set once the guest has closed a stream, remoteClosed once it has heard of the end.
+	// localClosed is set once the guest has closed a stream, remoteClosed once it has heard of the
+	// end.
 	localClosed, remoteClosed bool
 }
 
@@ -191,8 +192,8 @@ func (o *grpcCallout) run(store func(token uint32) abi.Status) abi.Status {
 func (o *grpcCallout) deliver(f func()) {
 	enter := o.set.guest.Do
 	if o.set.dispatcher.Mode == Inline {
-		// The goroutine that waits in settle runs what f makes due. It must not run here, because it
-		// might wait for this very goroutine.
+		// The goroutine that waits in settle runs what f makes due. It must not run here, because
+		// it might wait for this very goroutine.
 		enter = o.set.guest.Only
 	}
 	enter(func() {

@@ -26,8 +26,8 @@ type HeldCallout struct {
 // Held returns the callouts that wait for an answer, oldest first. Callouts that have timed out or
 // whose VM failed are no longer among them.
 func (d *Dispatcher) Held() []*HeldCallout {
-	// A thread that dispatches takes the list's lock while it holds its own. So a thread must not be
-	// locked under the list's lock.
+	// A thread that dispatches takes the list's lock while it holds its own. So a thread must not
+	// be locked under the list's lock.
 	d.held.mu.Lock()
 	list := slices.Clone(d.held.list)
 	d.held.mu.Unlock()
@@ -52,7 +52,8 @@ func (c *HeldCallout) waiting() (waiting bool) {
 	return waiting
 }
 
-// Reply answers the callout; nil is the same as Break. It does nothing if the guest no longer waits.
+// Reply answers the callout; nil is the same as Break. It does nothing if the guest no longer
+// waits.
 func (c *HeldCallout) Reply(reply *HTTPReply) {
 	c.callout.set.guest.Do(func() { c.callout.deliver(reply, nil) })
 }

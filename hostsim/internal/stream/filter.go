@@ -43,6 +43,7 @@ type Sink interface {
 	ResponseHeaders(h *Headers, endStream bool)
 	ResponseData(data []byte, endStream bool)
 	ResponseTrailers(h *Headers)
-	// Over is called once, when the stream ends. reset says that the response is missing or incomplete.
+	// Over is called once, when the stream ends. reset says that the response is missing or
+	// incomplete.
 	Over(reset bool)
 }

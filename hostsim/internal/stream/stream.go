@@ -40,8 +40,8 @@ type Stream struct {
 	endOfStream bool
 	// logging is true during the filter's Log.
 	logging bool
-	// failureReplied is set once the host has answered for a failed VM. From then on the filter sees
-	// nothing of the stream.
+	// failureReplied is set once the host has answered for a failed VM. From then on the filter
+	// sees nothing of the stream.
 	failureReplied bool
 	// replied is set once a local reply was made.
 	replied bool

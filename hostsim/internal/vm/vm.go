@@ -70,8 +70,8 @@ func New(s *Services, t Thread, key Key, env map[string]string) (*VM, error) {
 	return v, nil
 }
 
-// initialize runs the module's start functions: _initialize and main of a WASI reactor, or _start of
-// a command.
+// initialize runs the module's start functions: _initialize and main of a WASI reactor, or _start
+// of a command.
 func (v *VM) initialize() error {
 	// Host functions that the start functions call find this context, which is no plugin's.
 	outside := &Context{vm: v}
@@ -162,8 +162,8 @@ func (v *VM) callback(c *Context, g wasm.Callback, args ...uint64) (result uint6
 	return result, ok
 }
 
-// finish ends a callback: what host functions put off happens now. It may lead to callbacks that put
-// more off; a guest that never comes to an end fails.
+// finish ends a callback: what host functions put off happens now. It may lead to callbacks that
+// put more off; a guest that never comes to an end fails.
 func (v *VM) finish() {
 	v.stopIteration = false
 	v.finishing++
@@ -192,7 +192,8 @@ func (v *VM) Restricted() bool { return v.restricted }
 // Failed reports whether the guest has trapped.
 func (v *VM) Failed() bool { return v.failed }
 
-// Fail marks the VM as failed. Its streams end as the failure policy says when they are touched next.
+// Fail marks the VM as failed. Its streams end as the failure policy says when they are touched
+// next.
 func (v *VM) Fail(where string, err error) {
 	if v.failed {
 		return
@@ -269,8 +270,8 @@ func (v *VM) Monotonic() time.Duration { return v.Services.Clock.Monotonic() }
 // Log implements wasm.System.
 func (v *VM) Log(level abi.LogLevel, line string) { v.current.LogLine(level, line) }
 
-// Allocate asks the guest for size bytes. It reports false if the guest has none; a VM that fails in
-// its allocator ends the callback too.
+// Allocate asks the guest for size bytes. It reports false if the guest has none; a VM that fails
+// in its allocator ends the callback too.
 func (v *VM) Allocate(size uint32) (uint32, bool) {
 	v.restricted = true
 	address, err := v.CallAllocator(size)

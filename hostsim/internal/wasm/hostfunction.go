@@ -17,8 +17,8 @@ type HostFunction struct {
 	Params string
 	// Since and Until are the first and the last ABI version that have the function.
 	Since, Until abi.Version
-	// Run runs the function for the guest whose Instance was made with ctx's values. A panic with an
-	// error ends the guest.
+	// Run runs the function for the guest whose Instance was made with ctx's values. A panic with
+	// an error ends the guest.
 	Run func(ctx context.Context, args []uint64) abi.Status
 }
 

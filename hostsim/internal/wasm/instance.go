@@ -79,8 +79,8 @@ func (i *Instance) Call(f Function, args ...uint64) (result uint64, err error) {
 	return stack[0], err
 }
 
-// CallAllocator asks the guest for size bytes while a host function runs, and returns their address;
-// 0 means that the guest has none.
+// CallAllocator asks the guest for size bytes while a host function runs, and returns their
+// address; 0 means that the guest has none.
 func (i *Instance) CallAllocator(size uint32) (address uint32, err error) {
 	stack := [1]uint64{uint64(size)}
 	err = i.callbacks[Allocate].f.CallWithStack(i.ctx, stack[:])

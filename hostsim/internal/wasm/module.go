@@ -37,7 +37,8 @@ type Module struct {
 }
 
 // Compile compiles a filter and checks that it speaks an ABI version this host knows. functions are
-// what the host provides in the module "env". cacheDir is where machine code is kept, "" for nowhere.
+// what the host provides in the module "env". cacheDir is where machine code is kept, "" for
+// nowhere.
 func Compile(ctx context.Context, wasm []byte, cacheDir string, functions []HostFunction) (*Module, error) {
 	cfg := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxMemoryPages)
 	m := &Module{functions: functions}

@@ -17,7 +17,8 @@ const MaxLineBytes = 16 << 20
 type Line struct {
 	Number int
 	Text   []byte // without the newline; valid until the next line is read
-	// Incomplete is true for a last line that has no newline: it was cut off, or it is being written.
+	// Incomplete is true for a last line that has no newline: it was cut off, or it is being
+	// written.
 	Incomplete bool
 }
 

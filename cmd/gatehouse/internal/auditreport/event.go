@@ -67,8 +67,8 @@ func (e *event) member(name, value gjson.Result) bool {
 	return true
 }
 
-// isRequest reports whether the event is the end of a request. Each request has one such event; custom
-// events, the openings of long streams and audit_gap are in addition.
+// isRequest reports whether the event is the end of a request. Each request has one such event;
+// custom events, the openings of long streams and audit_gap are in addition.
 func (e *event) isRequest() bool {
 	switch e.eventType {
 	case "auth_success", "auth_failure", "access_denied", "rate_limited", "request", "request_error":

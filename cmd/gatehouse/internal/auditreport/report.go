@@ -1,5 +1,5 @@
-// Package auditreport says who was refused, or in observe mode would have been, out of audit logs of
-// any size.
+// Package auditreport says who was refused, or in observe mode would have been, out of audit logs
+// of any size.
 package auditreport
 
 import (
@@ -46,7 +46,8 @@ type Report struct {
 	Issuers []Named  `json:"by_issuer"`
 	Groups  []Group  `json:"by_reason_route_caller_issuer"`
 	Callers []Caller `json:"by_caller"`
-	// CallersExact is false if there were so many callers that the figures of Callers are upper bounds.
+	// CallersExact is false if there were so many callers that the figures of Callers are upper
+	// bounds.
 	CallersExact bool   `json:"by_caller_exact"`
 	Timeline     []Span `json:"over_time"`
 	// SpanSeconds is the length of each part of Timeline.
@@ -61,8 +62,8 @@ type Reason struct {
 	WouldBe uint64  `json:"would_be_refused"`
 }
 
-// Named counts the requests that have one route, kind of caller or issuer. Name is null for those that
-// have none.
+// Named counts the requests that have one route, kind of caller or issuer. Name is null for those
+// that have none.
 type Named struct {
 	Name *string `json:"name"`
 	Counts
@@ -81,7 +82,8 @@ type Group struct {
 	Last    string  `json:"last"`
 }
 
-// Caller counts the refusals of one caller. Who has no token, or a bad one, is known by the address.
+// Caller counts the refusals of one caller. Who has no token, or a bad one, is known by the
+// address.
 type Caller struct {
 	UserID   *string `json:"user_id"`
 	ClientID *string `json:"client_id"`

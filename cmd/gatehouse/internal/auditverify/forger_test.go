@@ -14,8 +14,8 @@ import (
 	"gatehouse/core/audit"
 )
 
-// The forger has the logs and no key. The macs cover neither a line's stream nor its seq, so that the forger may
-// change both.
+// The forger has the logs and no key. The macs cover neither a line's stream nor its seq, so that
+// the forger may change both.
 
 // relabel gives a line another stream and seq. Its mac stays right.
 func relabel(l line, stream string, n int) line {
@@ -25,7 +25,8 @@ func relabel(l line, stream string, n int) line {
 	return line{append(text, l.text[prev:]...), stream, l.prefix}
 }
 
-// stated is a log that has all its lines, and an audit_gap in line 50 that says that another sink lost 30 to 40.
+// stated is a log that has all its lines, and an audit_gap in line 50 that says that another sink
+// lost 30 to 40.
 func stated(t *testing.T) *log {
 	t.Helper()
 	w := newWriter(rand.New(rand.NewPCG(1, 2)), "k1", "00000000000000aa", "")
@@ -111,8 +112,9 @@ func TestAnEventInFrontOfAChainedOneIsFound(t *testing.T) {
 	assert.Equal(t, 6, breaks(result)[0].Line)
 }
 
-// TestNoForgerHidesOrAddsLines lets a forger without the key make a few changes, again and again. If the log passes all
-// the same, then no line of it is missing but at a stream's end, none is new, and none is there in two versions.
+// TestNoForgerHidesOrAddsLines lets a forger without the key make a few changes, again and again.
+// If the log passes all the same, then no line of it is missing but at a stream's end, none is new,
+// and none is there in two versions.
 func TestNoForgerHidesOrAddsLines(t *testing.T) {
 	rounds := 10_000
 	if testing.Short() {
@@ -146,7 +148,8 @@ const (
 	forgersLines = 16
 )
 
-// forgersLog is two streams, of which one has an audit_gap in its middle: another sink lost lines of it.
+// forgersLog is two streams, of which one has an audit_gap in its middle: another sink lost lines
+// of it.
 func forgersLog(t *testing.T, r *rand.Rand, gapFrom int) *log {
 	t.Helper()
 	l := &log{files: [][]line{nil}}

@@ -50,8 +50,8 @@ type Status string
 const (
 	// Proven means that all lines up to a head's are there and unchanged, and that none follow.
 	Proven Status = "proven"
-	// UnprovenTail means that all lines that are there are unchanged, and that none is missing among
-	// them. Whether later ones were cut off isn't known: no head says where the stream ends.
+	// UnprovenTail means that all lines that are there are unchanged, and that none is missing
+	// among them. Whether later ones were cut off isn't known: no head says where the stream ends.
 	UnprovenTail Status = "unproven_tail"
 	Broken       Status = "broken"
 	NoKey        Status = "no_key" // nothing was verified
@@ -200,8 +200,8 @@ func (v *Verifier) explained(s *stream, out *Stream, p *part, next uint64) bool 
 	})
 }
 
-// stated reports whether audit_gap events state that all lines from next to the part's first one were
-// lost.
+// stated reports whether audit_gap events state that all lines from next to the part's first one
+// were lost.
 func (v *Verifier) stated(s *stream, next uint64, p *part) bool {
 	slices.SortFunc(s.gaps, func(a, b audit.Gap) int { return cmp.Compare(a.From, b.From) })
 	for _, g := range s.gaps {
@@ -215,8 +215,9 @@ func (v *Verifier) stated(s *stream, next uint64, p *part) bool {
 	return false
 }
 
-// endsAt reports whether the stream has the end of a gap where the audit_gap says it is. Else the lines that seem to
-// stand in the gap, or right behind it, are others that were renumbered: seq isn't under the mac.
+// endsAt reports whether the stream has the end of a gap where the audit_gap says it is. Else the
+// lines that seem to stand in the gap, or right behind it, are others that were renumbered: seq
+// isn't under the mac.
 func (v *Verifier) endsAt(s *stream, g *audit.Gap) bool {
 	return v.store.has(s, g.To, &g.ToMAC) ||
 		slices.ContainsFunc(s.parts, func(p *part) bool { return p.first == g.To+1 && p.prev == g.ToMAC })
@@ -249,8 +250,8 @@ func (v *Verifier) removed(s *stream, p *part, next uint64, before *part) {
 	s.breaks(b)
 }
 
-// damagedBetween returns the first damaged line between two lines that may have been the stream's, and
-// marks all of them explained.
+// damagedBetween returns the first damaged line between two lines that may have been the stream's,
+// and marks all of them explained.
 func (in *Input) damagedBetween(s *stream, after, before int) (first *damage) {
 	for _, d := range in.damaged {
 		if d.line > after && d.line < before && (d.stream == nil || d.stream == s) {
@@ -263,7 +264,8 @@ func (in *Input) damagedBetween(s *stream, after, before int) (first *damage) {
 	return first
 }
 
-// damagedLines records a break for a damaged line that no missing line explains: nothing follows it.
+// damagedLines records a break for a damaged line that no missing line explains: nothing follows
+// it.
 func (v *Verifier) damagedLines(s *stream) {
 	if s.found != nil {
 		return

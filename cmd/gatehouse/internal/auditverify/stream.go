@@ -106,8 +106,8 @@ func (v *Verifier) resolveKeys() {
 	}
 }
 
-// resolveStreams finds streams that begin right behind a line of another one: the stream of a line was
-// changed. It decides which: the shorter one's.
+// resolveStreams finds streams that begin right behind a line of another one: the stream of a line
+// was changed. It decides which: the shorter one's.
 func (v *Verifier) resolveStreams() {
 	type end struct {
 		stream *stream
@@ -138,9 +138,9 @@ func (v *Verifier) resolveStreams() {
 	}
 }
 
-// resolveCopies finds streams whose first line is another stream's too: the name of a stream isn't under the mac, so that
-// anybody can copy lines under another one. The copy is the one that no head names; of two such the one that has fewer
-// lines, or was read later.
+// resolveCopies finds streams whose first line is another stream's too: the name of a stream isn't
+// under the mac, so that anybody can copy lines under another one. The copy is the one that no head
+// names; of two such the one that has fewer lines, or was read later.
 func (v *Verifier) resolveCopies() {
 	firsts := map[kept]*stream{}
 	var late []*stream // those that begin later than seq 0: the other one may have earlier lines
@@ -219,8 +219,8 @@ func (v *Verifier) resolveStrays(s *stream) {
 	}
 }
 
-// belongs reports whether a stray has its place by right, rather than the line that has it now: only
-// one of them follows the line before, or the stray begins the longer part.
+// belongs reports whether a stray has its place by right, rather than the line that has it now:
+// only one of them follows the line before, or the stray begins the longer part.
 func (v *Verifier) belongs(s *stream, line *stray) bool {
 	if !v.follows(s, line.seq, &line.prev) {
 		return false

@@ -13,7 +13,8 @@ import (
 	"gatehouse/cmd/gatehouse/internal/auditverify"
 )
 
-// edit changes a log and says where that must be found. ok is false if the edit can't be made there.
+// edit changes a log and says where that must be found. ok is false if the edit can't be made
+// there.
 type edit struct {
 	name  string
 	kinds []auditverify.Kind

@@ -66,8 +66,8 @@ func (b *Break) text() string {
 	return out.String()
 }
 
-// printable is a name out of a log, fit for a terminal. Names that Gatehouse has written stay as they
-// are.
+// printable is a name out of a log, fit for a terminal. Names that Gatehouse has written stay as
+// they are.
 func printable(s string) string {
 	for _, c := range s {
 		if c <= ' ' || c > '~' {

@@ -2,7 +2,8 @@
 // aren't. docs/audit.md defines the chain.
 //
 // It reads each line once, in inputs of any order. Within one input, a stream's lines must be in
-// order, unless AnyOrder is set. When all have been read, the parts of a stream are joined across inputs.
+// order, unless AnyOrder is set. When all have been read, the parts of a stream are joined across
+// inputs.
 package auditverify
 
 import (
@@ -18,8 +19,8 @@ import (
 
 // Verifier verifies audit logs. Give it each input's lines, then ask for the Result.
 type Verifier struct {
-	// AnyOrder accepts lines in any order within an input. Receivers that take several batches at the
-	// same time store them so.
+	// AnyOrder accepts lines in any order within an input. Receivers that take several batches at
+	// the same time store them so.
 	AnyOrder bool
 
 	keys    map[string]*audit.MAC // by key id
@@ -36,13 +37,13 @@ type Counts struct {
 	Lines   uint64 `json:"lines"`
 	Events  uint64 `json:"events"`  // chained ones, repeats included
 	Repeats uint64 `json:"repeats"` // byte-identical repeats of another line
-	// Unchained are events without a chain. Nothing proves them, and nothing proves that they belong
-	// here.
+	// Unchained are events without a chain. Nothing proves them, and nothing proves that they
+	// belong here.
 	Unchained uint64 `json:"unchained"`
 }
 
-// New returns a Verifier. keys are the chains' keys by their ids, heads what is known of the streams'
-// ends.
+// New returns a Verifier. keys are the chains' keys by their ids, heads what is known of the
+// streams' ends.
 func New(keys map[string][]byte, heads []audit.Head) *Verifier {
 	v := &Verifier{keys: map[string]*audit.MAC{}, heads: heads, streams: map[streamID]*stream{}, store: newStore()}
 	for id, key := range keys {
@@ -120,8 +121,8 @@ func (in *Input) Line(line auditlog.Line) {
 	}
 }
 
-// opensObject reports whether what precedes an event could be an event of its own to a reader of JSON. Nothing proves it:
-// the mac covers the event alone.
+// opensObject reports whether what precedes an event could be an event of its own to a reader of
+// JSON. Nothing proves it: the mac covers the event alone.
 func opensObject(prefix []byte) bool { return bytes.IndexByte(prefix, '{') >= 0 }
 
 func (in *Input) damage(s *stream, line int) {
@@ -130,7 +131,8 @@ func (in *Input) damage(s *stream, line int) {
 	}
 }
 
-// unchained reports whether an event without a readable chain is a whole one that never had a chain.
+// unchained reports whether an event without a readable chain is a whole one that never had a
+// chain.
 func unchained(event []byte) bool {
 	if !gjson.ValidBytes(event) {
 		return false

@@ -147,7 +147,8 @@ func eachPrintedLine(t *testing.T, inEnvoy bool) {
 	}
 }
 
-// thePageShowsTheGate opens the page whose address is printed, and asks through it what the admin API knows.
+// thePageShowsTheGate opens the page whose address is printed, and asks through it what the admin
+// API knows.
 func thePageShowsTheGate(t *testing.T, printed []string) {
 	t.Helper()
 	at := slices.IndexFunc(printed, func(line string) bool { return strings.HasPrefix(line, "The page, live") })

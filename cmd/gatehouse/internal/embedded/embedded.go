@@ -29,14 +29,16 @@ type Options struct {
 	Env     map[string]string // its environment: the secrets that the configuration takes from there
 	Listen  string            // the gate's address, "host:port"
 	Metrics string            // where the metrics are served, "host:port"; "" for nowhere
-	// Admin is where the filter's admin API is served, a loopback "host:port"; "" for nowhere. It needs AdminToken.
+	// Admin is where the filter's admin API is served, a loopback "host:port"; "" for nowhere. It
+	// needs AdminToken.
 	Admin, AdminToken string
 	Upstream          *url.URL
 	Clusters          map[string]*url.URL // for the filter's own requests
 	Workers           int                 // VMs that work in parallel
 	// Audit receives each audit line, without its newline; calls do not overlap.
 	Audit func(line string)
-	// AuditState is the filter state that has the audit lines (audit.access_log of the configuration), without "wasm.".
+	// AuditState is the filter state that has the audit lines (audit.access_log of the
+	// configuration), without "wasm.".
 	AuditState string
 	// Logf receives progress, and what the filter logs from warnings up, or with LogInfo from info
 	// up; calls may overlap.

@@ -26,7 +26,8 @@ type Caller struct {
 }
 
 // Token compares a token with its provider, in the order in which a token is judged. It verifies
-// nothing. keys are the ids of the provider's keys, nil if they aren't known; now is in Unix seconds.
+// nothing. keys are the ids of the provider's keys, nil if they aren't known; now is in Unix
+// seconds.
 func (c *Configured) Token(token string, keys []string, now int64) (out []Comparison) {
 	header, claims, ok := decode(token)
 	if !ok {

@@ -75,8 +75,8 @@ func Read(config []byte) (*Configured, error) {
 	return c, nil
 }
 
-// provider finds the provider of an issuer, an exact one before one with a placeholder; nil if there
-// is none.
+// provider finds the provider of an issuer, an exact one before one with a placeholder; nil if
+// there is none.
 func (c *Configured) provider(issuer string) *Provider {
 	var found *Provider
 	for i := range c.Tokens.Providers {

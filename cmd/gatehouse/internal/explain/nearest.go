@@ -16,9 +16,9 @@ type Near struct {
 }
 
 // Nearest finds the route that most nearly matched a request among those that would have decided it
-// in place of the route matched: the earlier ones, or all of them if none matched (-1). It is nil if
-// none of them has anything in common with the request. path is the request's, without its query; host
-// is "" if it isn't known.
+// in place of the route matched: the earlier ones, or all of them if none matched (-1). It is nil
+// if none of them has anything in common with the request. path is the request's, without its
+// query; host is "" if it isn't known.
 func (c *Configured) Nearest(method, host, path string, matched int) *Near {
 	routes := c.Routes
 	if matched >= 0 {

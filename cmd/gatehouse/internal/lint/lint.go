@@ -1,6 +1,6 @@
-// Package lint finds what is valid in a configuration but can't be meant: routes that an earlier one
-// hides, and limits, providers and alternatives that can't come into play. It also says what to write
-// instead of what people bring from elsewhere.
+// Package lint finds what is valid in a configuration but can't be meant: routes that an earlier
+// one hides, and limits, providers and alternatives that can't come into play. It also says what to
+// write instead of what people bring from elsewhere.
 package lint
 
 import (

@@ -95,7 +95,8 @@ func (d *document) pathWarnings(i int) (out []Warning) {
 	return append(out, Warning{indexed("routes", i) + ".path", "* is one segment, so this doesn't match " + base + "/a/b: for all below write " + base + "/**"})
 }
 
-// isExpressParameter reports whether a segment is a parameter as Express, Rails and others write it.
+// isExpressParameter reports whether a segment is a parameter as Express, Rails and others write
+// it.
 func isExpressParameter(s string) bool {
 	return len(s) > 1 && s[0] == ':' && (s[1] >= 'a' && s[1] <= 'z' || s[1] >= 'A' && s[1] <= 'Z')
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// hiding says how earlier routes hide a route; "" if they don't. It notes in hidden which routes can
-// never match.
+// hiding says how earlier routes hide a route; "" if they don't. It notes in hidden which routes
+// can never match.
 func (d *document) hiding(i int, hidden []bool) string {
 	later := &d.Routes[i]
 	for j := range i {

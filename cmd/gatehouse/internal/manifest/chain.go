@@ -8,8 +8,8 @@ import (
 
 const looksLikeNone = "without it a bad token looks like none"
 
-// check looks at what a chain of filters, and the connection manager that has it, do to the gates in
-// it.
+// check looks at what a chain of filters, and the connection manager that has it, do to the gates
+// in it.
 func (c *chain) check(around *surroundings) {
 	states := map[string]*filter{}
 	for i := range c.filters {
@@ -243,7 +243,8 @@ func (p *Plugin) checkHTTP3(at *value, path string) {
 		"not how it ended, and a worker's first one has no status: where that matters serve HTTP/2, or keep Envoy's own access log too")
 }
 
-// checkRedirects finds internal redirects, which run the gate again over a request without its token.
+// checkRedirects finds internal redirects, which run the gate again over a request without its
+// token.
 func (c *chain) checkRedirects(p *Plugin, around *surroundings) {
 	if p.tree.get("tokens").field("forward_token").text() != "false" {
 		return

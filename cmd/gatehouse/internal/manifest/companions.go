@@ -83,8 +83,8 @@ func (p *Plugin) checkRule(rule *value, from []claimSource) {
 	}
 }
 
-// checkSecurityPolicy looks at the JWT part of Envoy Gateway's SecurityPolicy. Its claims stand under
-// the name of its provider.
+// checkSecurityPolicy looks at the JWT part of Envoy Gateway's SecurityPolicy. Its claims stand
+// under the name of its provider.
 func (p *Plugin) checkSecurityPolicy(jwt *value, from []claimSource) {
 	var names []string
 	for _, provider := range jwt.get("providers").elements() {

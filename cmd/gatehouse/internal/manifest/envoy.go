@@ -34,8 +34,8 @@ type filter struct {
 // name is the filter's, by which routes configure it.
 func (f *filter) name() string { return f.entry.get("name").text() }
 
-// chain is a list of HTTP filters, the connection manager that has it, and the listener around that;
-// nil where the file has none.
+// chain is a list of HTTP filters, the connection manager that has it, and the listener around
+// that; nil where the file has none.
 type chain struct {
 	listener *value
 	manager  *value

@@ -15,8 +15,8 @@ func isJSON(text string) bool {
 	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && json.Valid([]byte(text))
 }
 
-// jsonDocument reads a JSON value. Its strings are double-quoted scalars of YAML. Duplicate keys are
-// an error, unless the configuration's parser is to report them.
+// jsonDocument reads a JSON value. Its strings are double-quoted scalars of YAML. Duplicate keys
+// are an error, unless the configuration's parser is to report them.
 func jsonDocument(src *source, duplicates bool) (*value, error) {
 	d := jsontext.NewDecoder(strings.NewReader(src.text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	r := jsonReader{src: src, d: d, duplicates: duplicates}

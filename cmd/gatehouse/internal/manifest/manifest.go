@@ -1,7 +1,7 @@
-// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones, Envoy's
-// bootstrap, resources and config dump, Kubernetes resources of Istio and Envoy Gateway, and
-// ConfigMaps and Secrets that hold any of these. It also says what is wrong with the plugin around a
-// configuration, and what there makes a gate weaker than it looks.
+// Package manifest finds Gatehouse's configurations in the files that carry them: bare ones,
+// Envoy's bootstrap, resources and config dump, Kubernetes resources of Istio and Envoy Gateway,
+// and ConfigMaps and Secrets that hold any of these. It also says what is wrong with the plugin
+// around a configuration, and what there makes a gate weaker than it looks.
 package manifest
 
 import (
@@ -120,9 +120,9 @@ func bareJSON(src *source) Plugin {
 	return p
 }
 
-// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace and
-// a quote, or with a brace and isn't YAML either. YAML forgives commas, comments and a byte order
-// mark that the filter's parser will not.
+// isJSONObject reports whether a file is meant as JSON, malformed or not: it begins with a brace
+// and a quote, or with a brace and isn't YAML either. YAML forgives commas, comments and a byte
+// order mark that the filter's parser will not.
 func isJSONObject(src *source) bool {
 	rest, ok := strings.CutPrefix(strings.TrimLeft(src.text, "\ufeff \t\r\n"), "{")
 	if !ok {
@@ -243,8 +243,8 @@ func distinct(plugins []Plugin) (out []Plugin) {
 
 var position = regexp.MustCompile(`^line ([0-9]+), column ([0-9]+)$`)
 
-// Place finds an error of the configuration's parser in the file: path is the error's, message tells
-// whether it is about a field's name or its value.
+// Place finds an error of the configuration's parser in the file: path is the error's, message
+// tells whether it is about a field's name or its value.
 func (p *Plugin) Place(path, message string) Place {
 	if m := position.FindStringSubmatch(path); m != nil {
 		return p.textPlace(m[1], m[2])

@@ -24,8 +24,8 @@ func (p Place) String() string {
 	return strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 }
 
-// source is a text that is read: a file, or a text inside one, such as a plugin's configuration in an
-// envoy.yaml or a file in a ConfigMap.
+// source is a text that is read: a file, or a text inside one, such as a plugin's configuration in
+// an envoy.yaml or a file in a ConfigMap.
 type source struct {
 	text  string
 	lines []string

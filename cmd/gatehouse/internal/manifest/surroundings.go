@@ -46,8 +46,8 @@ func surroundingsOf(doc *value) *surroundings {
 	return s
 }
 
-// routing calls f for all that routes requests of a connection manager: its own route configuration,
-// or all of the file's.
+// routing calls f for all that routes requests of a connection manager: its own route
+// configuration, or all of the file's.
 func (s *surroundings) routing(manager *value, f func(*value)) {
 	if own := manager.field("route_config"); own != nil {
 		own.walk(f)
@@ -77,7 +77,8 @@ func (s *surroundings) check(p *Plugin) {
 	}
 }
 
-// checkCluster looks for the cluster of the plugin's own requests; uri, if any, is what it asks for.
+// checkCluster looks for the cluster of the plugin's own requests; uri, if any, is what it asks
+// for.
 func (s *surroundings) checkCluster(p *Plugin, path string, at, uri *value) {
 	cluster := s.clusters[at.text()]
 	if cluster == nil {

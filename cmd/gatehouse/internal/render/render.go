@@ -238,7 +238,8 @@ func node(d *jsontext.Decoder) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: scalar(t)}, nil
 }
 
-// scalar is true, false, null or a number. Readers of YAML disagree about integers with an exponent.
+// scalar is true, false, null or a number. Readers of YAML disagree about integers with an
+// exponent.
 func scalar(t jsontext.Token) string {
 	if t.Kind() == '0' {
 		if f, err := strconv.ParseFloat(t.String(), 64); err == nil && f == float64(int64(f)) && f > -1<<53 && f < 1<<53 {

@@ -16,11 +16,13 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// policy lets the page load its own files and nothing else, and run no script that isn't one of them.
+// policy lets the page load its own files and nothing else, and run no script that isn't one of
+// them.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// keyHeader is how the page proves that it is this server's: other sites can't read the key, and may not send the header.
+// keyHeader is how the page proves that it is this server's: other sites can't read the key, and
+// may not send the header.
 const keyHeader = "x-gatehouse-ui"
 
 // Explain says of an audit event, as JSON, what decided, under a configuration, as JSON.
@@ -33,7 +35,8 @@ type Server struct {
 	key     string
 }
 
-// New makes a server for an admin API at a URL, such as http://127.0.0.1:9902, whose token is known. explain may be nil.
+// New makes a server for an admin API at a URL, such as http://127.0.0.1:9902, whose token is
+// known. explain may be nil.
 func New(adminURL, token string, explain Explain) (*Server, error) {
 	admin, err := newAdminAPI(adminURL, token)
 	if err != nil {
@@ -54,7 +57,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
-	// A page of another site can give its own name this machine's address, but not change the host that it asks for.
+	// A page of another site can give its own name this machine's address, but not change the host
+	// that it asks for.
 	if !isLoopback(r.Host) {
 		http.Error(w, "this page is for this machine only: open it as http://127.0.0.1", http.StatusForbidden)
 		return
@@ -95,7 +99,8 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text) //nolint:gosec // the page's own file
 }
 
-// isLoopback reports whether a Host header names this machine by a loopback address or as localhost.
+// isLoopback reports whether a Host header names this machine by a loopback address or as
+// localhost.
 func isLoopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -13,8 +13,9 @@ var (
 	released = regexp.MustCompile(`^(\S+) - \d{4}-\d{2}-\d{2}$`)
 )
 
-// Notes are what a changelog says of a version: its section without the heading. It is an error if the newest section is that
-// of another version or has no date, or if changes are listed as unreleased.
+// Notes are what a changelog says of a version: its section without the heading. It is an error if
+// the newest section is that of another version or has no date, or if changes are listed as
+// unreleased.
 func Notes(changelog, version string) (string, error) {
 	headings := heading.FindAllStringSubmatchIndex(changelog, -1)
 	for i, h := range headings {

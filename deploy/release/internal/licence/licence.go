@@ -19,7 +19,8 @@ import (
 // text to go with the program, and for no more.
 var Allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"}
 
-// covered is the share of a licence file, in percent, that must be known text: the rest is names and years.
+// covered is the share of a licence file, in percent, that must be known text: the rest is names
+// and years.
 const covered = 75
 
 // Licence is what a module's files say.
@@ -37,8 +38,8 @@ var (
 	codeName    = regexp.MustCompile(`\.(go|s|c|h|js|py|sh)$`)
 )
 
-// Of reads a module's licence. It is an error if there is none, if it isn't allowed, or if a text isn't a
-// licence that is known.
+// Of reads a module's licence. It is an error if there is none, if it isn't allowed, or if a text
+// isn't a licence that is known.
 func Of(m linked.Module) (Licence, error) {
 	var l Licence
 	files, err := licenceFiles(m)

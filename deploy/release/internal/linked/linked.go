@@ -126,7 +126,8 @@ func collect(ctx context.Context, found map[string]*Module, packages []goPackage
 		}
 		owner[p.ImportPath] = m.Path
 		if p.Standard {
-			// Below its root there is only the licence of BoringSSL, which GOEXPERIMENT=boringcrypto alone links.
+			// Below its root there is only the licence of BoringSSL, which
+			// GOEXPERIMENT=boringcrypto alone links.
 			m.Folders = append(m.Folders, root)
 			continue
 		}
@@ -199,8 +200,8 @@ func toolchain(ctx context.Context) (version, root string, err error) {
 // banner is how a library for browsers names its version at its beginning.
 var banner = regexp.MustCompile(`^/\*! https://github\.com/[^ ]+ \(v(\d+\.\d+\.\d+)\) \*/`)
 
-// collectEmbedded adds the libraries for browsers that a package embeds: vendor/NAME.* with NAME.LICENSE beside
-// them and the version in the banner of a script.
+// collectEmbedded adds the libraries for browsers that a package embeds: vendor/NAME.* with
+// NAME.LICENSE beside them and the version in the banner of a script.
 func collectEmbedded(found map[string]*Module, p goPackage) error {
 	for _, file := range p.EmbedFiles {
 		dir, base := filepath.Split(file)

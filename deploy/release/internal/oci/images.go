@@ -39,9 +39,10 @@ func (a About) annotations(title string) map[string]string {
 	return all
 }
 
-// Filter is the image of the filter that proxies load: the compat variant of the Wasm image specification
-// (github.com/solo-io/wasm, spec/spec-compat.md) with Docker's media types, which every registry takes. It is
-// plugin.wasm in the root of one layer, so that Kubernetes can mount it as a volume too.
+// Filter is the image of the filter that proxies load: the compat variant of the Wasm image
+// specification (github.com/solo-io/wasm, spec/spec-compat.md) with Docker's media types, which
+// every registry takes. It is plugin.wasm in the root of one layer, so that Kubernetes can mount it
+// as a volume too.
 func Filter(module []byte, about About) (v1.Image, error) {
 	files, err := layer(types.DockerLayer, file{"plugin.wasm", 0o644, module})
 	if err != nil {
@@ -63,8 +64,8 @@ const (
 // abi is the version of the proxy-wasm ABI that the filter speaks.
 const abi = "proxy_abi_version_0_2_0"
 
-// FilterArtifact is the filter in the artefact variant of the Wasm image specification: the module as it is, and
-// what runtime it is for.
+// FilterArtifact is the filter in the artefact variant of the Wasm image specification: the module
+// as it is, and what runtime it is for.
 func FilterArtifact(module []byte, about About) (v1.Image, error) {
 	type config struct {
 		RootIDs []string `json:"root_ids"`
@@ -90,8 +91,8 @@ type Program struct {
 // nobody is the user of the CLI's image: it has no name and owns nothing.
 const nobody = "65532:65532"
 
-// CLI is an index of the CLI's images, one for each architecture: from scratch, with nothing but the program, the filter
-// that `gatehouse serve` runs, the roots that TLS needs, and the licences.
+// CLI is an index of the CLI's images, one for each architecture: from scratch, with nothing but
+// the program, the filter that `gatehouse serve` runs, the roots that TLS needs, and the licences.
 func CLI(programs []Program, module []byte, licences string, about About) (v1.ImageIndex, error) {
 	roots, err := certificates()
 	if err != nil {
@@ -147,8 +148,8 @@ func addenda(layers []v1.Layer) (list []mutate.Addendum) {
 	return list
 }
 
-// certificates are Mozilla's roots for servers, those alone that are trusted without conditions: a file of
-// certificates can't state any.
+// certificates are Mozilla's roots for servers, those alone that are trusted without conditions: a
+// file of certificates can't state any.
 func certificates() ([]byte, error) {
 	var b bytes.Buffer
 	for root := range bundle.Roots() {
@@ -165,7 +166,8 @@ func certificates() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Referrer is a document about an image, which registries list beside it (OCI distribution specification 1.1).
+// Referrer is a document about an image, which registries list beside it (OCI distribution
+// specification 1.1).
 func Referrer(subject v1.Descriptor, media string, annotations map[string]string, document []byte) (v1.Image, error) {
 	plain := v1.Descriptor{MediaType: subject.MediaType, Size: subject.Size, Digest: subject.Digest}
 	return newArtifact(media, &plain, annotations, blob{types.MediaType(media), "", document})

@@ -13,9 +13,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// load gets a filter out of a registry as Istio and Envoy Gateway do, which share the rules: a manifest of
-// Docker's type must end in a layer of Docker's type, one of another type in an OCI layer, and either layer is a
-// compressed archive with a file plugin.wasm. Else there must be two layers, of which one is the module.
+// load gets a filter out of a registry as Istio and Envoy Gateway do, which share the rules: a
+// manifest of Docker's type must end in a layer of Docker's type, one of another type in an OCI
+// layer, and either layer is a compressed archive with a file plugin.wasm. Else there must be two
+// layers, of which one is the module.
 func load(reference name.Reference) ([]byte, error) {
 	described, err := remote.Get(reference)
 	if err != nil {

@@ -113,7 +113,8 @@ func ReadLayout(folder string) ([]Entry, error) {
 	return entries, nil
 }
 
-// References say where the images go. image is REGISTRY/REPOSITORY, with or without :TAG; the default tag is the version.
+// References say where the images go. image is REGISTRY/REPOSITORY, with or without :TAG; the
+// default tag is the version.
 func References(image, version string) (map[string]name.Tag, error) {
 	if strings.Contains(image, "@") || strings.Contains(image, "://") {
 		return nil, fmt.Errorf("IMAGE: want REGISTRY/REPOSITORY[:TAG], got %q", image)
@@ -136,8 +137,8 @@ func References(image, version string) (map[string]name.Tag, error) {
 	}, nil
 }
 
-// Push pushes the images of a layout with their documents, reads each back, and prints what is where. Credentials are those of
-// Docker's configuration file.
+// Push pushes the images of a layout with their documents, reads each back, and prints what is
+// where. Credentials are those of Docker's configuration file.
 func Push(ctx context.Context, out io.Writer, entries []Entry, references map[string]name.Tag) error {
 	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 	for _, e := range entries {

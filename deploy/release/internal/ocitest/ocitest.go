@@ -25,8 +25,8 @@ type Unpacked struct {
 	Files  []string // but not folders
 }
 
-// Unpack writes the file system of an index's image for this machine to a folder. Everything in it must belong to root and be dated
-// 1970.
+// Unpack writes the file system of an index's image for this machine to a folder. Everything in it
+// must belong to root and be dated 1970.
 func Unpack(t *testing.T, index v1.ImageIndex) Unpacked {
 	t.Helper()
 	image := own(t, index)
@@ -73,8 +73,8 @@ func own(t *testing.T, index v1.ImageIndex) v1.Image {
 	return nil
 }
 
-// Run runs an image's entry point in its file system as the user that the image names, 65532, with an
-// empty environment, and returns what it printed. It needs root on Linux: elsewhere the test is
+// Run runs an image's entry point in its file system as the user that the image names, 65532, with
+// an empty environment, and returns what it printed. It needs root on Linux: elsewhere the test is
 // skipped, and fails in CI.
 func (u Unpacked) Run(t *testing.T, args ...string) string {
 	t.Helper()

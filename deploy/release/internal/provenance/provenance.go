@@ -1,4 +1,5 @@
-// Package provenance states how files were made: in-toto statements with SLSA's predicate. They are not signed.
+// Package provenance states how files were made: in-toto statements with SLSA's predicate. They are
+// not signed.
 package provenance
 
 import (

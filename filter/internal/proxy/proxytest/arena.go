@@ -2,8 +2,9 @@ package proxytest
 
 import "gatehouse/filter/internal/proxy"
 
-// Reusing returns a plugin whose streams lose what the proxy gave them when a callback ends, as the filter's do in the proxy:
-// bytes of calls are overwritten then. What keeps a part of them has different bytes in it afterwards.
+// Reusing returns a plugin whose streams lose what the proxy gave them when a callback ends, as the
+// filter's do in the proxy: bytes of calls are overwritten then. What keeps a part of them has
+// different bytes in it afterwards.
 func (p *Proxy) Reusing(plugin proxy.Plugin) proxy.Plugin { return reusingPlugin{plugin, p} }
 
 type reusingPlugin struct {

@@ -1,4 +1,5 @@
-// Package proxytest is a proxy in memory, for tests of what runs over proxy.Proxy. Any call of it can be made to fail.
+// Package proxytest is a proxy in memory, for tests of what runs over proxy.Proxy. Any call of it
+// can be made to fail.
 package proxytest
 
 import (
@@ -26,7 +27,8 @@ type Proxy struct {
 	Pending []*PendingCall
 	Ended   int // how often Stopped was called
 
-	// Fault is asked before each call. A status other than proxy.OK fails the call, which then does nothing.
+	// Fault is asked before each call. A status other than proxy.OK fails the call, which then does
+	// nothing.
 	Fault func(c Invocation) proxy.Status
 	// Lost reports whether the context of an id is gone; nil for none.
 	Lost func(id uint32) bool
@@ -40,7 +42,8 @@ type Proxy struct {
 	given    [][]byte // what calls returned in it
 }
 
-// Invocation is one call of the proxy. Subject is its first string or the name of its header map; Index counts from 0.
+// Invocation is one call of the proxy. Subject is its first string or the name of its header map;
+// Index counts from 0.
 type Invocation struct {
 	Name, Subject string
 	Index         int

@@ -1,6 +1,7 @@
 //go:build wasip1
 
-// Command probe is a filter that lets tests use a shared.Store from outside the VM it runs in. Each request is one call:
+// Command probe is a filter that lets tests use a shared.Store from outside the VM it runs in. Each
+// request is one call:
 //
 //	x-call: get     x-key: HEX                             answer: x-version, and the value as body
 //	x-call: set     x-key: HEX  x-value: HEX  x-version    answer: x-swapped
