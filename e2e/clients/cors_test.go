@@ -17,11 +17,12 @@ import (
 
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/cmd/testbed/toy"
+	"gatehouse/e2e/envoytest"
 )
 
 const corsConfig = `{
   "tokens": {"providers": [{
-    "name": "main", "issuer": "` + issuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
+    "name": "main", "issuer": "` + envoytest.IssuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
   }]},
   "cors": {"allow_origins": ["ORIGIN"]},
   "cors_preflight": "pass",
@@ -30,7 +31,8 @@ const corsConfig = `{
   "audit": {"log": "none"}
 }`
 
-// corsPage asks the gate, which is another origin, and writes what a script may read of each answer.
+// corsPage asks the gate, which is another origin, and writes what a script may read of each
+// answer.
 const corsPage = `<!doctype html><pre id="out"></pre><script>
 const names = ["www-authenticate", "retry-after", "x-ratelimit-remaining", "ratelimit", "x-gatehouse-event-id", "x-secret"];
 async function ask(token) {
@@ -47,11 +49,12 @@ async function ask(token) {
 })();
 </script>`
 
-// A page of another origin reads why it was refused, if its origin is one of cors.allow_origins, and nothing if it isn't. What the
-// upstream answers is the application's to share: it shares it here.
+// A page of another origin reads why it was refused, if its origin is one of cors.allow_origins,
+// and nothing if it isn't. What the upstream answers is the application's to share: it shares it
+// here.
 func TestAPageOfAnotherOriginReadsWhyItWasRefused(t *testing.T) {
 	browser := chromium(t)
-	issuer, err := toy.StartIssuer("", issuerName)
+	issuer, err := toy.StartIssuer("", envoytest.IssuerName)
 	require.NoError(t, err)
 	t.Cleanup(issuer.Stop)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -10,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
-// frontListener retries a request once if the gate refuses it with x-envoy-ratelimited. It waits for
-// the time that Retry-After says.
+// frontListener retries a request once if the gate refuses it with x-envoy-ratelimited. It waits
+// for the time that Retry-After says.
 const frontListener = `
 name: front
 address: {socket_address: {address: 127.0.0.1, port_value: 10002}}
@@ -43,7 +44,7 @@ filter_chains:
 `
 
 func TestAnEnvoyInFrontWaitsAndIsAdmittedOnItsFirstRetry(t *testing.T) {
-	g := startGate(t, retryConfig, toUpstream(t))
+	g := envoytest.Start(t, retryConfig, toUpstream(t))
 	o := envoy.OptionsForTest(t)
 	o.Edits = []envoy.Edit{
 		envoy.RemoveListener("gate"), envoy.RemoveListener("gate_envoy_jwt"),
@@ -54,7 +55,7 @@ func TestAnEnvoyInFrontWaitsAndIsAdmittedOnItsFirstRetry(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	token := g.token(t, "envoy")
+	token := g.Token(t, "envoy")
 	for range 3 {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, front.URL("front", "/"), http.NoBody)
 		require.NoError(t, err)
@@ -66,5 +67,5 @@ func TestAnEnvoyInFrontWaitsAndIsAdmittedOnItsFirstRetry(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, http.StatusOK, response.StatusCode)
 	}
-	g.answered(t, "envoy", 200, 200, 429, 200)
+	answered(t, g, "envoy", 200, 200, 429, 200)
 }

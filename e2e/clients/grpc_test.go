@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
 func TestAgRPCClientObeysThePushbackAndIsAdmittedOnItsFirstRetry(t *testing.T) {
@@ -35,8 +36,8 @@ func TestAgRPCClientObeysThePushbackAndIsAdmittedOnItsFirstRetry(t *testing.T) {
 	out := bufio.NewReader(stdout)
 	port, err := out.ReadString('\n')
 	require.NoError(t, err, "the upstream's port")
-	g := startGate(t, retryConfig, envoy.Endpoint("upstream", "127.0.0.1:"+strings.TrimSpace(port)), overHTTP2("upstream"))
-	_, err = fmt.Fprintln(stdin, g.Address("gate"), g.token(t, "grpcio"))
+	g := envoytest.Start(t, retryConfig, envoy.Endpoint("upstream", "127.0.0.1:"+strings.TrimSpace(port)), overHTTP2("upstream"))
+	_, err = fmt.Fprintln(stdin, g.Address("gate"), g.Token(t, "grpcio"))
 	require.NoError(t, err)
 	text, err := io.ReadAll(out)
 	require.NoError(t, err)
@@ -44,7 +45,7 @@ func TestAgRPCClientObeysThePushbackAndIsAdmittedOnItsFirstRetry(t *testing.T) {
 
 	assert.Equal(t, []string{"OK", "OK", "OK"}, strings.Fields(string(text)))
 	const ok, resourceExhausted = 0, 8
-	g.answered(t, "grpcio", ok, ok, resourceExhausted, ok)
+	answered(t, g, "grpcio", ok, ok, resourceExhausted, ok)
 }
 
 // overHTTP2 makes Envoy speak HTTP/2 to a cluster, as gRPC servers need it.

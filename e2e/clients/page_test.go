@@ -23,13 +23,14 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/cmd/testbed/libraries"
 	"gatehouse/cmd/testbed/toy"
+	"gatehouse/e2e/envoytest"
 )
 
 const pageAdminToken = "page-0123456789abcdefghijklmnopqrstuv"
 
 const pageConfig = `{
   "tokens": {"providers": [{
-    "name": "main", "issuer": "` + issuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
+    "name": "main", "issuer": "` + envoytest.IssuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
   }]},
   "routes": [{"name": "account", "path": "/account/**", "caller": "human"}, {"name": "rest", "path": "/**"}],
   "rate_limits": [{"name": "two", "max_requests": 2, "window_seconds": 3600}],
@@ -194,7 +195,7 @@ func (b *browser) waitFor(selector, text string) {
 
 func TestThePageShowsWhatTheAdminAPIKnows(t *testing.T) {
 	chromium(t)
-	issuer, err := toy.StartIssuer("", issuerName)
+	issuer, err := toy.StartIssuer("", envoytest.IssuerName)
 	require.NoError(t, err)
 	t.Cleanup(issuer.Stop)
 	p := gateWithAdmin(t, issuer)
@@ -268,7 +269,8 @@ func TestThePageShowsWhatTheAdminAPIKnows(t *testing.T) {
 	assert.Zero(t, b.do("count", "selector", "img, main script"))
 }
 
-// screenshot is where a picture of the page goes: PAGE_SCREENSHOTS, for those who want to look at it, or nowhere that stays.
+// screenshot is where a picture of the page goes: PAGE_SCREENSHOTS, for those who want to look at
+// it, or nowhere that stays.
 func screenshot(t *testing.T, name string) string {
 	t.Helper()
 	if dir := os.Getenv("PAGE_SCREENSHOTS"); dir != "" {

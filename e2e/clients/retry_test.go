@@ -1,13 +1,12 @@
-// Package clients_test holds Gatehouse's answers against clients that people use: they must understand them without being told.
+// Package clients_test holds Gatehouse's answers against clients that people use: they must
+// understand them without being told.
 package clients_test
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,58 +15,25 @@ import (
 
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/cmd/testbed/toy"
+	"gatehouse/e2e/envoytest"
 )
 
 // patience bounds a client's three requests.
 const patience = 2 * time.Minute
 
-const issuerName = "https://idp.example"
-
-// retryConfig has a limit of two requests in three seconds for each user: long enough that a client that doesn't wait is refused
-// again, short enough for a test.
+// retryConfig has a limit of two requests in three seconds for each user: long enough that a client
+// that doesn't wait is refused again, short enough for a test.
 const retryConfig = `{
   "tokens": {"providers": [{
-    "name": "main", "issuer": "` + issuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
+    "name": "main", "issuer": "` + envoytest.IssuerName + `", "audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": JWKS}
   }]},
   "routes": [{"path": "/**"}],
   "rate_limits": [{"name": "two", "max_requests": 2, "window_seconds": 3}],
   "audit": {"log": "none"}
 }`
 
-// statuses are what each user's requests were answered, as the audit log has them. The status of a
-// gRPC request is its gRPC status.
-type statuses struct {
-	mu     sync.Mutex
-	byUser map[string][]int
-}
-
-func (s *statuses) add(line string) {
-	var event struct {
-		User     string `json:"user_id"`
-		Status   int    `json:"status_code"`
-		Metadata struct {
-			GRPC *int `json:"grpc_status"`
-		} `json:"metadata"`
-	}
-	if json.Unmarshal([]byte(line), &event) != nil || event.User == "" {
-		return
-	}
-	if event.Metadata.GRPC != nil {
-		event.Status = *event.Metadata.GRPC
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.byUser[event.User] = append(s.byUser[event.User], event.Status)
-}
-
-func (s *statuses) of(user string) []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]int(nil), s.byUser[user]...)
-}
-
 func TestClientsThatAreRefusedWaitAndAreAdmittedOnTheirFirstRetry(t *testing.T) {
-	g := startGate(t, retryConfig, toUpstream(t))
+	g := envoytest.Start(t, retryConfig, toUpstream(t))
 	for _, c := range []struct {
 		name    string
 		command func(*testing.T) []string
@@ -79,36 +45,11 @@ func TestClientsThatAreRefusedWaitAndAreAdmittedOnTheirFirstRetry(t *testing.T) 
 		{"go-retryablehttp", func(t *testing.T) []string { return runGo(t, "retryable") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out := run(t, c.command(t), g.URL("gate", "/"), g.token(t, c.name))
+			out := run(t, c.command(t), g.URL("gate", "/"), g.Token(t, c.name))
 			assert.Equal(t, []string{"200", "200", "200"}, strings.Fields(out))
-			g.answered(t, c.name, 200, 200, 429, 200)
+			answered(t, g, c.name, 200, 200, 429, 200)
 		})
 	}
-}
-
-// gate is an Envoy with Gatehouse, and what it answered.
-type gate struct {
-	*envoy.Process
-	issuer *toy.Issuer
-	seen   *statuses
-}
-
-// startGate starts a gate with a configuration. Other edits say where it sends requests.
-func startGate(t *testing.T, config string, edits ...envoy.Edit) *gate {
-	t.Helper()
-	issuer, err := toy.StartIssuer("", issuerName)
-	require.NoError(t, err)
-	t.Cleanup(issuer.Stop)
-	g := &gate{issuer: issuer, seen: &statuses{byUser: map[string][]int{}}}
-	o := envoy.OptionsForTest(t)
-	o.Concurrency = 2
-	o.OnStdout = g.seen.add
-	o.Edits = append([]envoy.Edit{
-		envoy.RemoveListener("gate_envoy_jwt"),
-		envoy.PluginConfig("gate", strings.Replace(config, "JWKS", string(issuer.JWKS()), 1)),
-	}, edits...)
-	g.Process = envoy.StartForTest(t, o)
-	return g
 }
 
 // toUpstream starts an upstream and sends the requests there.
@@ -120,18 +61,19 @@ func toUpstream(t *testing.T) envoy.Edit {
 	return envoy.Endpoint("upstream", upstream.Address())
 }
 
-func (g *gate) token(t *testing.T, user string) string {
+// answered waits for the events of a user's requests and compares their statuses. The status of a
+// gRPC request is its gRPC status.
+func answered(t *testing.T, g *envoytest.Gate, user string, want ...int) {
 	t.Helper()
-	token, err := g.issuer.Sign(g.issuer.Human(user, "orders", time.Hour))
-	require.NoError(t, err)
-	return token
-}
-
-// answered waits for the events of a user's requests and compares their statuses.
-func (g *gate) answered(t *testing.T, user string, want ...int) {
-	t.Helper()
-	require.Eventually(t, func() bool { return len(g.seen.of(user)) >= len(want) }, patience, 20*time.Millisecond)
-	assert.Equal(t, want, g.seen.of(user), "the first retry is admitted")
+	require.Eventually(t, func() bool { return len(g.Events.OfUser(user)) >= len(want) }, patience, 20*time.Millisecond)
+	var got []int
+	for _, event := range g.Events.OfUser(user) {
+		if event.Metadata.GRPCStatus != nil {
+			event.Status = *event.Metadata.GRPCStatus
+		}
+		got = append(got, event.Status)
+	}
+	assert.Equal(t, want, got, "the first retry is admitted")
 }
 
 // run runs a program that makes three requests, and returns what it printed.

@@ -58,6 +58,18 @@ func (e *Events) Len() int {
 	return len(e.all)
 }
 
+// OfUser returns the events of a user's requests, in the order in which the requests ended.
+func (e *Events) OfUser(user string) (events []Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range e.all {
+		if event.User != nil && *event.User == user {
+			events = append(events, event)
+		}
+	}
+	return events
+}
+
 // Of returns the events of the requests for a path, in the order in which the requests ended.
 func (e *Events) Of(path string) []Event {
 	events, _ := e.of(path)
