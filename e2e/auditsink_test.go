@@ -80,8 +80,8 @@ func (r *auditReceiver) told() (events int, dropped uint64) {
 	return len(r.events), r.dropped
 }
 
-// TestEventsReachAReceiverBehindEnvoy has two workers deliver to a receiver that goes down, answers 500, hangs and closes early,
-// and stops Envoy with events in the queue.
+// TestEventsReachAReceiverBehindEnvoy has two workers deliver to a receiver that goes down, answers
+// 500, hangs and closes early, and stops Envoy with events in the queue.
 func TestEventsReachAReceiverBehindEnvoy(t *testing.T) {
 	t.Parallel()
 	receiver := &auditReceiver{events: map[string]int{}}

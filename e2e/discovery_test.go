@@ -16,7 +16,8 @@ import (
 	"gatehouse/hostsim/hostsimtest"
 )
 
-// TestTheOpenIDConfigurationLeadsToTheKeys has the module find the keys of an issuer that publishes its metadata.
+// TestTheOpenIDConfigurationLeadsToTheKeys has the module find the keys of an issuer that publishes
+// its metadata.
 func TestTheOpenIDConfigurationLeadsToTheKeys(t *testing.T) {
 	issuer := startIssuer(t, "")
 	var mu sync.Mutex

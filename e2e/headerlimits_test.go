@@ -16,8 +16,9 @@ import (
 	"gatehouse/cmd/testbed/toy"
 )
 
-// TestEnvoysLimitsOnHeadersLeaveNoGap sends as many and as large header fields as Envoy takes, most of them identity headers
-// of the client's own. The gate's headers come on top: the request passes with them and without the client's, or not at all.
+// TestEnvoysLimitsOnHeadersLeaveNoGap sends as many and as large header fields as Envoy takes, most
+// of them identity headers of the client's own. The gate's headers come on top: the request passes
+// with them and without the client's, or not at all.
 func TestEnvoysLimitsOnHeadersLeaveNoGap(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)
@@ -58,7 +59,8 @@ func TestEnvoysLimitsOnHeadersLeaveNoGap(t *testing.T) {
 	assert.Greater(t, refused, 5)
 }
 
-// TestARefusalWaitsForNoBody sends headers that announce a body, and no body: whoever is refused holds nothing of the gate's.
+// TestARefusalWaitsForNoBody sends headers that announce a body, and no body: whoever is refused
+// holds nothing of the gate's.
 func TestARefusalWaitsForNoBody(t *testing.T) {
 	t.Parallel()
 	issuer, upstream := startIssuer(t, shippedIssuer), startUpstream(t)

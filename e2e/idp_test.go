@@ -93,8 +93,8 @@ func (p *idpPage) provider() map[string]any {
 	return p.config["tokens"].(map[string]any)["providers"].([]any)[0].(map[string]any)
 }
 
-// The samples of the pages run as scenarios in all runners; the file that holds them is made from the pages:
-// `go test ./e2e -run IdentityProviderPages -update-idp`.
+// The samples of the pages run as scenarios in all runners; the file that holds them is made from
+// the pages: `go test ./e2e -run IdentityProviderPages -update-idp`.
 func TestScenariosOfIdentityProviderPagesAreUpToDate(t *testing.T) {
 	var scenarios []map[string]any
 	for _, page := range idpPages(t) {
@@ -114,7 +114,8 @@ func TestScenariosOfIdentityProviderPagesAreUpToDate(t *testing.T) {
 	assert.Equal(t, out.String(), string(text), "docs/idp has changed: run this test with -update-idp")
 }
 
-// scenario is the page's configuration with keys of the toy issuer, and a request with each sample token.
+// scenario is the page's configuration with keys of the toy issuer, and a request with each sample
+// token.
 func (p *idpPage) scenario() map[string]any {
 	provider := p.provider()
 	provider["jwks"] = map[string]any{"inline": "$jwks"}
@@ -194,8 +195,8 @@ func authority(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// Every page's cluster is one that Envoy takes, under the name that the provider's block says, and it checks the certificate of
-// the host that the block's address names.
+// Every page's cluster is one that Envoy takes, under the name that the provider's block says, and
+// it checks the certificate of the host that the block's address names.
 func TestClustersOfIdentityProviderPagesAreTakenByEnvoy(t *testing.T) {
 	binary := envoy.ForTest(t)
 	var clusters []any

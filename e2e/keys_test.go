@@ -162,8 +162,8 @@ func keysThatRotate(t *testing.T, g *keyGate) {
 	}
 }
 
-// keysThatAreRenewed rotates under the same key id: only a signature that no key made tells that the
-// set is old.
+// keysThatAreRenewed rotates under the same key id: only a signature that no key made tells that
+// the set is old.
 func keysThatAreRenewed(t *testing.T, g *keyGate) {
 	keyID := func(token string) string {
 		part, _, _ := strings.Cut(token, ".")

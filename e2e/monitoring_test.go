@@ -209,8 +209,8 @@ func TestWhatRulesAndDashboardAskForIsInARealScrape(t *testing.T) {
 	}
 }
 
-// TestPrometheusCountsWhatTheClientSawThroughAnUpdate has a real Prometheus scrape Envoy, whose gate
-// is replaced by an update while traffic goes on.
+// TestPrometheusCountsWhatTheClientSawThroughAnUpdate has a real Prometheus scrape Envoy, whose
+// gate is replaced by an update while traffic goes on.
 func TestPrometheusCountsWhatTheClientSawThroughAnUpdate(t *testing.T) {
 	t.Parallel()
 	program := needs(t, "prometheus")

@@ -232,8 +232,8 @@ func rotationDuringTraffic(t *testing.T, o *openID, address, human string) {
 				return err
 			}
 			a := get(c, address, "/batch/run", token)
-			// Forged tokens ask for keys too, and all share one fetch in min_refetch_seconds, so a new
-			// key may be that late.
+			// Forged tokens ask for keys too, and all share one fetch in min_refetch_seconds, so a
+			// new key may be that late.
 			for late := time.Now().Add(10 * time.Second); a.status == http.StatusUnauthorized && dropped.Load() == before && time.Now().Before(late); {
 				time.Sleep(50 * time.Millisecond)
 				a = get(c, address, "/batch/run", token)

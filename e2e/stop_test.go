@@ -39,8 +39,8 @@ func TestTrailersNameNoCallerEither(t *testing.T) {
 	assert.Equal(t, []hostsim.Header{{Name: "x-checksum", Value: "1"}}, seen.All())
 }
 
-// TestTrailersBringNoTokenEither has servers in mind that read trailers as headers: they would see a token that the gate
-// hasn't judged.
+// TestTrailersBringNoTokenEither has servers in mind that read trailers as headers: they would see
+// a token that the gate hasn't judged.
 func TestTrailersBringNoTokenEither(t *testing.T) {
 	host := openGate(t, hostsim.NewMetrics(nil), `{"routes":[{"path":"/**","auth":"optional"}],"tokens":{
 		"token_from":[{"header":"x-token"},{"cookie":"session"}],

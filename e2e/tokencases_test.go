@@ -90,7 +90,8 @@ func badTokenCases(t *testing.T, issuer *toy.Issuer, listener string) []tokenCas
 			own: badToken(reason), behind: behind, cached: "miss", who: who})
 		next()
 	}
-	// signed is for tokens whose signature holds: events name the holder. What jwt_authn refuses before, Gatehouse can't read.
+	// signed is for tokens whose signature holds: events name the holder. What jwt_authn refuses
+	// before, Gatehouse can't read.
 	signed := func(name, token, reason string, behind verdict) {
 		add(name, token, reason, behind)
 		byEnvoy := listener == "gate_envoy_jwt" && (reason == "not_yet_valid" || reason == "invalid_audience" || reason == "malformed_token")

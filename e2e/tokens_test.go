@@ -35,7 +35,8 @@ const (
 
 func admitted() verdict { return verdict{status: http.StatusOK, event: "auth_success"} }
 
-// badToken is a 401 for a token that was there. A malformed one, or one of an unknown issuer, has no provider.
+// badToken is a 401 for a token that was there. A malformed one, or one of an unknown issuer, has
+// no provider.
 func badToken(reason string) verdict {
 	provider := "main"
 	if reason == "malformed_token" || reason == "token_too_large" || reason == "invalid_issuer" {
@@ -247,7 +248,8 @@ func (a *audits) check(t *testing.T, test tokenCase, v verdict) {
 	}
 	who := test.who
 	if v.status == http.StatusUnauthorized {
-		// Whom a token names is recorded once its signature holds. What kind of caller that is was never asked.
+		// Whom a token names is recorded once its signature holds. What kind of caller that is was
+		// never asked.
 		who = caller{}
 		if test.named {
 			who = caller{user: test.who.user, client: test.who.client}

@@ -1,5 +1,5 @@
-// Package abifuzz drives the whole filter in hostsim with random sequences of what a proxy can do to
-// it, and holds each verdict against core's. Beside the native runner it is the only end-to-end
+// Package abifuzz drives the whole filter in hostsim with random sequences of what a proxy can do
+// to it, and holds each verdict against core's. Beside the native runner it is the only end-to-end
 // package that imports core: core is the oracle.
 package abifuzz
 

@@ -26,7 +26,8 @@ type sequence struct {
 	*fixture
 	in      *input
 	streams [4]*open
-	// withFaults says that host calls may fail, withMetadata that there are claims of another filter.
+	// withFaults says that host calls may fail, withMetadata that there are claims of another
+	// filter.
 	withFaults, withMetadata bool
 }
 

@@ -100,9 +100,9 @@ func TestEventsMapToOCSF(t *testing.T) {
 	}
 }
 
-// TestTheShippersReadWhatEnvoyWrites checks what can be checked without the programs themselves, which
-// no package registry carries: that the files are YAML, read the file that envoy-file.yaml writes, and
-// tell events from empty lines.
+// TestTheShippersReadWhatEnvoyWrites checks what can be checked without the programs themselves,
+// which no package registry carries: that the files are YAML, read the file that envoy-file.yaml
+// writes, and tell events from empty lines.
 func TestTheShippersReadWhatEnvoyWrites(t *testing.T) {
 	load := func(name string) map[string]any {
 		text, err := os.ReadFile(deployFile(t, name))

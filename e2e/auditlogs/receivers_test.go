@@ -1,5 +1,5 @@
-// Package auditlogs_test runs chained audit logs through Envoy to everything that receives them, and
-// verifies what arrived with the CLI.
+// Package auditlogs_test runs chained audit logs through Envoy to everything that receives them,
+// and verifies what arrived with the CLI.
 package auditlogs_test
 
 import (
@@ -38,8 +38,8 @@ type fragment struct {
 	} `yaml:"clusters"`
 }
 
-// shipped puts fragments from deploy/audit in place of a listener's access log. Their clusters lead to
-// the receiver, and their file is the one at path.
+// shipped puts fragments from deploy/audit in place of a listener's access log. Their clusters lead
+// to the receiver, and their file is the one at path.
 func shipped(t *testing.T, listener, receiver, path string, names ...string) []envoy.Edit {
 	t.Helper()
 	root, err := envoy.RepoRoot()
@@ -154,7 +154,8 @@ func verify(t *testing.T, cli, key, file string, more ...string) verified {
 	return v
 }
 
-// mixed sends requests of every outcome from several clients, some of which leave before the answer.
+// mixed sends requests of every outcome from several clients, some of which leave before the
+// answer.
 func mixed(t *testing.T, address string, issuer *toy.Issuer, n int) {
 	t.Helper()
 	human, err := issuer.Sign(toy.Claims{"iss": issuerName, "aud": "orders", "sub": "alice", "email": "a@example.com", "exp": time.Now().Add(time.Hour).Unix()})

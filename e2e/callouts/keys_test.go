@@ -1,5 +1,5 @@
-// Package callouts_test has what a gate calls in Envoy, the issuer of keys and the receiver of audit
-// events, fail in every way.
+// Package callouts_test has what a gate calls in Envoy, the issuer of keys and the receiver of
+// audit events, fail in every way.
 package callouts_test
 
 import (
@@ -147,8 +147,9 @@ type keyGate struct {
 	server *faulty
 }
 
-// TestKeysThatCannotBeFetched has a gate for each fault: what callers get before the first set, that
-// they get in once it is there, that it serves on when the fault is back, and how often is fetched.
+// TestKeysThatCannotBeFetched has a gate for each fault: what callers get before the first set,
+// that they get in once it is there, that it serves on when the fault is back, and how often is
+// fetched.
 func TestKeysThatCannotBeFetched(t *testing.T) {
 	issuer, err := toy.StartIssuer("", envoytest.IssuerName)
 	require.NoError(t, err)

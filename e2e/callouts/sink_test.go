@@ -100,7 +100,8 @@ func TestAReceiverOfEventsThatFails(t *testing.T) {
 				}
 				require.Eventually(t, func() bool { return servers[name].requests.Load() >= 2 }, envoytest.Patience, 50*time.Millisecond)
 				servers[name].broken.Store(false)
-				// A worker tells its losses when half of its queue is free, and that needs no further request.
+				// A worker tells its losses when half of its queue is free, and that needs no
+				// further request.
 				require.Eventually(t, func() bool {
 					events, dropped := inboxes[name].accounted()
 					return events+int(dropped) >= sent

@@ -17,8 +17,8 @@ import (
 	"gatehouse/e2e/envoytest"
 )
 
-// TestEnvoyGatewayRunsItsManifests has Envoy Gateway itself translate the manifests, in its standalone
-// mode: it reads them from files, fetches the filter, and starts Envoy as a child.
+// TestEnvoyGatewayRunsItsManifests has Envoy Gateway itself translate the manifests, in its
+// standalone mode: it reads them from files, fetches the filter, and starts Envoy as a child.
 func TestEnvoyGatewayRunsItsManifests(t *testing.T) {
 	g := &gateway{program: translator(t, "envoygateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"), o: envoy.OptionsForTest(t)}
 	if g.o.Binary.Path == "" {
@@ -40,7 +40,8 @@ type running struct {
 	audit              string // a file
 }
 
-// start has Envoy Gateway run gateway.yaml and other manifests, with the filter from an HTTP server in place of a registry.
+// start has Envoy Gateway run gateway.yaml and other manifests, with the filter from an HTTP server
+// in place of a registry.
 func (g *gateway) start(t *testing.T, w *world, manifests ...string) running {
 	t.Helper()
 	dir := t.TempDir()
@@ -173,8 +174,8 @@ func controlPlaneSecret(t *testing.T, dir string) map[string]any {
 		"metadata": map[string]any{"name": "envoy", "namespace": "envoy-gateway-system"}}
 }
 
-// standalonePatch points Envoy at the server that Envoy Gateway has for filters. Even in its standalone
-// mode it gives the address and the authority that these have in a cluster.
+// standalonePatch points Envoy at the server that Envoy Gateway has for filters. Even in its
+// standalone mode it gives the address and the authority that these have in a cluster.
 func standalonePatch(certificates string) map[string]any {
 	patch := func(jsonPath, path, value string) map[string]any {
 		return map[string]any{"type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name": "wasm_cluster",

@@ -35,7 +35,8 @@ import (
 )
 
 const (
-	// patience bounds each wait for an event that must happen. It is generous because CI machines are slow.
+	// patience bounds each wait for an event that must happen. It is generous because CI machines
+	// are slow.
 	patience = 120 * time.Second
 	// idpHost is the identity provider of all files in deploy/.
 	idpHost = "idp.example"
@@ -43,8 +44,8 @@ const (
 	adminToken = "0123456789abcdef0123456789abcdef"
 )
 
-// world is what stands around the gate: the identity provider that the files in deploy/ name, by TLS,
-// and the Service behind the gate.
+// world is what stands around the gate: the identity provider that the files in deploy/ name, by
+// TLS, and the Service behind the gate.
 type world struct {
 	issuer   *toy.Issuer
 	upstream *toy.Upstream

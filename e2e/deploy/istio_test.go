@@ -19,8 +19,8 @@ import (
 	"gatehouse/e2e/envoytest"
 )
 
-// mesh is Istio around one sidecar: what istiod makes of resources, pilot-agent, and Envoy below it.
-// Nothing is intercepted, so the sidecar has a listener of its own for the workload.
+// mesh is Istio around one sidecar: what istiod makes of resources, pilot-agent, and Envoy below
+// it. Nothing is intercepted, so the sidecar has a listener of its own for the workload.
 type mesh struct {
 	control, agent, template string // programs and a file of Istio's
 	o                        envoy.Options
@@ -40,7 +40,8 @@ func newMesh(t *testing.T) *mesh {
 	return m
 }
 
-// sidecar starts all of it with some manifests, and returns where the workload is reached and where Envoy's admin interface is.
+// sidecar starts all of it with some manifests, and returns where the workload is reached and where
+// Envoy's admin interface is.
 func (m *mesh) sidecar(t *testing.T, w *world, manifests ...string) (gate, admin string, log *envoy.Log) {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,7 +54,8 @@ func (m *mesh) sidecar(t *testing.T, w *world, manifests ...string) (gate, admin
 			"workloadSelector": map[string]any{"labels": map[string]any{"app": "orders"}},
 			"ingress": []any{map[string]any{"port": map[string]any{"number": inbound, "protocol": "HTTP", "name": "http"},
 				"bind": "127.0.0.1", "captureMode": "NONE", "defaultEndpoint": "127.0.0.1:" + strconv.Itoa(upstream)}},
-			// Nothing else of the mesh: its outbound listeners have filters that only Istio's own build of Envoy has.
+			// Nothing else of the mesh: its outbound listeners have filters that only Istio's own
+			// build of Envoy has.
 			"egress": []any{map[string]any{"hosts": []any{"./idp.example"}}},
 		}}),
 		object("security.istio.io/v1", "PeerAuthentication", "default", map[string]any{"spec": map[string]any{"mtls": map[string]any{"mode": "DISABLE"}}}),
@@ -111,8 +113,9 @@ func TestIstioRunsItsManifests(t *testing.T) {
 func (m *mesh) verifies(t *testing.T) {
 	w := newWorld(t)
 	admin := strconv.Itoa(envoytest.FreePort(t))
-	// The manifests, but for what this machine hasn't: a registry, DNS, the provider's own authority. The agent keeps images below
-	// /var/lib, where a test has no business, so it gets a file.
+	// The manifests, but for what this machine hasn't: a registry, DNS, the provider's own
+	// authority. The agent keeps images below /var/lib, where a test has no business, so it gets a
+	// file.
 	gate, stats, log := m.sidecar(t, w,
 		edit(t, inDeploy(t, "istio/verify.yaml"),
 			"oci://registry.example/gatehouse:VERSION", "file://"+m.o.Wasm,

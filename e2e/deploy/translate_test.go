@@ -19,8 +19,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// translator builds a control plane, which takes minutes the first time: only `make deploy-test` asks
-// for it.
+// translator builds a control plane, which takes minutes the first time: only `make deploy-test`
+// asks for it.
 func translator(t *testing.T, module, program string) string {
 	t.Helper()
 	if os.Getenv("GATEHOUSE_DEPLOY") == "" {

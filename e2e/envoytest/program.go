@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BuildProgram builds the program of a nested module, in a folder of the test's own, and returns its
-// path. Without its dependencies the test is skipped, or fails if CI=true.
+// BuildProgram builds the program of a nested module, in a folder of the test's own, and returns
+// its path. Without its dependencies the test is skipped, or fails if CI=true.
 func BuildProgram(t *testing.T, folder string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), filepath.Base(folder))

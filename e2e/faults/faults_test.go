@@ -82,7 +82,8 @@ func answer(hostsim.Message) *hostsim.Message {
 	return &hostsim.Message{Headers: hostsim.H(":status", "200", "x-audit-event", `{"event_type":"x"}`)}
 }
 
-// TestAFailedHostCallLetsNothingThrough fails each call of each scene in the module as it is built: once, and by a trap.
+// TestAFailedHostCallLetsNothingThrough fails each call of each scene in the module as it is built:
+// once, and by a trap.
 func TestAFailedHostCallLetsNothingThrough(t *testing.T) {
 	module := hostsimtest.Module(t, "../..", "./filter")
 	for _, s := range scenes {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// atMost is how much more twice the input may cost: twice as much, and a little for buffers that grow by steps. Work that is
-// quadratic costs four times as much.
+// atMost is how much more twice the input may cost: twice as much, and a little for buffers that
+// grow by steps. Work that is quadratic costs four times as much.
 const atMost = 2.6
 
 // slack is work that may come with either size, such as a map that grows.
@@ -47,8 +47,9 @@ func TestTwiceTheInputCostsTwiceTheWork(t *testing.T) {
 	assert.True(t, caught, "the control is quadratic, and wasn't noticed")
 }
 
-// build builds the program from a copy of the sources, with counters in core, and with package counted in the place of
-// strings there. (Coverage reads the sources themselves, whatever go build's -overlay says.)
+// build builds the program from a copy of the sources, with counters in core, and with package
+// counted in the place of strings there. (Coverage reads the sources themselves, whatever go
+// build's -overlay says.)
 func build(t *testing.T) string {
 	t.Helper()
 	dir, root := t.TempDir(), filepath.Join("..", "..")

@@ -25,7 +25,8 @@ type wallClock struct {
 	environment []string
 }
 
-// newWallClock builds the library that shifts a program's clock. It skips the test where there is no C compiler.
+// newWallClock builds the library that shifts a program's clock. It skips the test where there is
+// no C compiler.
 func newWallClock(t *testing.T) *wallClock {
 	t.Helper()
 	compiler, err := exec.LookPath("cc")
@@ -55,8 +56,8 @@ func (w *wallClock) shift(by time.Duration) {
 	require.NoError(w.t, err)
 }
 
-// TestAWallClockThatJumps moves Envoy's wall clock forward and back under traffic. Tokens follow it; limits, the fetches of keys
-// and durations don't.
+// TestAWallClockThatJumps moves Envoy's wall clock forward and back under traffic. Tokens follow
+// it; limits, the fetches of keys and durations don't.
 func TestAWallClockThatJumps(t *testing.T) {
 	t.Parallel()
 	wall := newWallClock(t)

@@ -36,8 +36,8 @@ func (v verified) proven() (n int) {
 	return n
 }
 
-// TestWhatADeadVMLeavesBehind has VMs die that hold a request, fetch keys and have events in their queue, and another whose
-// policy keeps it down.
+// TestWhatADeadVMLeavesBehind has VMs die that hold a request, fetch keys and have events in their
+// queue, and another whose policy keeps it down.
 func TestWhatADeadVMLeavesBehind(t *testing.T) {
 	t.Parallel()
 	const idle = 8 * time.Second // stream_idle_timeout

@@ -60,8 +60,8 @@ func startDelivering(t *testing.T, r *receiver) *scene {
 	})
 }
 
-// TestAGracefulStopLosesNothing drains first: what is in flight is answered, and every event is in the file and at the
-// receiver before Envoy is stopped.
+// TestAGracefulStopLosesNothing drains first: what is in flight is answered, and every event is in
+// the file and at the receiver before Envoy is stopped.
 func TestAGracefulStopLosesNothing(t *testing.T) {
 	t.Parallel()
 	r := startReceiver(t)
@@ -119,8 +119,9 @@ func numbersIn(t *testing.T, file string) int {
 	return len(seen)
 }
 
-// TestASuddenStop ends Envoy with requests in flight. By SIGTERM its files are complete, those that it cuts off included; what
-// waits for the receiver is lost. By SIGKILL the last of the files is lost as well.
+// TestASuddenStop ends Envoy with requests in flight. By SIGTERM its files are complete, those that
+// it cuts off included; what waits for the receiver is lost. By SIGKILL the last of the files is
+// lost as well.
 func TestASuddenStop(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {

@@ -1,5 +1,6 @@
-// Package outages_test finds out what real Envoy and the gate do when something breaks or changes under traffic: a VM that
-// dies, updates, drains and stops, a wall clock that jumps, and thousands of streams at once.
+// Package outages_test finds out what real Envoy and the gate do when something breaks or changes
+// under traffic: a VM that dies, updates, drains and stops, a wall clock that jumps, and thousands
+// of streams at once.
 package outages_test
 
 import (
@@ -61,7 +62,8 @@ type scene struct {
 	dir      string // of the gates' logs
 }
 
-// start starts Envoy with edits of envoy.yaml whose issuer and upstream the scene has. It doesn't look at whether VMs die.
+// start starts Envoy with edits of envoy.yaml whose issuer and upstream the scene has. It doesn't
+// look at whether VMs die.
 func start(t *testing.T, change func(s *scene, o *envoy.Options)) *scene {
 	t.Helper()
 	s := &scene{t: t, upstream: startUpstream(t), dir: t.TempDir()}
@@ -85,8 +87,8 @@ func start(t *testing.T, change func(s *scene, o *envoy.Options)) *scene {
 	return s
 }
 
-// gate makes a listener what this package's tests need: gateConfig with a change, an audit log and an access log in files of
-// their own, and connections that go to the workers in turn.
+// gate makes a listener what this package's tests need: gateConfig with a change, an audit log and
+// an access log in files of their own, and connections that go to the workers in turn.
 func (s *scene) gate(listener, change string) envoy.Edit {
 	return func(b envoy.Bootstrap) error {
 		if err := errors.Join(envoy.MergePluginConfig(listener, gateConfig)(b), envoy.MergePluginConfig(listener, change)(b)); err != nil {

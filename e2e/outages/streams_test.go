@@ -14,7 +14,8 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 )
 
-// manyStreams lets a connection, to the gate and to the upstream, carry as many streams as these tests need.
+// manyStreams lets a connection, to the gate and to the upstream, carry as many streams as these
+// tests need.
 func manyStreams(b envoy.Bootstrap) error {
 	manager, err := b.ConnectionManager("gate")
 	if err != nil {
@@ -40,12 +41,14 @@ func (s *scene) resident() int {
 	return int(n)
 }
 
-// TestFiveThousandStreamsAtOnce holds 5,000 streams open, over one connection and over many, and more are refused meanwhile.
+// TestFiveThousandStreamsAtOnce holds 5,000 streams open, over one connection and over many, and
+// more are refused meanwhile.
 func TestFiveThousandStreamsAtOnce(t *testing.T) {
 	t.Parallel()
 	const users, each, refused = 500, 10, 2
-	// perStream is what a stream may take, Envoy's own part included: its buffers, its two HTTP/2 streams, what the access log
-	// needs. It also bounds what five rounds leave behind: without reuse of ended streams the fifth takes more.
+	// perStream is what a stream may take, Envoy's own part included: its buffers, its two HTTP/2
+	// streams, what the access log needs. It also bounds what five rounds leave behind: without
+	// reuse of ended streams the fifth takes more.
 	const perStream = 48 << 10
 	s := start(t, func(s *scene, o *envoy.Options) {
 		o.Edits = append(o.Edits, s.gate("gate", fmt.Sprintf(`{
@@ -108,7 +111,8 @@ func TestFiveThousandStreamsAtOnce(t *testing.T) {
 	assert.True(t, verify(t, s.auditLog("gate")).OK)
 }
 
-// TestRequestsHeldForKeys sends more requests over one connection than a worker may hold while the first JWK Set is fetched.
+// TestRequestsHeldForKeys sends more requests over one connection than a worker may hold while the
+// first JWK Set is fetched.
 func TestRequestsHeldForKeys(t *testing.T) {
 	t.Parallel()
 	const requests, mayWait = 3000, 1024

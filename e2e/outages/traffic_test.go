@@ -30,7 +30,8 @@ type phase struct {
 	until      time.Time // when no request that began later could meet it; zero for not yet
 }
 
-// traffic is requests of every outcome, from clients that keep their connections and from others that don't.
+// traffic is requests of every outcome, from clients that keep their connections and from others
+// that don't.
 type traffic struct {
 	rounds  [4]atomic.Int64 // of each client
 	done    chan struct{}
@@ -124,8 +125,8 @@ func (tr *traffic) begin(v *version) {
 	tr.phases = append(tr.phases, phase{version: *v, generation: len(tr.tokens) - 1, from: time.Now()})
 }
 
-// finish waits until the version judges all new connections, and each old one has had a request after that: with the answer
-// Envoy closes it.
+// finish waits until the version judges all new connections, and each old one has had a request
+// after that: with the answer Envoy closes it.
 func (tr *traffic) finish(t *testing.T, s *scene, v *version) {
 	t.Helper()
 	token := s.token("probe")

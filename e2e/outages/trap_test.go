@@ -18,8 +18,8 @@ import (
 // policies are Envoy's failure policies, each that of a gate of its name with a VM of its own.
 var policies = []string{"FAIL_RELOAD", "FAIL_CLOSED", "FAIL_OPEN"}
 
-// reloadsWithin is how long after a VM's last start Envoy makes a new one at the latest: base_interval, which is a second, and
-// up to half of it at random.
+// reloadsWithin is how long after a VM's last start Envoy makes a new one at the latest:
+// base_interval, which is a second, and up to half of it at random.
 const reloadsWithin = 1500 * time.Millisecond
 
 // failurePolicy gives a gate a failure policy and a VM of its own.
@@ -187,8 +187,8 @@ func death(t *testing.T, s *scene, policy string, workers int) {
 	}
 }
 
-// returns asks until the gate judges again: a request with a bad token gets 401. It returns the numbers of those that got 503,
-// and of the first that was judged.
+// returns asks until the gate judges again: a request with a bad token gets 401. It returns the
+// numbers of those that got 503, and of the first that was judged.
 func returns(t *testing.T, c *http.Client, url string, died time.Time) (failed []string, judged string) {
 	t.Helper()
 	for {
@@ -205,7 +205,8 @@ func returns(t *testing.T, c *http.Client, url string, died time.Time) (failed [
 	}
 }
 
-// hold has requests in flight: one that waits for the upstream, one whose response has begun, one whose body isn't complete.
+// hold has requests in flight: one that waits for the upstream, one whose response has begun, one
+// whose body isn't complete.
 func (s *scene) hold(t *testing.T, c *http.Client, listener, token string) map[string]chan answer {
 	t.Helper()
 	out := map[string]chan answer{"held": make(chan answer, 1), "stream": make(chan answer, 1), "upload": make(chan answer, 1)}

@@ -58,8 +58,8 @@ func (v *version) edit(s *scene) envoy.Edit {
 
 const inlineIssuer = "https://inline.example"
 
-// TestUpdatesUnderTraffic changes the configuration again and again while requests of every outcome come in: by replacing the
-// listener, and by replacing the plugin alone.
+// TestUpdatesUnderTraffic changes the configuration again and again while requests of every outcome
+// come in: by replacing the listener, and by replacing the plugin alone.
 func TestUpdatesUnderTraffic(t *testing.T) {
 	t.Parallel()
 	for name, watch := range map[string]func(dir, listener string) *envoy.Watched{"listener": envoy.WatchListener, "plugin": envoy.WatchPlugin} {
@@ -110,7 +110,8 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 		v.keys, v.machines = string(inline.JWKS()), false
 		tr.rotated(t)
 	})
-	// What the first configuration let through goes on to its end under it, as long as its listener drains.
+	// What the first configuration let through goes on to its end under it, as long as its listener
+	// drains.
 	if pluginAlone {
 		s.upstream.release()
 		a := <-held

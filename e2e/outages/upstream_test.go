@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// upstream is the application. It answers with who called; a request to a path that ends in /held waits for release before the
-// answer, one to /stream in the middle of its body.
+// upstream is the application. It answers with who called; a request to a path that ends in /held
+// waits for release before the answer, one to /stream in the middle of its body.
 type upstream struct {
 	address string
 

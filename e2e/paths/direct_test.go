@@ -23,8 +23,9 @@ import (
 // patience bounds each exchange. It is generous because CI machines are slow.
 const patience = 60 * time.Second
 
-// TestNoRealServerServesAProtectedResourceThatTheRoutesLeaveOpen asks each server for each spelling itself. What it
-// answers with the protected resource must not match the open route, whatever unsafe_paths and path_case are.
+// TestNoRealServerServesAProtectedResourceThatTheRoutesLeaveOpen asks each server for each spelling
+// itself. What it answers with the protected resource must not match the open route, whatever
+// unsafe_paths and path_case are.
 func TestNoRealServerServesAProtectedResourceThatTheRoutesLeaveOpen(t *testing.T) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
@@ -111,7 +112,8 @@ func servedBy(t *testing.T, address string, spellings []string) (served []string
 	return served
 }
 
-// ask sends a request whose target stands as it is, and returns the whole answer; "" if the server closed the connection.
+// ask sends a request whose target stands as it is, and returns the whole answer; "" if the server
+// closed the connection.
 func ask(address, target string, headers ...string) (answer string, err error) {
 	connection, err := net.Dial("tcp", address)
 	if err != nil {

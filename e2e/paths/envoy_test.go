@@ -20,8 +20,8 @@ const config = `{"tokens": {"providers": [{"name": "main", "issuer": "http://127
 	"jwks": {"cluster": "idp", "uri": "http://127.0.0.1:10080/jwks.json"}}]},
 	"routes": [{"path": "/admin/**"}, {"path": "/**", "auth": "none"}], "audit": {"log": "none"}%s}`
 
-// gates are listeners of one Envoy: with the shipped settings for paths, with those that tidy a path first, and with all
-// that Gatehouse can be told to let pass.
+// gates are listeners of one Envoy: with the shipped settings for paths, with those that tidy a
+// path first, and with all that Gatehouse can be told to let pass.
 var gates = []struct {
 	name, more  string
 	ignoresCase bool
@@ -37,8 +37,8 @@ var gates = []struct {
 	}},
 }
 
-// TestNoSpellingGetsThroughEnvoyToAProtectedResource sends the corpus without a token through Gatehouse in Envoy. What it
-// admits goes to every real server.
+// TestNoSpellingGetsThroughEnvoyToAProtectedResource sends the corpus without a token through
+// Gatehouse in Envoy. What it admits goes to every real server.
 func TestNoSpellingGetsThroughEnvoyToAProtectedResource(t *testing.T) {
 	issuer, err := toy.StartIssuer("", "http://127.0.0.1:10080")
 	require.NoError(t, err)
@@ -94,7 +94,8 @@ func TestNoSpellingGetsThroughEnvoyToAProtectedResource(t *testing.T) {
 	}
 }
 
-// toServers routes a listener's requests to the server that they name, and changes settings of its connection manager.
+// toServers routes a listener's requests to the server that they name, and changes settings of its
+// connection manager.
 func toServers(listener string, settings map[string]any) envoy.Edit {
 	return func(b envoy.Bootstrap) error {
 		manager, err := b.ConnectionManager(listener)

@@ -28,7 +28,8 @@ const secret = "this-is-the-protected-resource"
 type server struct {
 	name        string
 	ignoresCase bool // in its routes: it needs "path_case": "ignore"
-	// start starts the server at a free port, and returns its address. It skips the test if the server isn't installed.
+	// start starts the server at a free port, and returns its address. It skips the test if the
+	// server isn't installed.
 	start func(t *testing.T) (address string)
 }
 

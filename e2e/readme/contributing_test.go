@@ -16,8 +16,8 @@ import (
 
 var example = regexp.MustCompile("(?ms)^ +```yaml\n(.*?)^ +```$")
 
-// TestTheExampleOfContributingIsAScenario puts the scenario that .github/CONTRIBUTING.md shows where it
-// says.
+// TestTheExampleOfContributingIsAScenario puts the scenario that .github/CONTRIBUTING.md shows
+// where it says.
 func TestTheExampleOfContributingIsAScenario(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root(t), ".github", "CONTRIBUTING.md"))
 	require.NoError(t, err)

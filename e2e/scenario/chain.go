@@ -17,7 +17,8 @@ var chainOf = regexp.MustCompile(`,"chain":(\{"key_id":"[^"]+","stream":"[^"]+",
 // withoutChain returns an audit line as it would be without audit.chain.
 func withoutChain(line string) string { return chainOf.ReplaceAllString(line, "}") }
 
-// checkChain verifies the chain of all audit lines in their order, by the definition in docs/audit.md.
+// checkChain verifies the chain of all audit lines in their order, by the definition in
+// docs/audit.md.
 func (s *Scenario) checkChain(o *Observation) (problems []string) {
 	var key []byte
 	text, chained := s.chainKey()

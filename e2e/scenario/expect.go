@@ -17,8 +17,8 @@ type Expect struct {
 	// Reason is that of a refusal by Gatehouse; "" for an admitted request, which must reach the
 	// upstream.
 	Reason string `yaml:"reason"`
-	// Answer is the body of what Gatehouse answers itself, the metadata of a protected resource; the
-	// request must not reach the upstream. Null for others.
+	// Answer is the body of what Gatehouse answers itself, the metadata of a protected resource;
+	// the request must not reach the upstream. Null for others.
 	Answer *string `yaml:"answer"`
 	// Detail is the text in a refusal's body.
 	Detail string `yaml:"detail"`

@@ -11,8 +11,8 @@ var afterSignature = []string{"token_type", "expired_token", "not_yet_valid", "i
 // unknownIssuer is jwt_authn's code for a token that may be a provider's of Gatehouse's own.
 const unknownIssuer = 24
 
-// holder is whom the event of a refused token names: user_id, client_id and issuer, as far as its claims have them. Before
-// the signature holds, an event names nobody.
+// holder is whom the event of a refused token names: user_id, client_id and issuer, as far as its
+// claims have them. Before the signature holds, an event names nobody.
 func (s *Scenario) holder(step *Step) (userID, clientID, issuer string) {
 	name := step.Request.Token
 	if step.Foreign.Token != "" {

@@ -80,8 +80,8 @@ func eventIDOf(e *Exchange) string {
 	return ""
 }
 
-// GRPCStatus is the gRPC status of an exchange: the response's own, or what its HTTP status amounts to
-// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+// GRPCStatus is the gRPC status of an exchange: the response's own, or what its HTTP status amounts
+// to (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
 func GRPCStatus(e *Exchange) int {
 	for _, v := range e.Header["grpc-status"] {
 		if status, err := strconv.Atoi(v); err == nil {

@@ -1,8 +1,8 @@
 package scenario
 
-// required is the metadata.required that a refusal of a route must have, from the route's own fields in the
-// configuration. It is nil if the reason has none, and where a file must say it: for alternatives (any_of), several
-// claims, and scopes of both kinds.
+// required is the metadata.required that a refusal of a route must have, from the route's own
+// fields in the configuration. It is nil if the reason has none, and where a file must say it: for
+// alternatives (any_of), several claims, and scopes of both kinds.
 func (s *Scenario) required(route, reason string) any {
 	field := map[string]string{"group_required": "groups_any", "claim_required": "claims", "insufficient_scope": "scopes_all"}[reason]
 	r := s.route(route)

@@ -11,8 +11,9 @@ type Secrets struct {
 	windows map[string]string // what stands for a secret, by its bytes
 }
 
-// Lengths of the parts by which a secret is recognised. Twelve characters of a signature are 72 random
-// bits. The other parts of a token hold text, of which a few characters may stand elsewhere too.
+// Lengths of the parts by which a secret is recognised. Twelve characters of a signature are 72
+// random bits. The other parts of a token hold text, of which a few characters may stand elsewhere
+// too.
 const (
 	signatureWindow = 12
 	textWindow      = 24

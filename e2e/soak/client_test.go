@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// client has one connection at a time, from an address of its own. Over HTTP/1.1 it sends no request
-// twice: net/http's client would, where a connection ends under a request.
+// client has one connection at a time, from an address of its own. Over HTTP/1.1 it sends no
+// request twice: net/http's client would, where a connection ends under a request.
 type client struct {
 	gate, source string
 	conn         net.Conn
@@ -124,8 +124,8 @@ func (c *client) stream(a *answer, method, target string, header []string, body 
 	return nil // whatever came of it: the connection is the transport's
 }
 
-// overHTTP2 gives a client HTTP/2 without TLS. Its transport sends a request anew only if the gate has said that it
-// didn't look at it (RFC 9113, section 8.7).
+// overHTTP2 gives a client HTTP/2 without TLS. Its transport sends a request anew only if the gate
+// has said that it didn't look at it (RFC 9113, section 8.7).
 func (c *client) overHTTP2() {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -160,7 +160,8 @@ func (c *client) end() {
 	}
 }
 
-// head is a request's lines without the empty one at the end. header holds names and values in turn.
+// head is a request's lines without the empty one at the end. header holds names and values in
+// turn.
 func head(method, target string, header []string) string {
 	var b strings.Builder
 	b.WriteString(method + " " + target + " HTTP/1.1\r\nhost: api.example\r\n")

@@ -56,8 +56,8 @@ func (l *logs) drop(name, line string) {
 
 var chainOf = regexp.MustCompile(`(?m),"chain":\{"key_id":"soak","stream":"([0-9a-f]+)","seq":\d+,.*$`)
 
-// chainAnew gives all lines of the audit log new places and new macs, as whoever has the key can, and has the
-// receiver store just these.
+// chainAnew gives all lines of the audit log new places and new macs, as whoever has the key can,
+// and has the receiver store just these.
 func (l *logs) chainAnew() {
 	key, err := base64.StdEncoding.DecodeString(keyText)
 	require.NoError(l.t, err)
@@ -197,8 +197,8 @@ func (l *logs) quota(old, with string) {
 	}
 }
 
-// TestTheCheckerFindsWhatIsWrong gives the checker the logs of a short run, in which all is well, and then the same
-// logs with one thing changed.
+// TestTheCheckerFindsWhatIsWrong gives the checker the logs of a short run, in which all is well,
+// and then the same logs with one thing changed.
 func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	run(t, plan{duration: 8 * time.Second, rate: 400, seed: 5, callers: 300, dir: dir, least: 2500})

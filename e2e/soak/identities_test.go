@@ -95,8 +95,8 @@ func newIdentities(issuers []*issuer, n int, random *rand.Rand) []*identity {
 
 func pick(random *rand.Rand, words ...string) string { return words[random.IntN(len(words))] }
 
-// badToken is a token that no route but one without authentication takes. expired, not_yet_valid and
-// the like are as good as any other in all but one thing.
+// badToken is a token that no route but one without authentication takes. expired, not_yet_valid
+// and the like are as good as any other in all but one thing.
 type badToken struct {
 	text   string
 	number int

@@ -51,8 +51,9 @@ func (i *issuer) misbehave(fault string) {
 }
 
 // ServeHTTP implements http.Handler. The note of an answer comes before the answer, so that nobody
-// can know the set earlier than the note says. An outcome "maybe" is one that can come too late; on a
-// busy machine a good one can, too: then the gate has closed the connection, which has a note of its own.
+// can know the set earlier than the note says. An outcome "maybe" is one that can come too late; on
+// a busy machine a good one can, too: then the gate has closed the connection, which has a note of
+// its own.
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.fetches++

@@ -1,5 +1,6 @@
-// Package soak_test sends mixed traffic through the gate in Envoy while everything around it breaks,
-// and has a checker that shares nothing with Gatehouse prove that the logs and the metrics agree.
+// Package soak_test sends mixed traffic through the gate in Envoy while everything around it
+// breaks, and has a checker that shares nothing with Gatehouse prove that the logs and the metrics
+// agree.
 package soak_test
 
 import (
@@ -23,7 +24,8 @@ import (
 )
 
 // plan is what a run does. The environment sets it: SOAK_MINUTES (a number, with a fraction if need
-// be), SOAK_RATE (requests a second), SOAK_SEED, and SOAK_DIR, in which a folder with the logs stays.
+// be), SOAK_RATE (requests a second), SOAK_SEED, and SOAK_DIR, in which a folder with the logs
+// stays.
 type plan struct {
 	duration time.Duration
 	rate     int64
@@ -162,7 +164,8 @@ func (l *load) session(t *testing.T, p plan, f *faults) {
 	})
 	l.run(ctx)
 	running.Wait()
-	// Some requests more, without faults: worker by worker they carry what waits for a stream's end.
+	// Some requests more, without faults: worker by worker they carry what waits for a stream's
+	// end.
 	for again := true; again; again = l.rec.ids() < p.least {
 		quiet, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		l.run(quiet)

@@ -85,7 +85,8 @@ func configuration(version int) object {
 			}},
 			// However slow a machine is, this one gets full.
 			object{"name": "quota", "apply": "by_name", "identifier": []any{"route"}, "max_requests": 15, "window_seconds": 3600},
-			// Nothing that refuses comes after it, and each charge is 1, so that what it counts can be told exactly.
+			// Nothing that refuses comes after it, and each charge is 1, so that what it counts can
+			// be told exactly.
 			object{"name": "daily", "shadow": true, "max_requests": 40, "window_seconds": 86400},
 		},
 		"cors": object{"allow_origins": []any{"https://app.example"}},

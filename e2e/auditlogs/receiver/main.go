@@ -1,6 +1,6 @@
-// Command receiver receives Envoy's OpenTelemetry and gRPC access logs, and writes the audit events in
-// them to standard output: "otlp " or "als ", and the lines. It first writes the address at which it
-// listens, and ends with its standard input.
+// Command receiver receives Envoy's OpenTelemetry and gRPC access logs, and writes the audit events
+// in them to standard output: "otlp " or "als ", and the lines. It first writes the address at
+// which it listens, and ends with its standard input.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command retryable makes three requests with go-retryablehttp, which obeys Retry-After. The third one meets the limit first.
+// Command retryable makes three requests with go-retryablehttp, which obeys Retry-After. The third
+// one meets the limit first.
 package main
 
 import (

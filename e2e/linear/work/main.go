@@ -1,5 +1,5 @@
-// Program work prints how much work each of its cases costs with an input of some size and of twice that size. It is built
-// as package linear says.
+// Program work prints how much work each of its cases costs with an input of some size and of twice
+// that size. It is built as package linear says.
 package main
 
 import (
@@ -21,10 +21,12 @@ import (
 	"gatehouse/e2e/linear/counted"
 )
 
-// size is that of the smaller input in bytes. Envoy's own limit for all headers of a request is 60 KiB.
+// size is that of the smaller input in bytes. Envoy's own limit for all headers of a request is 60
+// KiB.
 const size = 16 << 10
 
-// units are what an input repeats: each separator that core knows, alone and with something between two of them.
+// units are what an input repeats: each separator that core knows, alone and with something between
+// two of them.
 var units = []string{
 	",", ", ", ",a", ", a b", ";", "; a=b", ";a", "=", " ", "\t", `"`, `\`, `\"`, "a,", ".", "..", ".a", "/", "//", "/a", "/..",
 	"%", "%2f", "%25", "%3B", "?", "#", "&", ":", "[", "]", "{", "}", "[1,", `{"a":`, `"a":1,`, "0", "9", "e", "-", "_", "a", "\x00", "\xff", "é",
@@ -129,7 +131,8 @@ func digits(r rune) rune {
 	return '7'
 }
 
-// work is what a run costs: blocks of core's code, bytes that strings read, and bytes allocated, a sixteenth each.
+// work is what a run costs: blocks of core's code, bytes that strings read, and bytes allocated, a
+// sixteenth each.
 func work(run func(string), input string) uint64 {
 	check(coverage.ClearCounters())
 	counted.Bytes = 0
@@ -142,8 +145,9 @@ func work(run func(string), input string) uint64 {
 	return blocks(counters.Bytes()) + counted.Bytes + (after.TotalAlloc-before.TotalAlloc)/16
 }
 
-// blocks adds up the counters in the format of Go's coverage data files (internal/coverage: CounterFileHeader,
-// CounterSegmentHeader, then for each function the number of its counters, two ids, and the counters).
+// blocks adds up the counters in the format of Go's coverage data files (internal/coverage:
+// CounterFileHeader, CounterSegmentHeader, then for each function the number of its counters, two
+// ids, and the counters).
 func blocks(b []byte) (sum uint64) {
 	const header, segment, footer = 4 + 4 + 16 + 8, 8 + 4 + 4, 16
 	if len(b) < header+segment || !bytes.Equal(b[:4], []byte{0, 'c', 'w', 'm'}) || b[24] != 2 {

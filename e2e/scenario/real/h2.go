@@ -12,8 +12,8 @@ import (
 	"gatehouse/e2e/scenario"
 )
 
-// overHTTP2 sends a request over HTTP/2, without TLS and with prior knowledge (RFC 9113 §3.3), as gRPC
-// clients do.
+// overHTTP2 sends a request over HTTP/2, without TLS and with prior knowledge (RFC 9113 §3.3), as
+// gRPC clients do.
 func overHTTP2(ctx context.Context, conn net.Conn, r *scenario.Request, minted *scenario.Minted, e *scenario.Exchange) error {
 	transport := &http.Transport{
 		DisableCompression: true, DisableKeepAlives: true, Protocols: new(http.Protocols),
