@@ -11,7 +11,7 @@ import (
 type companions struct {
 	rules      []*value // spec.jwtRules of Istio's RequestAuthentications
 	policies   []*value // spec.jwt of Envoy Gateway's SecurityPolicies
-	http3      []*value // spec.http3 of Envoy Gateway's ClientTrafficPolicies
+	http3      []*value // Envoy Gateway's ClientTrafficPolicies with spec.http3
 	extensions []*value // Envoy Gateway's EnvoyExtensionPolicies
 	routes     []*value // the Gateway API's HTTPRoutes and GRPCRoutes
 }
@@ -31,7 +31,7 @@ func (c *companions) add(docs []*value) {
 		case kind == "SecurityPolicy" && spec.get("jwt") != nil:
 			c.policies = append(c.policies, spec.get("jwt"))
 		case kind == "ClientTrafficPolicy" && spec.get("http3") != nil:
-			c.http3 = append(c.http3, spec.get("http3"))
+			c.http3 = append(c.http3, doc)
 		case kind == "EnvoyExtensionPolicy":
 			c.extensions = append(c.extensions, doc)
 		case kind == "HTTPRoute" || kind == "GRPCRoute":
@@ -42,8 +42,8 @@ func (c *companions) add(docs []*value) {
 	}
 }
 
-// check looks at what these resources do to a plugin of the same file. Which workloads or listeners
-// the first three select isn't looked at.
+// check looks at what these resources do to a plugin of the same file. Which workloads the first
+// two select isn't looked at.
 func (c *companions) check(p *Plugin) {
 	from := p.claimsFrom()
 	switch {
@@ -55,8 +55,10 @@ func (c *companions) check(p *Plugin) {
 		for _, jwt := range c.policies {
 			p.checkSecurityPolicy(jwt, from)
 		}
-		for _, http3 := range c.http3 {
-			p.checkHTTP3(http3, "ClientTrafficPolicy spec.http3")
+		for _, policy := range c.http3 {
+			if c.meet(policyTargets(policy), policyTargets(p.resource)) {
+				p.checkHTTP3(policy.get("spec").get("http3"), title(policy)+" spec.http3")
+			}
 		}
 		c.checkDisplaced(p)
 	}

@@ -79,6 +79,20 @@ func (c *companions) within(narrow, wide target) bool {
 	return true
 }
 
+// meet reports whether a gate stands on what a policy for listeners is attached to. A policy
+// without a list of targets selects them by labels, which aren't looked at.
+func (c *companions) meet(listeners, gates []target) bool {
+	for _, listener := range listeners {
+		for _, gate := range gates {
+			same := gate.kind == listener.kind && gate.name == listener.name && gate.namespace == listener.namespace
+			if same && (gate.section == listener.section || gate.section == "" || listener.section == "") || c.within(gate, listener) {
+				return true
+			}
+		}
+	}
+	return len(listeners) == 0 || len(gates) == 0
+}
+
 // attached reports whether a route belongs to a Gateway, or to the listener of it that a policy is
 // attached to.
 func attached(route *value, gateway target) bool {

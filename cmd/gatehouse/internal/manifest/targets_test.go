@@ -63,12 +63,38 @@ func TestAPolicyThatTakesTheGatesPlaceIsAWarning(t *testing.T) {
 }
 
 func TestHTTP3OnAGatewayIsAWarning(t *testing.T) {
-	policy := func(spec string) string {
-		return gateway + "---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: ClientTrafficPolicy\nmetadata: {name: c}\nspec: " + spec + "\n"
+	file := func(gate, policy string) string {
+		return strings.Replace(gateway, "spec:\n", "spec:\n  "+gate+"\n", 1) +
+			"---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: ClientTrafficPolicy\nmetadata: {name: c}\nspec: {" + policy + "}\n" +
+			"---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {parentRefs: [{name: eg}]}\n"
 	}
-	warnings := read(t, policy("{http3: {}}")).Warnings
-	assert.Len(t, warnings, 1)
-	assert.True(t, strings.HasPrefix(warnings[0].String(), "ClientTrafficPolicy spec.http3: Envoy 1.40 asks no filter for its event"), warnings[0])
-	assert.NotZero(t, warnings[0].Place)
-	assert.Empty(t, read(t, policy("{http1: {}}")).Warnings)
+	const (
+		eg      = "targetRefs: [{kind: Gateway, name: eg}]"
+		http    = "targetRefs: [{kind: Gateway, name: eg, sectionName: http}]"
+		https   = "targetRefs: [{kind: Gateway, name: eg, sectionName: https}]"
+		other   = "targetRefs: [{kind: Gateway, name: other}]"
+		route   = "targetRefs: [{kind: HTTPRoute, name: r}]"
+		labels  = "targetSelectors: [{kind: Gateway, matchLabels: {a: b}}]"
+		enabled = ", http3: {}"
+	)
+	for name, test := range map[string]struct {
+		gate, policy string
+		warned       bool
+	}{
+		"on the Gateway": {eg, eg + enabled, true}, "on a listener of it": {eg, https + enabled, true}, "on all of its listeners": {http, eg + enabled, true},
+		"on the gate's listener": {http, http + enabled, true}, "on another listener": {http, https + enabled, false}, "on another Gateway": {eg, other + enabled, false},
+		"on the Gateway of the route": {route, eg + enabled, true}, "on another Gateway than the route's": {route, other + enabled, false},
+		"on Gateways with a label": {eg, labels + enabled, true}, "without HTTP/3": {eg, eg + ", http1: {}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			warnings := read(t, file(test.gate, test.policy)).Warnings
+			if !test.warned {
+				assert.Empty(t, warnings)
+				return
+			}
+			assert.Len(t, warnings, 1)
+			assert.True(t, strings.HasPrefix(warnings[0].String(), "ClientTrafficPolicy c spec.http3: Envoy 1.40 asks no filter for its event"), warnings[0])
+			assert.NotZero(t, warnings[0].Place)
+		})
+	}
 }
