@@ -23,6 +23,8 @@ const (
 	// Patience bounds each wait for an event that must happen. It is generous because CI machines
 	// are slow.
 	Patience = 60 * time.Second
+	// Workers is how many an Envoy has.
+	Workers = 2
 )
 
 // Long reports whether tests run for as long as the documented figures assume.
@@ -35,7 +37,7 @@ type Gate struct {
 	Events *Events
 }
 
-// Start starts the repository's envoy.yaml with two workers and the one gate "gate", which has a
+// Start starts the repository's envoy.yaml with [Workers] workers and the one gate "gate", which has a
 // configuration. In it, JWKS stands for the issuer's JWK Set.
 func Start(t *testing.T, config string, edits ...envoy.Edit) *Gate {
 	t.Helper()
@@ -44,7 +46,7 @@ func Start(t *testing.T, config string, edits ...envoy.Edit) *Gate {
 	t.Cleanup(issuer.Stop)
 	g := &Gate{Issuer: issuer, Events: NewEvents()}
 	o := envoy.OptionsForTest(t)
-	o.Concurrency = 2
+	o.Concurrency = Workers
 	o.OnStdout = g.Events.Add
 	o.Edits = append([]envoy.Edit{
 		envoy.RemoveListener("gate_envoy_jwt"), envoy.Endpoint("idp", issuer.Address()),

@@ -210,27 +210,33 @@ func overHTTP3(t *testing.T, g *gate, program peers) {
 
 	// A worker learns by the first request that ends without a call. Its event lacks the status, and reaches
 	// the access log with the worker's next response.
-	requests, blind := 1, 0
-	for n := 1; blind < 2 || n < 5; n++ {
-		require.Less(t, n, 30, "both workers learn")
-		path := fmt.Sprint("/http3/again/", n)
-		require.Equal(t, http.StatusOK, ask(http.MethodGet, path, "Authorization", bearer).Status)
-		requests++
-		time.Sleep(1500 * time.Millisecond) // two of the gate's ticks
-		blind = 0
-		for i := range n + 1 {
-			for _, event := range g.Events.Of(fmt.Sprint("/http3/again/", i)) {
-				if event.Status == 0 {
-					blind++
-				}
-			}
+	paths := []string{"/http3/admitted"}
+	learned := func() int {
+		return strings.Count(strings.Join(g.Log.Lines(), "\n"), "requests end without the proxy asking for their audit events")
+	}
+	missing := func() (n int) {
+		for _, path := range paths {
+			n += 1 - len(g.Events.Of(path))
 		}
-		for _, event := range g.Events.Of("/http3/admitted") {
-			assert.Equal(t, "request_error 0", fmt.Sprint(event.Type, " ", event.Status))
-			blind++
+		return n
+	}
+	for n := 1; n < 5 || learned() < envoytest.Workers || missing() > 0; n++ {
+		require.Less(t, n, 60, "both workers learn, and write each event")
+		path := fmt.Sprint("/http3/again/", n)
+		paths = append(paths, path)
+		require.Equal(t, http.StatusOK, ask(http.MethodGet, path, "Authorization", bearer).Status)
+		time.Sleep(1500 * time.Millisecond) // two of the gate's ticks
+	}
+	for _, path := range paths {
+		event := g.Events.One(t, path)
+		if event.Status == 0 {
+			assert.Equal(t, "request_error", event.Type)
+		} else {
+			assert.Equal(t, "auth_success 200", fmt.Sprint(event.Type, " ", event.Status))
 		}
 	}
-	g.requests += requests
+	assert.Zero(t, g.Events.One(t, "/http3/admitted").Status, "no worker knew yet")
+	g.requests += len(paths)
 
 	refused := ask(http.MethodGet, "/http3/refused")
 	assert.Equal(t, http.StatusUnauthorized, refused.Status)

@@ -50,29 +50,3 @@ func (p *plugin) heir() *sink.Sink {
 	}
 	return nil
 }
-
-// maxTold bounds the audit_gap lines that wait for a stream.
-const maxTold = 64 << 10
-
-// keepTold keeps audit_gap lines for the filter state of the next stream that ends: there is none now, and without them
-// the access log would have a gap of its own in the chain.
-func (p *plugin) keepTold() {
-	switch {
-	case p.state == "" || p.events == 0:
-	case len(p.told)+len(p.lines) > maxTold:
-		p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(p.events))
-	default:
-		p.told = append(append(p.told, p.lines...), '\n')
-		p.toldEvents += p.events
-	}
-	p.lines, p.events = p.lines[:0], 0
-}
-
-// beginLines begins a stream's audit lines, with those that waited for it.
-func (p *plugin) beginLines() {
-	p.lines, p.events = p.lines[:0], p.toldEvents
-	if n := len(p.told); n > 0 {
-		p.lines = append(p.lines, p.told[:n-1]...) // record adds a newline between lines
-	}
-	p.told, p.toldEvents = p.told[:0], 0
-}

@@ -21,7 +21,10 @@ const delivered = `{"routes": [{"path": "/**", "auth": "none"}],
 type chained struct {
 	Type  string `json:"event_type"`
 	Meta  gap    `json:"metadata"`
-	Chain struct{ Seq uint64 }
+	Chain struct {
+		KeyID string `json:"key_id"`
+		Seq   uint64
+	}
 }
 
 type gap struct {
@@ -235,4 +238,80 @@ func TestAnUpdateLosesNoEvents(t *testing.T) {
 			assert.Zero(t, px.Metrics["gatehouse_audit_queue_events"])
 		})
 	}
+}
+
+// TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd has each instance take over full queues from those before it. The
+// access log has each line of each stream, and the receiver each line or an audit_gap of the same stream for it.
+func TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd(t *testing.T) {
+	px, vm := proxytest.New(), plugin.NewVM()
+	logged, received := map[string][]chained{}, map[string][]chained{}
+	read := func(to map[string][]chained, lines string) {
+		for line := range strings.SplitSeq(strings.TrimSuffix(lines, "\n"), "\n") {
+			var l chained
+			require.NoError(t, json.Unmarshal([]byte(line), &l), "%q", line)
+			to[l.Chain.KeyID] = append(to[l.Chain.KeyID], l)
+		}
+	}
+	requests := func(p proxy.Plugin, n int) {
+		for range n {
+			admitted(t, px, p)
+			read(logged, px.Streams[streamID].FilterState["gatehouse_audit"])
+		}
+	}
+	fail := func() {
+		for len(px.Pending) > 0 {
+			px.Pending[0].End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "503"}}})
+		}
+	}
+	var last proxy.Plugin
+	keys := []string{"a", "b", "c", "d"}
+	for i, key := range keys {
+		config := strings.NewReplacer(`"access_log": false`, `"access_log": true`, `"key_id": "k"`, `"key_id": "`+key+`"`).Replace(delivered)
+		next := vm.New(px, pluginID+uint32(i))
+		require.True(t, next.Start([]byte(config)), px.Logs)
+		if last != nil {
+			requests(last, 2)
+			last.Stop()
+			fail()
+		}
+		requests(next, 12)
+		tick(px, next, 31)
+		fail()
+		last = next
+	}
+	for range 10 {
+		tick(px, last, 31)
+		for len(px.Pending) > 0 {
+			c := px.Pending[0]
+			read(received, string(c.Body))
+			c.End(&proxytest.Answer{Headers: []proxytest.Header{{Name: ":status", Value: "200"}}})
+		}
+		requests(last, 1)
+	}
+	tick(px, last, 31)
+	read(received, string(px.Pending[0].Body))
+
+	dropped, gaps := uint64(0), 0
+	for _, key := range keys {
+		for i, l := range logged[key] {
+			require.EqualValues(t, i, l.Chain.Seq, "the access log's stream %s", key)
+		}
+		once := make([]int, len(logged[key]))
+		for _, l := range received[key] {
+			require.Less(t, int(l.Chain.Seq), len(once), "the access log has the end of stream %s", key)
+			once[l.Chain.Seq]++
+			if l.Type == "audit_gap" {
+				gaps++
+				dropped += l.Meta.Dropped
+				for seq := *l.Meta.From; seq <= *l.Meta.To; seq++ {
+					once[seq]++
+				}
+			}
+		}
+		for seq, times := range once {
+			assert.Equal(t, 1, times, "stream %s, line %d is delivered or told to be lost", key, seq)
+		}
+	}
+	assert.GreaterOrEqual(t, gaps, len(keys))
+	assert.EqualValues(t, dropped, px.Metrics["gatehouse_audit_dropped_total"])
 }

@@ -55,16 +55,15 @@ type plugin struct {
 	unlogged   bool      // streams end without Done here
 
 	// Scratch, valid within a callback.
-	req        core.Request
-	metadata   []byte // the stream's, if haveMeta
-	haveMeta   bool
-	pairs      []byte
-	reply      proxy.Reply
-	lines      []byte // a stream's audit lines
-	events     int    // of lines
-	told       []byte // audit_gap lines that wait for the next stream's filter state, each with its newline
-	toldEvents int
-	refused    bool // the next audit line is a refusal's, which the feed wants
+	req      core.Request
+	metadata []byte // the stream's, if haveMeta
+	haveMeta bool
+	pairs    []byte
+	reply    proxy.Reply
+	lines    []byte // a stream's audit lines
+	events   int    // of lines
+	told     told   // what waits for the next stream's filter state
+	refused  bool   // the next audit line is a refusal's, which the feed wants
 }
 
 // New makes the context of a plugin instance.
@@ -203,8 +202,8 @@ func (p *plugin) meetAdmin(now clock.Mono) {
 	p.feed.Look(now)
 }
 
-// Stop implements proxy.Plugin: neither what has been counted since the last tick nor the audit events in the queue are
-// lost with the instance, as far as its heir or the receiver takes them at once.
+// Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance, nor are audit events
+// in the queue or for the access log, as far as its heir or the receiver takes them at once.
 func (p *plugin) Stop() (done bool) {
 	done = true // whatever happens: the proxy would keep an instance that isn't
 	defer proxy.Survive(p.proxy, "plugin done")
@@ -215,6 +214,7 @@ func (p *plugin) Stop() (done bool) {
 		delete(p.vm.last, p.name)
 	}
 	defer p.flush()
+	defer p.bequeathTold()
 	if p.sink == nil {
 		return true
 	}
@@ -231,6 +231,7 @@ func (p *plugin) Stop() (done bool) {
 // stopped is told that the queue is empty, or that the receiver takes no more.
 func (p *plugin) stopped(lost int) {
 	p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(lost))
+	p.bequeathTold()
 	p.flush()
 	p.countQueue()
 	if err := p.proxy.Stopped(); err != nil {

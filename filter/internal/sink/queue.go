@@ -1,7 +1,5 @@
 package sink
 
-import "bytes"
-
 // maxQueueBytes bounds the memory of a worker's queue, whatever its events hold.
 const maxQueueBytes = 32 << 20
 
@@ -13,21 +11,19 @@ type queue struct {
 	maxEvents int
 }
 
-// queued is a line. If it was sent, the receiver may have stored it, whatever it answered.
+// queued is a line.
 type queued struct {
 	text []byte
-	sent bool
+	// owed is true if nobody may call the line lost: it was sent, so that the receiver may have stored it whatever it
+	// answered; or it comes from another instance, which has ended and can tell no more gaps of its stream.
+	owed bool
 }
 
 func (q *queue) len() int { return len(q.lines) - q.head }
 
-// push appends a copy of a line; false if there is no room.
-func (q *queue) push(line []byte) bool {
-	if q.len() >= q.maxEvents || q.bytes+len(line) > maxQueueBytes {
-		return false
-	}
-	q.force(queued{text: bytes.Clone(line)})
-	return true
+// fits reports whether there is room for a line.
+func (q *queue) fits(line []byte) bool {
+	return q.len() < q.maxEvents && q.bytes+len(line) <= maxQueueBytes
 }
 
 // force appends a line, room or not. It keeps the line's bytes.
@@ -53,7 +49,7 @@ func (q *queue) batch(n int) (body []byte, events int) {
 	body = make([]byte, 0, size)
 	for i := range events {
 		line := &q.lines[q.head+i]
-		line.sent = true
+		line.owed = true
 		body = append(append(body, line.text...), '\n')
 	}
 	return body, events

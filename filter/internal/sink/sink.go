@@ -65,15 +65,16 @@ func New(px proxy.Proxy, cfg *config.AuditHTTP, owner Owner, seed uint64) *Sink 
 
 // Append puts a line, without its newline, into the queue, or gives it to the owner as lost.
 func (s *Sink) Append(line []byte) {
-	if s.telling {
+	if s.telling || s.takes(line) {
 		s.queue.force(queued{text: bytes.Clone(line)})
 		return
 	}
-	if s.full || !s.queue.push(line) {
-		s.full = true
-		s.owner.Lost(line)
-	}
+	s.full = true
+	s.owner.Lost(line)
 }
+
+// takes reports whether the queue takes a line: it takes none after a loss until half of it is free.
+func (s *Sink) takes(line []byte) bool { return !s.full && s.queue.fits(line) }
 
 // Growth is by how much the queue grew since the last call.
 func (s *Sink) Growth() int {
@@ -110,24 +111,24 @@ func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (
 	return 0, false
 }
 
-// handOver gives the queue to the sink of the instance that an update has put in this one's place. The owner is given the lines
-// that find no room there, and then says so. What it says finds room in any case, and so do lines that were sent: nobody may call
-// lost what the receiver may have stored. It reports whether there is such a sink.
+// handOver gives the queue to the sink of the instance that an update has put in this one's place, and reports whether there
+// is such a sink. The owner is given the lines that find no room there, and says so in the stream of events that they belong
+// to. What it says finds room in any case, and so do lines that are owed; the heir owes all of them, so that a line is never
+// called lost in another stream than its own. Their number is bounded by the queues that were full.
 func (s *Sink) handOver(heir *Sink) bool {
 	if heir == nil {
 		return false
 	}
 	for _, line := range s.queue.take() {
-		switch {
-		case line.sent:
-			heir.queue.force(line)
-		case heir.full || !heir.queue.push(line.text):
+		if line.owed || heir.takes(line.text) {
+			heir.queue.force(queued{text: line.text, owed: true})
+		} else {
 			s.owner.Lost(line.text)
 		}
 	}
 	s.tell()
 	for _, line := range s.queue.take() {
-		heir.queue.force(line)
+		heir.queue.force(queued{text: line.text, owed: true})
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package sink_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ type bench struct {
 	t    require.TestingT
 	px   *proxytest.Proxy
 	sink *sink.Sink
+	name string
 
 	written  []string        // all lines, in order
 	lost     []string        // since the last gap was told
@@ -64,7 +66,7 @@ func (b *bench) WriteGaps() {
 	lost := b.lost
 	b.lost = nil
 	b.gaps++
-	b.append("gap " + strconv.Itoa(b.gaps) + ":" + strings.Join(lost, ","))
+	b.append("gap " + b.name + strconv.Itoa(b.gaps) + ":" + strings.Join(lost, ","))
 }
 
 // gapOf are the lines that a gap tells, with commas between them. Like an event, each gap has a number.
@@ -316,6 +318,75 @@ func TestAnHeirTakesOverEachLineOrIsTold(t *testing.T) {
 			require.NotEqual(t, received[line], told[line], "delivered, or told to be lost: %s", line)
 		}
 	})
+}
+
+// TestEachInstanceTellsItsOwnLosses has one update after another while the receiver fails. Replaced instances end when their
+// last connection does, in any order.
+func TestEachInstanceTellsItsOwnLosses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := usual
+		cfg.BatchEvents, cfg.QueueEvents = rapid.IntRange(1, 10).Draw(t, "batch"), rapid.IntRange(10, 40).Draw(t, "queue")
+		behaviors := rapid.SampledFrom([]behavior{takes, answers500, answers500, hangs, closesEarly, unreachable})
+		var all, open []*bench
+		for i := range rapid.IntRange(2, 6).Draw(t, "instances") {
+			b := newBench(t, cfg)
+			b.name = string(rune('a' + i))
+			all, open = append(all, b), append(open, b)
+			for _, b := range open {
+				for i := range rapid.IntRange(0, 60).Draw(t, "events") {
+					b.append(fmt.Sprint(b.name, len(b.written), i))
+				}
+				for range rapid.IntRange(0, 2).Draw(t, "steps") {
+					b.step(behaviors.Draw(t, "behavior"))
+				}
+			}
+			for len(open) > 1 && rapid.Bool().Draw(t, "a replaced one ends") {
+				n := rapid.IntRange(0, len(open)-2).Draw(t, "which")
+				open[n].endFor(t, b, behaviors.Draw(t, "its last batch"))
+				open = slices.Delete(open, n, n+1)
+			}
+		}
+		heir := all[len(all)-1]
+		for _, b := range open[:len(open)-1] {
+			b.endFor(t, heir, answers500)
+		}
+		for range 300 {
+			heir.step(takes)
+		}
+		received, told := map[string]bool{}, map[string]bool{}
+		for _, b := range all {
+			require.Empty(t, b.lost, "all losses are told")
+			for line := range b.seen {
+				received[line] = true
+			}
+		}
+		for line := range received {
+			if lines, ok := gapOf(line); ok {
+				for l := range strings.SplitSeq(lines, ",") {
+					require.Equal(t, line[len("gap "):][:1], l[:1], "a line is told by its own instance: %s", line)
+					require.False(t, told[l], "told twice: %s", l)
+					told[l] = true
+				}
+			}
+		}
+		for _, b := range all {
+			for _, line := range b.written {
+				if _, gap := gapOf(line); gap && !received[line] {
+					continue // what it told was told again
+				}
+				require.NotEqual(t, received[line], told[line], "delivered, or told to be lost: %s", line)
+			}
+		}
+	})
+}
+
+// endFor ends a sink that another one takes over. The answer to the batch under way is given.
+func (b *bench) endFor(t require.TestingT, heir *bench, how behavior) {
+	lost, done := b.sink.Stop(b.px.Mono+second, func() *sink.Sink { return heir.sink }, func(lost int) { require.Zero(t, lost) })
+	require.Zero(t, lost)
+	require.Equal(t, len(b.px.Pending) == 0, done)
+	b.answerAll(how)
+	require.Empty(t, b.px.Pending)
 }
 
 func TestAtTheEndWhatIsLeftIsSent(t *testing.T) {
