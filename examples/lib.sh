@@ -1,7 +1,9 @@
-# What the run.sh of each example sources. The first time around it starts what the example needs and runs the same script in it:
-# `gatehouse demo run` starts Envoy with the envoy.yaml beside run.sh, a toy issuer or a toy upstream for each of its clusters,
-# everything at free ports, and ends it all with the script. A run.sh may set `toys`, further options of that command, and `needs`,
-# programs beside curl. Envoy is $ENVOY_BIN, the one on PATH or what `make run ENVOY=1` installs.
+# What the run.sh of each example sources. The first time around it starts what the example needs
+# and runs the same script in it: `gatehouse demo run` starts Envoy with the envoy.yaml beside
+# run.sh, a toy issuer or a toy upstream for each of its clusters, everything at free ports, and
+# ends it all with the script. A run.sh may set `toys`, further options of that command, and
+# `needs`, programs beside curl. Envoy is $ENVOY_BIN, the one on PATH or what `make run ENVOY=1`
+# installs.
 set -euo pipefail
 script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,8 +32,8 @@ say() { printf '\n# %s\n' "$*"; }
 # token CLAIMS [ISSUER] prints a token with these claims (JSON) beside iss, aud, iat and exp.
 token() { curl -sS -f -d "$1" "${2:-${IDP:-}}/sign"; }
 
-# request WHO METHOD PATH [CURL OPTIONS] sends a request with the token in the variable WHO, and prints the status, and the body
-# of a refusal.
+# request WHO METHOD PATH [CURL OPTIONS] sends a request with the token in the variable WHO, and
+# prints the status, and the body of a refusal.
 request() {
   local who=$1 method=$2 path=$3 body=
   shift 3
@@ -64,7 +66,8 @@ header() {
   for name in "$@"; do grep -i "^$name:" "$files/headers" | tr -d '\r' | sed 's/^/         /'; done
 }
 
-# seen prints what the application was told about the caller of the last request: the toy upstream answers with the headers it got.
+# seen prints what the application was told about the caller of the last request: the toy upstream
+# answers with the headers it got.
 seen() {
   grep -o '"X-Gatehouse-[^]]*\]' "$files/body" | sed -E 's/^"X-Gatehouse-([^"]*)":\["(.*)"\]$/         X-Gatehouse-\1: \2/'
 }

@@ -2,16 +2,17 @@
 #
 #   jq -c -f deploy/audit/ocsf.jq audit.log
 #
-# auth_failure is an Authentication (class 3002) with activity Logon. All other events are an API Activity
-# (class 6003), whose activity follows from the method. OCSF has no class for lost events: audit_gap is an
-# API Activity with activity Other and severity High.
+# auth_failure is an Authentication (class 3002) with activity Logon. All other events are an API
+# Activity (class 6003), whose activity follows from the method. OCSF has no class for lost events:
+# audit_gap is an API Activity with activity Other and severity High.
 #
 # Values that are null in the event are left out. What OCSF has no attribute for is in unmapped.
 
 def milliseconds: (.[0:19] + "Z" | fromdateiso8601) * 1000 + (.[20:23] | tonumber);
 def known: with_entries(select(.value != null and .value != {} and .value != []));
 
-# What the request's method does, as activities of API Activity (1 Create, 2 Read, 3 Update, 4 Delete).
+# What the request's method does, as activities of API Activity (1 Create, 2 Read, 3 Update, 4
+# Delete).
 def activity:
   {POST: [1, "Create"], GET: [2, "Read"], HEAD: [2, "Read"], OPTIONS: [2, "Read"], PUT: [3, "Update"],
    PATCH: [3, "Update"], DELETE: [4, "Delete"]}[. // ""] // [99, "Other"];
