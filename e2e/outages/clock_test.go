@@ -115,20 +115,20 @@ func TestAWallClockThatJumps(t *testing.T) {
 		fetches := s.issuer.Fetches()
 		require.Eventually(t, func() bool { return s.issuer.Fetches() >= fetches+2 }, patience, 50*time.Millisecond)
 	}
-	// full uses up bob's allowance; the window is at its start.
-	full := func() (since time.Time) {
+	// full uses up bob's allowance between two moments.
+	full := func() (since, until time.Time) {
 		t.Helper()
 		since = time.Now()
 		for range 5 {
 			status, _ := limited()
 			require.Equal(t, http.StatusOK, status)
 		}
-		return since
+		return since, time.Now()
 	}
 
 	want(day, http.StatusOK, "now")
 	want(already, http.StatusOK, "now")
-	since := full()
+	since, until := full()
 	for _, by := range []time.Duration{24 * time.Hour, -time.Hour, 100 * 365 * 24 * time.Hour, -time.Duration(time.Now().Unix()-1000) * time.Second} {
 		t.Log("the clock shifts by ", by)
 		jump(by)
@@ -144,8 +144,8 @@ func TestAWallClockThatJumps(t *testing.T) {
 		want(days, map[bool]int{true: http.StatusUnauthorized, false: http.StatusOK}[by > 72*time.Hour], "exp")
 		want(already, map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[by == 24*time.Hour], "nbf and exp")
 		fetchesGoOn()
-		time.Sleep(time.Until(since.Add(window + time.Second)))
-		since = full()
+		time.Sleep(time.Until(until.Add(window)))
+		since, until = full()
 	}
 	jump(0)
 	want(day, http.StatusOK, "the clock is right again")

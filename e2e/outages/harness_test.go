@@ -4,10 +4,12 @@
 package outages_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"os/exec"
@@ -205,6 +207,11 @@ var numbers atomic.Int64
 func ask(c *http.Client, url, token string, header ...string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	return askWithin(ctx, c, url, token, header...)
+}
+
+// askWithin is ask with a bound of the caller's.
+func askWithin(ctx context.Context, c *http.Client, url, token string, header ...string) answer {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return answer{err: err}
@@ -253,12 +260,18 @@ type event struct {
 	}
 }
 
-// events reads a file of audit events.
-func events(t *testing.T, file string) (out []event) {
+// whole are a file's lines without one that Envoy is still writing: it writes a few kilobytes at a time.
+func whole(t *testing.T, file string) iter.Seq[string] {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
+	return strings.Lines(string(text[:bytes.LastIndexByte(text, '\n')+1]))
+}
+
+// events reads a file of audit events.
+func events(t *testing.T, file string) (out []event) {
+	t.Helper()
+	for line := range whole(t, file) {
 		if !strings.HasPrefix(line, "{") {
 			continue
 		}
@@ -269,13 +282,28 @@ func events(t *testing.T, file string) (out []event) {
 	return out
 }
 
+// awaitAudited waits until a file has an event of each of the requests with these numbers.
+func awaitAudited(t *testing.T, file func() string, numbers map[string]bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		seen := map[string]bool{}
+		for _, e := range events(t, file()) {
+			seen[e.Metadata.No] = true
+		}
+		for no := range numbers {
+			if !seen[no] {
+				return false
+			}
+		}
+		return true
+	}, patience, 50*time.Millisecond, "each request has its event")
+}
+
 // accesses reads Envoy's own access log: what follows each request's number.
 func accesses(t *testing.T, file string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
 	out := map[string]string{}
-	for line := range strings.Lines(string(text)) {
+	for line := range whole(t, file) {
 		no, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		out[no] = rest
 	}

@@ -235,10 +235,10 @@ func (s *scene) hold(t *testing.T, c *http.Client, listener, token string) map[s
 	require.Eventually(t, func() bool {
 		return s.upstream.requests.Load() == before+3 && s.upstream.waiting.Load() == waiting+2
 	}, patience, 5*time.Millisecond)
+	s.upstream.mu.Lock()
+	released := s.upstream.released
+	s.upstream.mu.Unlock()
 	go func() { // the rest of the body comes when the others go on
-		s.upstream.mu.Lock()
-		released := s.upstream.released
-		s.upstream.mu.Unlock()
 		<-released
 		_, _ = rest.Write([]byte(" and half"))
 		_ = rest.Close()

@@ -96,7 +96,9 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 		tr.finish(t, s, v)
 	}
 	held := make(chan answer, 1)
-	go func() { held <- ask(connection(t), s.URL("gate", "/stream"), s.token("carol")) }()
+	go func() { // it stays for all updates, however long they take
+		held <- askWithin(t.Context(), connection(t), s.URL("gate", "/stream"), s.token("carol"))
+	}()
 	require.Eventually(t, func() bool { return s.upstream.waiting.Load() == 1 }, patience, 10*time.Millisecond)
 
 	next(func(v *version) { v.machines = true })
@@ -124,7 +126,7 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 	tr.check(t)
 	assert.Equal(t, 30, tr.admitted("few"), "a caller's window goes on over all updates")
 	answered := tr.answered()
-	require.Eventually(t, func() bool { return len(events(t, s.auditLog("gate"))) >= len(answered) }, patience, 50*time.Millisecond)
+	awaitAudited(t, func() string { return s.auditLog("gate") }, answered)
 	seen := map[string]int{}
 	for _, e := range events(t, s.auditLog("gate")) {
 		seen[e.Metadata.No]++
@@ -152,10 +154,7 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 	require.NoError(t, watched.Apply(last.edit(s), envoy.MergePluginConfig("gate", `{"tokens": {"providers": [{"name": "main", "issuer": "`+issuerName+`",
 		"audiences": ["orders"], "algorithms": ["RS256"], "jwks": {"inline": `+string(other.JWKS())+`}}]}}`)))
 	s.stat(updated, before+1)
-	time.Sleep(1500 * time.Millisecond) // a fetch may be under way
-	fetches := s.issuer.Fetches()
-	time.Sleep(2500 * time.Millisecond)
-	assert.Equal(t, fetches, s.issuer.Fetches(), "a configuration that drains fetches no more")
+	fetches := s.fetchesEnd()
 	moved, err := other.Sign(other.Human("dave", "orders", time.Hour))
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, ask(connection(t), s.URL("gate", "/x"), moved).status)
@@ -166,6 +165,20 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 		s.upstream.release()
 		assert.Error(t, (<-held).err, "its connection was closed when the first listener had drained")
 	}
+}
+
+// fetchesEnd waits until no keys have been fetched for more than two of their lifetimes, and returns how often they were until
+// then. A configuration that drains fetches no more, but a fetch may be under way.
+func (s *scene) fetchesEnd() int {
+	s.t.Helper()
+	fetches, since := s.issuer.Fetches(), time.Now()
+	require.Eventually(s.t, func() bool {
+		if now := s.issuer.Fetches(); now != fetches {
+			fetches, since = now, time.Now()
+		}
+		return time.Since(since) >= 2500*time.Millisecond
+	}, patience, 50*time.Millisecond, "a configuration that drains fetches no more")
+	return fetches
 }
 
 // refuses delivers a version with an error in it.
