@@ -47,11 +47,15 @@ type Answer struct {
 	Err  error
 }
 
-// Receive reads a response to its end. method is the request's.
-func (w *Wire) Receive(method string) Answer {
+// Receive reads a response to its end. method is the request's. The functions are called when the
+// response's head has come.
+func (w *Wire) Receive(method string, begun ...func()) Answer {
 	response, err := http.ReadResponse(w.Reader, &http.Request{Method: method})
 	if err != nil {
 		return Answer{Err: err}
+	}
+	for _, f := range begun {
+		f()
 	}
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,6 +51,7 @@ type upstreamFault struct {
 	client  string // the outcome that the client sees
 	event   string // type and status
 	unsent  bool   // the request reaches no upstream
+	late    bool   // the route's timeout ends the request
 }
 
 var upstreamFaults = []upstreamFault{
@@ -63,7 +63,7 @@ var upstreamFaults = []upstreamFault{
 	}, client: "502", event: "request_error 502"},
 	{name: "reset-after-headers", behave: func(e *exchange) {
 		e.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-		time.Sleep(100 * time.Millisecond) // else the reset overtakes the bytes
+		e.begun() // else the reset overtakes the bytes
 		e.reset()
 	}, client: "200 broken", event: "auth_success 200"},
 	{name: "close-within-body", behave: func(e *exchange) {
@@ -72,11 +72,11 @@ var upstreamFaults = []upstreamFault{
 	{name: "close-as-the-end", behave: func(e *exchange) {
 		e.write("HTTP/1.1 200 OK\r\n\r\nok")
 	}, client: "200", event: "auth_success 200"},
-	{name: "never-answers", behave: (*exchange).gone, client: "504", event: "request_error 504"},
+	{name: "never-answers", behave: (*exchange).gone, client: "504", event: "request_error 504", late: true},
 	{name: "stalls-within-body", behave: func(e *exchange) {
 		e.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
 		e.gone()
-	}, client: "200 broken", event: "auth_success 200"},
+	}, client: "200 broken", event: "auth_success 200", late: true},
 	{name: "garbage", behave: func(e *exchange) {
 		e.write("220 ready\r\n\r\n")
 		e.gone()
@@ -94,6 +94,7 @@ var upstreamFaults = []upstreamFault{
 		e.gone()
 	}, client: "413", event: "auth_success 413"},
 	{name: "answers-early-and-closes", request: "POST %s HTTP/1.1\nTransfer-Encoding: chunked", body: "2\r\nxx\r\n", behave: func(e *exchange) {
+		_, _ = e.reader.Discard(len("2\r\nxx\r\n")) // what isn't read makes the close a reset, which could overtake the answer
 		e.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	}, client: "200", event: "auth_success 200"},
 	{name: "closes-within-request", request: "POST %s HTTP/1.1\nTransfer-Encoding: chunked", body: "2\r\nxx\r\n", behave: func(*exchange) {},
@@ -103,13 +104,13 @@ var upstreamFaults = []upstreamFault{
 		e.kept = true
 	}, client: "304", event: "auth_success 304"},
 	{name: "grpc-never-answers", request: "POST %s HTTP/1.1\nContent-Type: application/grpc\nContent-Length: 0",
-		behave: (*exchange).gone, client: "200", event: "request_error 200"},
+		behave: (*exchange).gone, client: "200", event: "request_error 200", late: true},
 	{name: "grpc-resets", request: "POST %s HTTP/1.1\nContent-Type: application/grpc\nContent-Length: 0",
 		behave: (*exchange).reset, client: "200", event: "request_error 200"},
 	{name: "grpc-stalls", request: "POST %s HTTP/1.1\nContent-Type: application/grpc\nContent-Length: 0", behave: func(e *exchange) {
 		e.write("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\x00\x00\x00\x00\x00\r\n")
 		e.gone()
-	}, client: "200 broken", event: "auth_success 200"},
+	}, client: "200 broken", event: "auth_success 200", late: true},
 	{name: "too-long", behave: func(e *exchange) {
 		e.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more")
 		e.kept = true
@@ -120,17 +121,27 @@ var upstreamFaults = []upstreamFault{
 	{name: "no-route", client: "404", event: "request_error 404", unsent: true},
 }
 
-// faultyRoutes let requests to the upstream take a second, and lead some elsewhere.
-const faultyRoutes = `
+// faultyRoutes lead some requests elsewhere, and end those that are to be late.
+func faultyRoutes() string {
+	var late strings.Builder
+	for _, f := range upstreamFaults {
+		if f.late {
+			fmt.Fprintf(&late, "- {match: {prefix: /%s/}, route: {cluster: upstream, timeout: 3s}}\n", f.name)
+		}
+	}
+	return late.String() + elsewhere
+}
+
+const elsewhere = `
 - {match: {prefix: /no-listener/}, route: {cluster: refused}}
 - {match: {prefix: /no-host/}, route: {cluster: empty}}
 - {match: {prefix: /no-cluster/}, route: {cluster_header: x-cluster}}
-- {match: {prefix: /, headers: [{name: ":path", string_match: {prefix: /no-route/}, invert_match: true}]}, route: {cluster: upstream, timeout: 1s}}
+- {match: {prefix: /, headers: [{name: ":path", string_match: {prefix: /no-route/}, invert_match: true}]}, route: {cluster: upstream, timeout: 60s}}
 `
 
 func TestAnUpstreamThatFailsLeavesOneVerdictOneChargeAndOneEvent(t *testing.T) {
 	u := startUpstream(t)
-	g := envoytest.Start(t, config, envoy.Endpoint("upstream", u.address), envoytest.Routes(faultyRoutes),
+	g := envoytest.Start(t, config, envoy.Endpoint("upstream", u.address), envoytest.Routes(faultyRoutes()),
 		envoy.AddCluster(`{name: empty}`), envoy.AddCluster(`{name: refused}`), envoy.Endpoint("refused", "127.0.0.1:1"))
 	for _, f := range upstreamFaults {
 		if f.behave != nil {
@@ -149,7 +160,7 @@ func TestAnUpstreamThatFailsLeavesOneVerdictOneChargeAndOneEvent(t *testing.T) {
 				w := envoytest.Dial(t, g.Address("gate"))
 				w.Send(t, fmt.Sprintf(request, path)+"\nHost: a\nX-Cluster: none\nAuthorization: Bearer "+g.Token(t, f.name), f.body)
 				method, _, _ := strings.Cut(request, " ")
-				a := w.Receive(method)
+				a := w.Receive(method, func() { close(u.begun.of(path)) })
 				assert.Equal(t, f.client, a.Outcome(), "what the client gets: %v", a.Err)
 				event := g.Events.One(t, path)
 				assert.Equal(t, f.event, fmt.Sprint(event.Type, " ", event.Status))

@@ -26,14 +26,17 @@ type rawUpstream struct {
 	behave   map[string]func(*exchange) // by the first segment of the path
 	requests map[string]int             // by the path with its query
 	last     map[string]http.Header     // of the last request, by the same
+
+	begun moments // when the head of an answer has reached the client, by the path
 }
 
 // exchange is a request whose head has come.
 type exchange struct {
 	net.Conn
-	reader  *bufio.Reader
-	request *http.Request
-	kept    bool // the connection is good for another request
+	upstream *rawUpstream
+	reader   *bufio.Reader
+	request  *http.Request
+	kept     bool // the connection is good for another request
 }
 
 // write sends text as it is.
@@ -41,6 +44,14 @@ func (e *exchange) write(text string) { _, _ = io.WriteString(e, text) }
 
 // reset ends the connection by a TCP reset.
 func (e *exchange) reset() { _ = e.Conn.(*net.TCPConn).SetLinger(0) }
+
+// begun waits until the client has the head of the answer.
+func (e *exchange) begun() {
+	select {
+	case <-e.upstream.begun.of(e.request.URL.Path):
+	case <-time.After(envoytest.Patience):
+	}
+}
 
 // gone waits until Envoy closes the connection.
 func (e *exchange) gone() { _, _ = io.Copy(io.Discard, e.reader) }
@@ -101,7 +112,7 @@ func (u *rawUpstream) serve(conn net.Conn) {
 		behave := u.behave[segment]
 		u.mu.Unlock()
 		if behave != nil {
-			e := &exchange{Conn: conn, reader: reader, request: request}
+			e := &exchange{Conn: conn, upstream: u, reader: reader, request: request}
 			if behave(e); !e.kept {
 				return
 			}
