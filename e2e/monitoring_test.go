@@ -109,8 +109,7 @@ func readScrape(text string) scrape {
 
 // check finds metrics, labels and values of an expression that a scrape doesn't have. Words are the
 // closed lists of values that nobody can bring about at will.
-func (s scrape) check(t *testing.T, expr string) {
-	t.Helper()
+func (s scrape) check(t assert.TestingT, expr string) {
 	known := map[string]bool{}
 	selectors := grouping.ReplaceAllString(legend.ReplaceAllString(pattern.ReplaceAllString(expr, ""), ""), "")
 	for _, m := range selector.FindAllStringSubmatch(selectors, -1) {
@@ -196,17 +195,17 @@ func TestWhatRulesAndDashboardAskForIsInARealScrape(t *testing.T) {
 	for range 5 {
 		get(a.client, a.p.Address("gate"), "/limited", alice)
 	}
-	var text string
-	require.Eventually(t, func() bool {
-		var err error
-		text, err = a.p.PrometheusText(t.Context())
-		require.NoError(t, err)
-		return strings.Contains(text, `gatehouse_rate_limit_evictions_total{rule="tight"}`) && strings.Contains(text, "gatehouse_validation_duration_us_count{}")
+	wanted := expressions(t)
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // counters lag, and not all alike
+		text, err := a.p.PrometheusText(t.Context())
+		require.NoError(c, err)
+		assert.Contains(c, text, `gatehouse_rate_limit_evictions_total{rule="tight"}`)
+		assert.Contains(c, text, "gatehouse_validation_duration_us_count{}")
+		s := readScrape(text)
+		for _, expr := range wanted {
+			s.check(c, expr)
+		}
 	}, patience, 100*time.Millisecond)
-	s := readScrape(text)
-	for _, expr := range expressions(t) {
-		s.check(t, expr)
-	}
 }
 
 // TestPrometheusCountsWhatTheClientSawThroughAnUpdate has a real Prometheus scrape Envoy, whose

@@ -7,12 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,9 +157,17 @@ func verify(t *testing.T, cli, key, file string, more ...string) verified {
 }
 
 // mixed sends requests of every outcome from several clients, some of which leave before the
-// answer.
-func mixed(t *testing.T, address string, issuer *toy.Issuer, n int) {
+// answer. It returns over how many connections they came.
+func mixed(t *testing.T, address string, issuer *toy.Issuer, n int) uint64 {
 	t.Helper()
+	var connections atomic.Uint64
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err == nil {
+			connections.Add(1)
+		}
+		return conn, err
+	}
 	human, err := issuer.Sign(toy.Claims{"iss": issuerName, "aud": "orders", "sub": "alice", "email": "a@example.com", "exp": time.Now().Add(time.Hour).Unix()})
 	require.NoError(t, err)
 	var running sync.WaitGroup
@@ -165,7 +175,7 @@ func mixed(t *testing.T, address string, issuer *toy.Issuer, n int) {
 	for c := range clients {
 		running.Go(func() {
 			random := rand.New(rand.NewPCG(11, uint64(c)))
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}}
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2, DialContext: dial}}
 			defer client.CloseIdleConnections()
 			for range n / clients {
 				one(t.Context(), client, random, address, human)
@@ -173,6 +183,20 @@ func mixed(t *testing.T, address string, issuer *toy.Issuer, n int) {
 		})
 	}
 	running.Wait()
+	return connections.Load()
+}
+
+// judged waits until Envoy has seen the end of all connections, those of clients that have left
+// among them, and returns how many requests came over them.
+func judged(t *testing.T, p *envoy.Process, connections uint64) (requests uint64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		stats, err := p.Stats(t.Context(), `^http\.gate\.downstream_(cx_total|cx_active|rq_total)$`)
+		require.NoError(t, err)
+		requests = stats["http.gate.downstream_rq_total"]
+		return stats["http.gate.downstream_cx_total"] >= connections && stats["http.gate.downstream_cx_active"] == 0
+	}, patience, 50*time.Millisecond, "connections end")
+	return requests
 }
 
 func one(ctx context.Context, client *http.Client, random *rand.Rand, address, human string) {
@@ -237,16 +261,7 @@ func TestEveryReceiverGetsEveryEventAndItVerifies(t *testing.T) {
 		}`))
 	process, err := envoy.Start(t.Context(), o)
 	require.NoError(t, err)
-	mixed(t, process.Address("gate"), issuer, requests)
-
-	stats, err := process.Stats(t.Context(), "downstream_rq_total")
-	require.NoError(t, err)
-	judged := uint64(0)
-	for name, n := range stats {
-		if strings.HasPrefix(name, "http.gate.") {
-			judged += n
-		}
-	}
+	judged := judged(t, process, mixed(t, process.Address("gate"), issuer, requests))
 	require.NotZero(t, judged)
 	events := func(lines []string) (ends, all int) {
 		for _, line := range lines {
