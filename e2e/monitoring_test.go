@@ -23,6 +23,7 @@ import (
 
 	"gatehouse/cmd/testbed/child"
 	"gatehouse/cmd/testbed/envoy"
+	"gatehouse/e2e/envoytest"
 )
 
 // needs finds a program; a test without it is skipped, but for CI.
@@ -230,7 +231,7 @@ scrape_configs:
   metrics_path: /stats/prometheus
   static_configs: [{targets: ["`+p.AdminAddress()+`"]}]
 `), 0o600))
-	address := freeAddress(t)
+	address := "127.0.0.1:" + strconv.Itoa(envoytest.FreePort(t))
 	command := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
 	var log bytes.Buffer
 	command.Stdout, command.Stderr = &log, &log

@@ -1,11 +1,7 @@
 package e2e_test
 
 import (
-	"net"
 	"regexp"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"gatehouse/cmd/testbed/envoy"
 )
@@ -21,13 +17,4 @@ func hashes(p *envoy.Process) (out []string) {
 		}
 	}
 	return out
-}
-
-// freeAddress is an address on loopback that nobody listens at.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }

@@ -3,11 +3,11 @@ package clients_test
 import (
 	"bufio"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +17,7 @@ import (
 	"gatehouse/cmd/testbed/envoy"
 	"gatehouse/cmd/testbed/libraries"
 	"gatehouse/cmd/testbed/toy"
+	"gatehouse/e2e/envoytest"
 )
 
 // startAuthorizationServer runs e2e/oidc/provider and returns its issuer.
@@ -95,10 +96,7 @@ func startServe(t *testing.T, config, idp, upstream string) string {
 	require.NoError(t, err, "%s", out)
 	wasm, err := envoy.BuildFilter(t.Context())
 	require.NoError(t, err)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
+	address := "127.0.0.1:" + strconv.Itoa(envoytest.FreePort(t))
 	cmd := exec.Command(program, "serve", "--config", file, "--listen", address, "--upstream", "http://"+upstream,
 		"--cluster", "idp=http://"+idp, "--wasm", wasm)
 	stderr, err := cmd.StderrPipe()

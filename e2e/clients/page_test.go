@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -199,8 +200,8 @@ func TestThePageShowsWhatTheAdminAPIKnows(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(issuer.Stop)
 	p := gateWithAdmin(t, issuer)
-	way := startRelay(t, "127.0.0.1:0", p.Address("admin"))
-	address := way.listener.Addr().String()
+	address := "127.0.0.1:" + strconv.Itoa(envoytest.FreePort(t)) // nobody else's while the relay is closed
+	way := startRelay(t, address, p.Address("admin"))
 	b := startBrowser(t, startPage(t, address))
 
 	b.do("open")

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
 
-// server is an HTTP server that can be taken down and brought back at the same address.
+// server is an HTTP server that can be taken down and brought back at the same address. A port that
+// it has chosen itself stays its own meanwhile, where the system allows that.
 type server struct {
 	handler http.Handler
 
@@ -19,19 +21,23 @@ type server struct {
 	address  string
 	running  *http.Server // nil while stopped
 	listener net.Listener // of running
+	reserved *os.File     // keeps a port that the system chose; nil for none
 }
 
 // start listens at address; "127.0.0.1:0" and "" choose a free port.
 func (s *server) start(address string) error {
-	if address == "" {
-		address = "127.0.0.1:0"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if address == "" || address == "127.0.0.1:0" {
+		var err error
+		if address, s.reserved, err = reservePort(); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.address = listener.Addr().String()
 	running := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute}
 	s.running, s.listener = running, listener
