@@ -70,6 +70,18 @@ func (e *Events) OfUser(user string) (events []Event) {
 	return events
 }
 
+// Count returns how many events there are of a kind.
+func (e *Events) Count(kind func(*Event) bool) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.all {
+		if kind(&e.all[i]) {
+			n++
+		}
+	}
+	return n
+}
+
 // Of returns the events of the requests for a path, in the order in which the requests ended.
 func (e *Events) Of(path string) []Event {
 	events, _ := e.of(path)

@@ -260,7 +260,8 @@ type event struct {
 	}
 }
 
-// whole are a file's lines without one that Envoy is still writing: it writes a few kilobytes at a time.
+// whole are a file's lines without one that Envoy is still writing: it writes a few kilobytes at a
+// time.
 func whole(t *testing.T, file string) iter.Seq[string] {
 	t.Helper()
 	text, err := os.ReadFile(file)

@@ -167,8 +167,9 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 	}
 }
 
-// fetchesEnd waits until no keys have been fetched for more than two of their lifetimes, and returns how often they were until
-// then. A configuration that drains fetches no more, but a fetch may be under way.
+// fetchesEnd waits until no keys have been fetched for more than two of their lifetimes, and returns
+// how often they were until then. A configuration that drains fetches no more, but a fetch may be
+// under way.
 func (s *scene) fetchesEnd() int {
 	s.t.Helper()
 	fetches, since := s.issuer.Fetches(), time.Now()

@@ -215,8 +215,8 @@ func websocketOutlivesItsToken(t *testing.T, g *gate) {
 	assert.GreaterOrEqual(t, event.Metadata.DurationMS, open.Milliseconds()-1, "up to its end, less what is cut off")
 }
 
-// openSocketOfAShortToken opens a socket with a token that has not expired by then, however slow the
-// machine is.
+// openSocketOfAShortToken opens a socket with a token that has not expired by then, however slow
+// the machine is.
 func openSocketOfAShortToken(t *testing.T, g *gate) (w *envoytest.Wire, path, token string) {
 	t.Helper()
 	for lifetime := 3 * time.Second; lifetime < envoytest.Patience; lifetime *= 2 {

@@ -123,52 +123,65 @@ func TestAnUpgradeToH2CIsIgnored(t *testing.T) {
 
 // stuckUpload sends a body to an upstream that doesn't read it, until nothing
 // more fits between them.
-func stuckUpload(t *testing.T, p *running) {
+func stuckUpload(t *testing.T, p *running, up *deafUpstream) {
 	t.Helper()
 	c, _ := dial(t, p)
 	_, err := io.WriteString(c, "POST /headers HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
 	require.NoError(t, err)
+	<-up.asked
 	require.NoError(t, c.SetWriteDeadline(time.Now().Add(500*time.Millisecond)))
 	_, err = c.Write(make([]byte, 100<<20))
 	require.Error(t, err)
 	require.NoError(t, c.Close())
 }
 
-// deaf is an upstream that neither reads nor answers until the test's end.
-func deaf(t *testing.T) string {
+// deafUpstream neither reads nor answers until the test's end.
+type deafUpstream struct {
+	url   string
+	asked chan struct{} // a request's head has come
+}
+
+func deaf(t *testing.T) *deafUpstream {
 	t.Helper()
-	release := make(chan struct{})
-	up := upstream(t, func(http.ResponseWriter, *http.Request) { <-release })
+	release, asked := make(chan struct{}), make(chan struct{}, 1)
+	url := upstream(t, func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	})
 	t.Cleanup(func() { close(release) })
-	return up
+	return &deafUpstream{url, asked}
 }
 
 func TestAStopCutsOffAStuckUploadWhoseClientIsGone(t *testing.T) {
 	up := deaf(t)
-	p := start(t, up, func(o *proxy.Options) { o.DrainTimeout = time.Millisecond })
-	stuckUpload(t, p)
+	p := start(t, up.url, func(o *proxy.Options) { o.DrainTimeout = time.Millisecond })
+	stuckUpload(t, p, up)
 	require.ErrorIs(t, p.stop(), context.DeadlineExceeded)
 	assert.Equal(t, "from log\n", p.log.String())
 }
 
 func TestAStreamThatStandsStillEnds(t *testing.T) {
-	idle := func(o *proxy.Options) { o.Timeout, o.IdleTimeout = -1, 200*time.Millisecond }
+	// Long enough for a busy machine to bring each request to where it stands still.
+	idle := func(o *proxy.Options) { o.Timeout, o.IdleTimeout = -1, 2*time.Second }
 
 	t.Run("the client says no more", func(t *testing.T) {
-		p := start(t, deaf(t), idle)
+		t.Parallel()
+		p := start(t, deaf(t).url, idle)
 		resp, body := exchangeRaw(t, p, "POST /headers HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
 		assert.Equal(t, 408, resp.StatusCode)
 		assert.Equal(t, "stream timeout", body)
 		assert.True(t, resp.Close)
 	})
 	t.Run("the upstream says nothing", func(t *testing.T) {
-		p := start(t, deaf(t), idle)
+		t.Parallel()
+		p := start(t, deaf(t).url, idle)
 		resp, body := exchangeRaw(t, p, "DELETE /headers HTTP/1.1\r\nHost: a\r\n\r\n")
 		assert.Equal(t, 504, resp.StatusCode)
 		assert.Equal(t, "stream timeout", body)
 	})
 	for _, h2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("the client reads no more, HTTP/2 %t", h2), func(t *testing.T) {
+			t.Parallel()
 			ended := make(chan struct{})
 			p := start(t, upstream(t, func(w http.ResponseWriter, _ *http.Request) {
 				for err := error(nil); err == nil; {
@@ -186,8 +199,10 @@ func TestAStreamThatStandsStillEnds(t *testing.T) {
 		})
 	}
 	t.Run("the upstream reads no more", func(t *testing.T) {
-		p := start(t, deaf(t), idle)
-		stuckUpload(t, p)
+		t.Parallel()
+		up := deaf(t)
+		p := start(t, up.url, idle)
+		stuckUpload(t, p, up)
 		require.NoError(t, p.stop())
 	})
 }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// reservePort returns a free port of 127.0.0.1, and a socket that keeps it. The socket doesn't listen:
-// a connection is refused until somebody listens at the port. As long as it is open the kernel
-// chooses the port for nobody else; but who asks for it by number, and sets SO_REUSEADDR as
+// reservePort returns a free port of 127.0.0.1, and a socket that keeps it. The socket doesn't
+// listen: a connection is refused until somebody listens at the port. As long as it is open the
+// kernel chooses the port for nobody else; but who asks for it by number, and sets SO_REUSEADDR as
 // net.Listen does, gets it.
 func reservePort() (address string, socket *os.File, err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
