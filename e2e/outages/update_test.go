@@ -167,7 +167,7 @@ func updates(t *testing.T, watched *envoy.Watched, pluginAlone bool) {
 	}
 }
 
-// fetchesEnd waits until no keys have been fetched for more than two of their lifetimes, and returns
+// fetchesEnd waits until no keys have been fetched for more than two lifetimes, and returns
 // how often they were until then. A configuration that drains fetches no more, but a fetch may be
 // under way.
 func (s *scene) fetchesEnd() int {
