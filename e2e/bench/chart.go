@@ -13,7 +13,8 @@ const (
 	chartRow   = 24
 )
 
-// chart draws the overhead of each row as a bar with its interval, as SVG that reads in light and dark.
+// chart draws the overhead of each row as a bar with its interval, as SVG that reads in light and
+// dark.
 func (r *report) chart() string {
 	most := 1.0
 	for _, row := range r.Rows {

@@ -44,7 +44,8 @@ func wasm(module string, configuration object) object {
 	return filter("gatehouse", "filters.http.wasm.v3.Wasm", object{"config": config})
 }
 
-// jwtAuthn is Envoy's own verification. cacheSize 0 leaves its token cache off, which is its default.
+// jwtAuthn is Envoy's own verification. cacheSize 0 leaves its token cache off, which is its
+// default.
 func jwtAuthn(keys string, cacheSize int) object {
 	provider := object{
 		"issuer": issuerName, "audiences": []any{audience},
@@ -66,7 +67,8 @@ func jwtAuthn(keys string, cacheSize int) object {
 	})
 }
 
-// localRateLimit is Envoy's own limiter, with the headers that it can send and one token bucket for all.
+// localRateLimit is Envoy's own limiter, with the headers that it can send and one token bucket for
+// all.
 func localRateLimit() object {
 	enabled := object{"default_value": object{"numerator": 100, "denominator": "HUNDRED"}}
 	return filter("envoy.filters.http.local_ratelimit", "filters.http.local_ratelimit.v3.LocalRateLimit", object{
@@ -79,7 +81,8 @@ func localRateLimit() object {
 	})
 }
 
-// jsonAccessLog writes a line of JSON for each request, with what an audit event holds as far as Envoy knows it.
+// jsonAccessLog writes a line of JSON for each request, with what an audit event holds as far as
+// Envoy knows it.
 func jsonAccessLog(path string) object {
 	return object{"name": "envoy.access_loggers.file", "typed_config": object{
 		"@type": typePrefix + "access_loggers.file.v3.FileAccessLog", "path": path,
@@ -92,7 +95,8 @@ func jsonAccessLog(path string) object {
 	}}
 }
 
-// auditLog writes the audit event that the filter leaves in filter state, as the repository's envoy.yaml does.
+// auditLog writes the audit event that the filter leaves in filter state, as the repository's
+// envoy.yaml does.
 func auditLog(path string) object {
 	return object{"name": "envoy.access_loggers.file", "typed_config": object{
 		"@type": typePrefix + "access_loggers.file.v3.FileAccessLog", "path": path,
@@ -103,7 +107,8 @@ func auditLog(path string) object {
 	}}
 }
 
-// bootstrap is an Envoy with one listener, which answers every request that its filters let through.
+// bootstrap is an Envoy with one listener, which answers every request that its filters let
+// through.
 func bootstrap(filters []object, accessLog object) object {
 	chain := []any{}
 	for _, f := range filters {
@@ -199,7 +204,8 @@ func withRoutes(n int) func(object) {
 	}
 }
 
-// withSmallCache makes the token cache so small that 2,000 callers who take turns never find theirs.
+// withSmallCache makes the token cache so small that 2,000 callers who take turns never find
+// theirs.
 func withSmallCache(c object) { c["tokens"].(object)["cache_entries"] = 16 }
 
 // withLimits adds n limits per caller, all of which every request meets.
@@ -220,7 +226,8 @@ func withWindow(maxRequests, seconds int) func(object) {
 	}
 }
 
-// withHeaderLimit limits by a header, so that the load generator can be as many callers as it likes.
+// withHeaderLimit limits by a header, so that the load generator can be as many callers as it
+// likes.
 func withHeaderLimit(c object) {
 	c["routes"] = []any{object{"path": "/**", "auth": "none", "rate_limits": []any{"per-id"}}}
 	c["rate_limits"] = []any{object{

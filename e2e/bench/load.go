@@ -20,9 +20,9 @@ const patience = 30 * time.Second
 // anyStatus is for answers that don't matter.
 const anyStatus = 0
 
-// load sends n requests over keep-alive connections, each as soon as the one before it is answered, and fails on an answer
-// whose status isn't want. requests take turns. It writes bytes instead of using net/http, whose client costs more CPU than
-// the proxy that is measured.
+// load sends n requests over keep-alive connections, each as soon as the one before it is answered,
+// and fails on an answer whose status isn't want. requests take turns. It writes bytes instead of
+// using net/http, whose client costs more CPU than the proxy that is measured.
 func load(address string, requests [][]byte, n, want int) error {
 	var group sync.WaitGroup
 	failures := make([]error, connections)
@@ -33,7 +33,8 @@ func load(address string, requests [][]byte, n, want int) error {
 	return errors.Join(failures...)
 }
 
-// converse is one connection's part of a load: the requests number first, first+connections and so on, below n.
+// converse is one connection's part of a load: the requests number first, first+connections and so
+// on, below n.
 func converse(address string, requests [][]byte, first, n, want int) error {
 	connection, err := net.Dial("tcp", address)
 	if err != nil {

@@ -37,7 +37,8 @@ func (l *lab) measure(ctx context.Context, p *plan) (*report, error) {
 	return r, nil
 }
 
-// takeStarts starts one subject again and again, for what a start costs and how much memory it leaves.
+// takeStarts starts one subject again and again, for what a start costs and how much memory it
+// leaves.
 func (l *lab) takeStarts(ctx context.Context, s *subject) error {
 	defer s.stop()
 	for round := range l.starting {
@@ -71,7 +72,8 @@ func (l *lab) take(ctx context.Context, group string, subjects []*subject) error
 		if err := s.start(ctx, l); err != nil {
 			return err
 		}
-		// The first requests fill caches and let V8 optimise; the second run tells how many make a round.
+		// The first requests fill caches and let V8 optimise; the second run tells how many make a
+		// round.
 		warm := s.warm
 		if warm == 0 {
 			warm = max(2*len(s.requests), 4000)
@@ -101,7 +103,8 @@ func (l *lab) take(ctx context.Context, group string, subjects []*subject) error
 	return nil
 }
 
-// memory prints how much memory Envoy has resident after each of ten parts of two million requests, all on.
+// memory prints how much memory Envoy has resident after each of ten parts of two million requests,
+// all on.
 func (l *lab) memory(ctx context.Context, p *plan) error {
 	const parts, part = 10, 200_000
 	s := l.allOn(manyAllOn, p)

@@ -146,7 +146,8 @@ func (l *lab) moments(p *plan) []*subject {
 	}
 }
 
-// curves are families of subjects that differ in one number. The first of each is what the others are compared with.
+// curves are families of subjects that differ in one number. The first of each is what the others
+// are compared with.
 func (l *lab) curves(p *plan) [][]*subject {
 	token := withTokens(p.keys)
 	var routes, windows, rules, identifiers, workers []*subject
@@ -156,7 +157,8 @@ func (l *lab) curves(p *plan) [][]*subject {
 	for _, n := range []int{1, 4, 16} {
 		rules = append(rules, l.gateSubject(fmt.Sprintf("%d limits", n), p.one, token, withLimits(n)))
 	}
-	// The windows are full: every caller has as many charges in its window as the limit allows, or as the state holds.
+	// The windows are full: every caller has as many charges in its window as the limit allows, or
+	// as the state holds.
 	for _, max := range []int{10, 10_000} {
 		s := l.gateSubject(fmt.Sprintf("a limit of %d", max), p.many[:callers], token, withWindow(max, 1))
 		s.warm = 3 * callers
@@ -193,8 +195,9 @@ func numbered(n int) [][]byte {
 	return out
 }
 
-// starts is what is started again and again: bare Envoy, the module that does nothing, and Gatehouse with all on, which
-// then gets a request of each of its callers, so that its memory has their tokens and windows in it.
+// starts is what is started again and again: bare Envoy, the module that does nothing, and
+// Gatehouse with all on, which then gets a request of each of its callers, so that its memory has
+// their tokens and windows in it.
 func (l *lab) starts(p *plan) []*subject {
 	return []*subject{
 		envoySubject(bare, p.one, false),

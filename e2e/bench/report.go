@@ -18,7 +18,8 @@ type report struct {
 	Starts []start `json:"starts"`
 }
 
-// row is a subject's CPU time per request, in microseconds: all of it, and what it is over bare Envoy.
+// row is a subject's CPU time per request, in microseconds: all of it, and what it is over bare
+// Envoy.
 type row struct {
 	Name     string  `json:"name"`
 	CPU      summary `json:"cpu_us"`
@@ -35,14 +36,16 @@ type ratio struct {
 	AtMost  float64 `json:"at_most,omitempty"`
 }
 
-// point is a subject of a curve: its CPU time per request, and the ratio of that to the first one's.
+// point is a subject of a curve: its CPU time per request, and the ratio of that to the first
+// one's.
 type point struct {
 	Name  string  `json:"name"`
 	CPU   summary `json:"cpu_us"`
 	Ratio summary `json:"ratio"`
 }
 
-// start is what a start costs, in CPU seconds until the first answer could come, and the memory after it, in MB.
+// start is what a start costs, in CPU seconds until the first answer could come, and the memory
+// after it, in MB.
 type start struct {
 	Name string  `json:"name"`
 	CPU  summary `json:"cpu_seconds"`

@@ -9,9 +9,10 @@ type summary struct {
 	High   float64 `json:"high"`
 }
 
-// summarize returns the median of values with the distribution-free interval between the second smallest and the second
-// largest of them: it covers the true median with 96 % confidence for nine values, the number of rounds in a full run.
-// With fewer than six values the interval is their range.
+// summarize returns the median of values with the distribution-free interval between the second
+// smallest and the second largest of them: it covers the true median with 96 % confidence for nine
+// values, the number of rounds in a full run. With fewer than six values the interval is their
+// range.
 func summarize(values []float64) summary {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)

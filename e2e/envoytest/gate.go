@@ -37,8 +37,8 @@ type Gate struct {
 	Events *Events
 }
 
-// Start starts the repository's envoy.yaml with [Workers] workers and the one gate "gate", which has a
-// configuration. In it, JWKS stands for the issuer's JWK Set.
+// Start starts the repository's envoy.yaml with [Workers] workers and the one gate "gate", which
+// has a configuration. In it, JWKS stands for the issuer's JWK Set.
 func Start(t *testing.T, config string, edits ...envoy.Edit) *Gate {
 	t.Helper()
 	issuer, err := toy.StartIssuer("", IssuerName)

@@ -91,7 +91,8 @@ type outcome struct {
 
 const service = "/grpc.testing.TestService/"
 
-// callsOfEveryKind has each call made by a user of its own. The bidirectional one outlives its token.
+// callsOfEveryKind has each call made by a user of its own. The bidirectional one outlives its
+// token.
 func callsOfEveryKind(t *testing.T, g *gate, program peers) {
 	for _, c := range []struct {
 		kind, method string
@@ -186,8 +187,8 @@ type response struct {
 	Header      http.Header
 }
 
-// overHTTP3 has a gate learn that Envoy asks for no events of HTTP/3 requests. From then on it writes
-// them when a response begins.
+// overHTTP3 has a gate learn that Envoy asks for no events of HTTP/3 requests. From then on it
+// writes them when a response begins.
 func overHTTP3(t *testing.T, g *gate, program peers) {
 	ask := func(method, path string, header ...string) (got response) {
 		t.Helper()
@@ -208,8 +209,8 @@ func overHTTP3(t *testing.T, g *gate, program peers) {
 	assert.Equal(t, strconv.Itoa(limit-2), w.Receive(http.MethodGet).Header.Get("X-Ratelimit-Remaining"), "a caller has one allowance over all protocols")
 	g.judged(t, "/http3/not", "auth_success 200")
 
-	// A worker learns by the first request that ends without a call. Its event lacks the status, and reaches
-	// the access log with the worker's next response.
+	// A worker learns by the first request that ends without a call. Its event lacks the status,
+	// and reaches the access log with the worker's next response.
 	paths := []string{"/http3/admitted"}
 	learned := func() int {
 		return strings.Count(strings.Join(g.Log.Lines(), "\n"), "requests end without the proxy asking for their audit events")

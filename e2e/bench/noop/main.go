@@ -1,7 +1,7 @@
 //go:build wasip1
 
-// The smallest filter that the Go SDK makes: all of its callbacks are there and none does anything. What it costs is what any
-// filter in Go costs before it does its work.
+// The smallest filter that the Go SDK makes: all of its callbacks are there and none does anything.
+// What it costs is what any filter in Go costs before it does its work.
 package main
 
 import (

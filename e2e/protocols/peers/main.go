@@ -4,8 +4,8 @@
 //	peers grpc ADDRESS TOKEN CALL                 a gRPC client that makes one call
 //	peers http3 ADDRESS METHOD PATH [NAME VALUE]… an HTTP/3 client that sends one request
 //
-// The server first writes the address at which it listens. The clients write what they got as a JSON
-// object.
+// The server first writes the address at which it listens. The clients write what they got as a
+// JSON object.
 package main
 
 import (
