@@ -147,7 +147,7 @@ func (g *Gate) bearer(r *Request, d *Decision) (found bool, bad reason.Reason) {
 	}
 	g.Count(g.metrics.CacheMiss(), 1)
 	d.failed = res.Provider
-	if res.Claims.Raw() != nil {
+	if res.Claims.Raw() != "" {
 		d.refused = g.holderOf(&res)
 	}
 	return true, res.Reason

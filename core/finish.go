@@ -154,7 +154,7 @@ func (g *Gate) recordCaller(d *Decision) {
 		if text, ok := v.Text(); ok {
 			d.extra[i].Text = text
 		} else if v.Exists() {
-			d.extra[i].JSON = v.Raw()
+			d.extra[i].JSON = []byte(v.Raw())
 		}
 	}
 }

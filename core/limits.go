@@ -231,7 +231,7 @@ func (g *Gate) appendElement(key []byte, l *config.Limit, e *config.Element, r *
 	case config.Claim:
 		if p != nil && p.Claims.Has(e.Name) {
 			v := p.Claims.Get(e.Name)
-			if text, ok := v.TextBytes(); ok {
+			if text, ok := v.Text(); ok {
 				return ratelimit.AppendElement(key, keyClaim, e.Name, namespace, text)
 			}
 			return ratelimit.AppendElement(key, keyClaimJSON, e.Name, namespace, v.Raw())

@@ -127,7 +127,7 @@ func explainRequest(ctx context.Context, out io.Writer, cfg *config.Config, conf
 	if e.Caller != nil {
 		var raw []byte
 		if d.Principal != nil {
-			raw = d.Principal.Claims.Raw()
+			raw = []byte(d.Principal.Claims.Raw())
 		}
 		caller := explain.Caller{Kind: e.Caller.Kind, Scopes: e.Caller.Scopes, Groups: e.Caller.Groups}
 		e.Compared = append(e.Compared, configured.Route(d.Route, caller, raw)...)

@@ -111,7 +111,10 @@ func verify(ctx context.Context, out, errOut io.Writer, cfg *config.Config, sour
 	if keys.err != nil {
 		return keys.err
 	}
-	answer := verified{Valid: r.Reason == reason.None, Reason: wordOf(r.Reason), Claims: r.Claims.Raw()}
+	answer := verified{Valid: r.Reason == reason.None, Reason: wordOf(r.Reason)}
+	if raw := r.Claims.Raw(); raw != "" {
+		answer.Claims = json.RawMessage(raw)
+	}
 	if r.Provider >= 0 {
 		if cfg.Tokens.Providers[r.Provider].ClaimsFrom != nil {
 			return fmt.Errorf("provider %s takes claims that Envoy has verified: there is nothing to verify here", rules[r.Provider].Name)

@@ -3,12 +3,8 @@
 package claims
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxDepth is how deeply a claim set may nest. Real tokens nest two or three levels deep
@@ -24,75 +20,72 @@ var (
 
 // Set is an immutable claim set. The zero Set has no claims.
 type Set struct {
-	raw     []byte
-	members []member
+	raw     string
+	members []span // of raw, so that the garbage collector has no pointers to follow
 }
 
-type member struct {
-	name  []byte // unescaped
-	value Value
-}
+// span is where a member's name and value are in a document. The name is without its quotes, unless
+// it has escapes: then the quotes are part of it.
+type span struct{ name, nameEnd, value, valueEnd uint32 }
 
 // Parse reads doc, which must be exactly one JSON object in UTF-8, at most MaxDepth deep, without
 // duplicate member names at any depth. RFC 7519 §4 lets a parser take the last of two members, but
-// then two parsers can read two different tokens. The set keeps doc; the caller must not change it.
+// then two parsers can read two different tokens. The set keeps a copy of doc.
 func Parse(doc []byte) (Set, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(doc))
-	if d.PeekKind() != '{' {
+	var names [nameRoom]string
+	start := skipSpace(doc, 0)
+	s := scanner{doc: string(doc[start:]), names: names[:0]}
+	if s.at(0) != '{' {
 		return Set{}, errNotObject
 	}
-	if err := scan(d); err != nil {
+	// A member has some thirty bytes. Growing costs more than some room that stays empty.
+	s.members = make([]span, 0, 2+len(s.doc)/32)
+	end, err := s.object(0, 1)
+	if err != nil {
 		return Set{}, err
 	}
-	end := int(d.InputOffset())
-	if _, err := d.ReadToken(); err != io.EOF { //nolint:errorlint // jsontext returns io.EOF itself
+	if skipSpace(s.doc, end) != len(s.doc) {
 		return Set{}, errTrailing
 	}
-	doc = doc[skipSpace(doc, 0):end:end]
-	return Set{raw: doc, members: membersOf(doc)}, nil
+	return Set{raw: s.doc[:end], members: s.members}, nil
 }
 
-// scan reads one value token by token. Unlike ReadValue, it sees the depth before the decoder's
-// stack grows.
-func scan(d *jsontext.Decoder) error {
-	for {
-		if _, err := d.ReadToken(); err != nil {
-			return errJSON // the decoder's own error quotes the document
-		}
-		switch depth := d.StackDepth(); {
-		case depth == 0:
-			return nil
-		case depth > MaxDepth:
-			return errDepth
-		}
-	}
-}
-
-// Raw is the JSON object as it was signed, without surrounding white space. The caller must not
-// change it.
-func (s Set) Raw() []byte { return s.raw }
+// Raw is the JSON object as it was signed, without surrounding white space; "" for the zero Set.
+func (s Set) Raw() string { return s.raw }
 
 // Get finds a claim: first a member of exactly that name, then by a dotted path, each step of which
 // is a member's name ("realm_access.roles"). The kind of a claim that the set lacks is Absent.
 func (s Set) Get(name string) Value {
-	for i := range s.members {
-		if string(s.members[i].name) == name {
-			return s.members[i].value
-		}
+	if v := s.member(name); v.Exists() {
+		return v
 	}
 	for i := 0; i < len(name); i++ {
-		if name[i] != '.' {
-			continue
-		}
-		for j := range s.members {
-			if string(s.members[j].name) == name[:i] {
-				if v := s.members[j].value.Member(name[i+1:]); v.Exists() {
-					return v
-				}
+		if name[i] == '.' {
+			if v := s.member(name[:i]).Member(name[i+1:]); v.Exists() {
+				return v
 			}
 		}
 	}
 	return Value{}
+}
+
+// member finds a member of exactly that name.
+func (s Set) member(name string) Value {
+	for i := range s.members {
+		m := &s.members[i]
+		if isName(s.raw[m.name:m.nameEnd], name) {
+			return Value{s.raw[m.value:m.valueEnd]}
+		}
+	}
+	return Value{}
+}
+
+// isName reports whether a span's name, which has quotes if it has escapes, is this one.
+func isName(spelt, name string) bool {
+	if spelt != "" && spelt[0] == '"' {
+		return unquote(spelt) == name
+	}
+	return spelt == name
 }
 
 // Has reports whether the set has a claim that is not null.
@@ -130,5 +123,13 @@ func (s Set) Words(name string) []string {
 	if !ok {
 		return s.Strings(name)
 	}
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
+	var out []string
+	for text != "" {
+		word, rest, _ := strings.Cut(text, " ")
+		if word != "" {
+			out = append(out, word)
+		}
+		text = rest
+	}
+	return out
 }

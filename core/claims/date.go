@@ -26,7 +26,10 @@ func (s Set) Date(name string) (t clock.Wall, ok bool) {
 // nanoseconds is a JSON number times 10⁹, rounded and bounded as Date says. It doesn't use floating
 // point: it takes the number's digits and moves the decimal point by the exponent and nine more
 // places.
-func nanoseconds(num []byte) int64 {
+func nanoseconds(num string) int64 {
+	if seconds, ok := wholeSeconds(num); ok {
+		return seconds * 1_000_000_000
+	}
 	negative := num[0] == '-'
 	if negative {
 		num = num[1:]
@@ -67,11 +70,27 @@ func nanoseconds(num []byte) int64 {
 	return int64(integer)
 }
 
+// wholeSeconds reads the number that nearly every date is: whole seconds after 1970, which in
+// nanoseconds an int64 can hold.
+func wholeSeconds(num string) (seconds int64, ok bool) {
+	if len(num) > len("9223372036") {
+		return 0, false
+	}
+	for i := range len(num) {
+		c := num[i]
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		seconds = seconds*10 + int64(c-'0')
+	}
+	return seconds, seconds <= math.MaxInt64/1_000_000_000
+}
+
 // split takes a JSON number apart: its digits, and after how many of them the decimal point comes
 // once the exponent is applied. The point may be before the first digit or after the last.
-func split(num []byte) (digits []byte, point int) {
+func split(num string) (digits []byte, point int) {
 	mantissa, exponent := num, 0
-	for i, c := range num {
+	for i, c := range []byte(num) {
 		if c == 'e' || c == 'E' {
 			mantissa, exponent = num[:i], parseExponent(num[i+1:])
 			break
@@ -79,7 +98,7 @@ func split(num []byte) (digits []byte, point int) {
 	}
 	digits = make([]byte, 0, len(mantissa))
 	point = len(mantissa)
-	for i, c := range mantissa {
+	for i, c := range []byte(mantissa) {
 		if c == '.' {
 			point = i
 			continue
@@ -91,11 +110,11 @@ func split(num []byte) (digits []byte, point int) {
 
 // parseExponent reads an exponent. Above enough it stops counting: a token has fewer digits than
 // that.
-func parseExponent(b []byte) int {
+func parseExponent(b string) int {
 	const enough = 1 << 24
 	negative := b[0] == '-'
 	n := 0
-	for _, c := range b {
+	for _, c := range []byte(b) {
 		if c >= '0' && c <= '9' && n < enough {
 			n = n*10 + int(c-'0')
 		}

@@ -28,10 +28,10 @@ func (v Value) scalar() string {
 		text, _ := v.Text()
 		return text
 	case Bool:
-		return string(v.raw)
+		return v.raw
 	case Number:
 		// 1, 1.0 and 1e0 are the same number. In Envoy's metadata every number is a float64.
-		f, err := strconv.ParseFloat(string(v.raw), 64)
+		f, err := strconv.ParseFloat(v.raw, 64)
 		if err != nil {
 			return ""
 		}

@@ -1,104 +1,208 @@
 package claims
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"strings"
 
-// The functions in this file take a document apart that Parse accepted, without decoding it again.
-// They rely on it: brackets match and strings end.
+	"github.com/go-json-experiment/json/jsontext"
+)
 
-// skipSpace is the index of the next byte that is not white space.
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
+// scanner checks a document and finds its members, in one pass. Strings that are not plain ASCII it
+// leaves to jsontext.
+type scanner struct {
+	doc     string
+	members []span   // of the outermost object
+	names   []string // of the members so far of all objects around the current value, outermost first
 }
 
-// skipValue is the index after the value that begins at i.
-func skipValue(b []byte, i int) int {
-	depth := 0
-	for i < len(b) {
-		switch b[i] {
-		case '"':
-			i = skipString(b, i)
-			if depth == 0 {
-				return i
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i // a literal ends where the object or list around it ends
-			}
-			depth--
-			if depth == 0 {
-				return i + 1
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return i // a literal ends here
-			}
+const (
+	nameRoom = 32 // names for which Parse needs no memory of its own
+	fewNames = 32 // names of one object up to which comparing each with each is cheap
+)
+
+// at is the byte at i, or 0, which no token of JSON begins with, behind the document's end.
+func (s *scanner) at(i int) byte {
+	if i < len(s.doc) {
+		return s.doc[i]
+	}
+	return 0
+}
+
+// object checks the object that begins at i, and returns the index after it. depth is the object's
+// own: 1 for the outermost.
+func (s *scanner) object(i, depth int) (end int, err error) {
+	if depth > MaxDepth {
+		return 0, errDepth
+	}
+	first := len(s.names)
+	var seen map[string]struct{} // of an object with more than a few names
+	if i = skipSpace(s.doc, i+1); s.at(i) == '}' {
+		return i + 1, nil
+	}
+	for {
+		name, after, plain, err := s.text(i)
+		if err != nil {
+			return 0, err
 		}
-		i++
+		if seen, err = s.add(name, first, seen); err != nil {
+			return 0, err
+		}
+		colon := skipSpace(s.doc, after)
+		if s.at(colon) != ':' {
+			return 0, errJSON
+		}
+		value := skipSpace(s.doc, colon+1)
+		if end, err = s.value(value, depth); err != nil {
+			return 0, err
+		}
+		if depth == 1 {
+			m := span{uint32(i), uint32(after), uint32(value), uint32(end)}
+			if plain {
+				m.name, m.nameEnd = m.name+1, m.nameEnd-1
+			}
+			s.members = append(s.members, m)
+		}
+		switch i = skipSpace(s.doc, end); s.at(i) {
+		case ',':
+			i = skipSpace(s.doc, i+1)
+		case '}':
+			s.names = s.names[:first]
+			return i + 1, nil
+		default:
+			return 0, errJSON
+		}
 	}
-	return i
 }
 
-// skipString is the index after the string that begins at i.
-func skipString(b []byte, i int) int {
-	for i++; i < len(b) && b[i] != '"'; i++ {
-		if b[i] == '\\' {
+// add adds a name to those of the object whose names begin at first. It refuses a duplicate. An
+// object with many names gets a map of them, so that the work stays linear.
+func (s *scanner) add(name string, first int, seen map[string]struct{}) (map[string]struct{}, error) {
+	if seen == nil && len(s.names)-first == fewNames {
+		seen = make(map[string]struct{}, 2*fewNames)
+		for _, n := range s.names[first:] {
+			seen[n] = struct{}{}
+		}
+	}
+	if seen != nil {
+		if _, duplicate := seen[name]; duplicate {
+			return nil, errJSON
+		}
+		seen[name] = struct{}{}
+		return seen, nil
+	}
+	for _, n := range s.names[first:] {
+		if n == name {
+			return nil, errJSON
+		}
+	}
+	s.names = append(s.names, name)
+	return nil, nil
+}
+
+// list checks the list that begins at i.
+func (s *scanner) list(i, depth int) (end int, err error) {
+	if depth > MaxDepth {
+		return 0, errDepth
+	}
+	if i = skipSpace(s.doc, i+1); s.at(i) == ']' {
+		return i + 1, nil
+	}
+	for {
+		if i, err = s.value(i, depth); err != nil {
+			return 0, err
+		}
+		switch i = skipSpace(s.doc, i); s.at(i) {
+		case ',':
+			i = skipSpace(s.doc, i+1)
+		case ']':
+			return i + 1, nil
+		default:
+			return 0, errJSON
+		}
+	}
+}
+
+// value checks the value that begins at i. depth is that of the object or list around it.
+func (s *scanner) value(i, depth int) (end int, err error) {
+	switch c := s.at(i); c {
+	case '"':
+		_, end, _, err = s.text(i)
+		return end, err
+	case '{':
+		return s.object(i, depth+1)
+	case '[':
+		return s.list(i, depth+1)
+	case 't':
+		return s.literal(i, "true")
+	case 'f':
+		return s.literal(i, "false")
+	case 'n':
+		return s.literal(i, "null")
+	}
+	return s.number(i)
+}
+
+func (s *scanner) literal(i int, word string) (end int, err error) {
+	if !strings.HasPrefix(s.doc[i:], word) {
+		return 0, errJSON
+	}
+	return i + len(word), nil
+}
+
+// number checks a number (RFC 8259 §6).
+func (s *scanner) number(i int) (end int, err error) {
+	if s.at(i) == '-' {
+		i++
+	}
+	end = s.digits(i)
+	if end == i || s.doc[i] == '0' && end > i+1 {
+		return 0, errJSON
+	}
+	if s.at(end) == '.' {
+		i = end + 1
+		if end = s.digits(i); end == i {
+			return 0, errJSON
+		}
+	}
+	if c := s.at(end); c == 'e' || c == 'E' {
+		i = end + 1
+		if c := s.at(i); c == '+' || c == '-' {
 			i++
 		}
+		if end = s.digits(i); end == i {
+			return 0, errJSON
+		}
 	}
-	return min(i+1, len(b))
+	return end, nil
 }
 
-// membersOf splits an object into its members.
-func membersOf(obj []byte) []member {
-	out := make([]member, 0, 16)
-	for i := skipSpace(obj, 1); i < len(obj) && obj[i] != '}'; {
-		end := skipString(obj, i)
-		name := obj[i:end]
-		i = skipSpace(obj, skipSpace(obj, end)+1) // the colon
-		end = skipValue(obj, i)
-		out = append(out, member{unquote(name), Value{obj[i:end:end]}})
-		i = nextItem(obj, end)
-	}
-	return out
-}
-
-// elementsOf splits a list into its elements.
-func elementsOf(list []byte) []Value {
-	var out []Value
-	for i := skipSpace(list, 1); i < len(list) && list[i] != ']'; {
-		end := skipValue(list, i)
-		out = append(out, Value{list[i:end:end]})
-		i = nextItem(list, end)
-	}
-	return out
-}
-
-// nextItem is the index of the next member or element, or of the closing bracket.
-func nextItem(b []byte, i int) int {
-	i = skipSpace(b, i)
-	if i < len(b) && b[i] == ',' {
-		i = skipSpace(b, i+1)
+// digits is the index after the digits that begin at i.
+func (s *scanner) digits(i int) int {
+	for c := s.at(i); '0' <= c && c <= '9'; c = s.at(i) {
+		i++
 	}
 	return i
 }
 
-// unquote is the text of a JSON string: a part of the document, or a copy if the string has
-// escapes.
-func unquote(quoted []byte) []byte {
-	for _, c := range quoted {
-		if c == '\\' {
-			text, err := jsontext.AppendUnquote(nil, quoted)
+// text reads the string that begins at i. plain is true if it is ASCII without escapes, and so
+// stands in the document as it is.
+func (s *scanner) text(i int) (text string, end int, plain bool, err error) {
+	if s.at(i) != '"' {
+		return "", 0, false, errJSON
+	}
+	for end = i + 1; end < len(s.doc); end++ {
+		switch c := s.doc[end]; {
+		case c == '"':
+			return s.doc[i+1 : end], end + 1, true, nil
+		case c == '\\' || c >= 0x80:
+			end = skipString(s.doc, i)
+			unquoted, err := jsontext.AppendUnquote(nil, s.doc[i:end])
 			if err != nil {
-				return nil
+				return "", 0, false, errJSON // the library's own error quotes the document
 			}
-			return text
+			return string(unquoted), end, false, nil
+		case c < ' ':
+			return "", 0, false, errJSON
 		}
 	}
-	return quoted[1 : len(quoted)-1]
+	return "", 0, false, errJSON
 }

@@ -16,14 +16,14 @@ const (
 )
 
 // Value is one JSON value of a claim set.
-type Value struct{ raw []byte }
+type Value struct{ raw string }
 
-// Raw is the value's JSON text. The caller must not change it.
-func (v Value) Raw() []byte { return v.raw }
+// Raw is the value's JSON text; "" if there is no value.
+func (v Value) Raw() string { return v.raw }
 
 // Kind is the value's type.
 func (v Value) Kind() Kind {
-	if len(v.raw) == 0 {
+	if v.raw == "" {
 		return Absent
 	}
 	switch v.raw[0] {
@@ -42,20 +42,13 @@ func (v Value) Kind() Kind {
 }
 
 // Exists reports whether there is a value, null included.
-func (v Value) Exists() bool { return len(v.raw) > 0 }
+func (v Value) Exists() bool { return v.raw != "" }
 
-// Text is the text of a JSON string. ok is false for other kinds.
+// Text is the text of a JSON string: a part of the set's copy of the document if the string has no
+// escapes. ok is false for other kinds.
 func (v Value) Text() (text string, ok bool) {
 	if v.Kind() != String {
 		return "", false
-	}
-	return string(unquote(v.raw)), true
-}
-
-// TextBytes is Text without a copy where the JSON has no escapes. The caller must not change it.
-func (v Value) TextBytes() (text []byte, ok bool) {
-	if v.Kind() != String {
-		return nil, false
 	}
 	return unquote(v.raw), true
 }
@@ -65,7 +58,11 @@ func (v Value) Elements() []Value {
 	if v.Kind() != List {
 		return nil
 	}
-	return elementsOf(v.raw)
+	var out []Value
+	for w := walkOf(v.raw); w.more(); {
+		out = append(out, w.element())
+	}
+	return out
 }
 
 // EachMember calls f for each member of an object, in order; not at all for other kinds.
@@ -73,14 +70,19 @@ func (v Value) EachMember(f func(name string, value Value)) {
 	if v.Kind() != Object {
 		return
 	}
-	for _, m := range membersOf(v.raw) {
-		f(string(m.name), m.value)
+	for w := walkOf(v.raw); w.more(); {
+		quoted, value := w.member()
+		f(unquote(quoted), value)
 	}
 }
 
 // HasMembers reports whether the value is an object that is not empty.
 func (v Value) HasMembers() bool {
-	return v.Kind() == Object && v.raw[skipSpace(v.raw, 1)] != '}'
+	if v.Kind() != Object {
+		return false
+	}
+	w := walkOf(v.raw)
+	return w.more()
 }
 
 // Member finds a member of an object, as Set.Get does: by its literal name, then by a dotted path.
@@ -88,5 +90,25 @@ func (v Value) Member(name string) Value {
 	if v.Kind() != Object {
 		return Value{}
 	}
-	return Set{members: membersOf(v.raw)}.Get(name)
+	if found := v.member(name); found.Exists() {
+		return found
+	}
+	for i := 0; i < len(name); i++ {
+		if name[i] == '.' {
+			if found := v.member(name[:i]).Member(name[i+1:]); found.Exists() {
+				return found
+			}
+		}
+	}
+	return Value{}
+}
+
+// member finds a member of exactly that name in an object.
+func (v Value) member(name string) Value {
+	for w := walkOf(v.raw); w.more(); {
+		if quoted, value := w.member(); unquote(quoted) == name {
+			return value
+		}
+	}
+	return Value{}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 var (
@@ -348,6 +349,27 @@ func TestBase64URLHasOneSpelling(t *testing.T) {
 	got, err := jwks.AppendBase64URL([]byte("x"), "AAA")
 	require.NoError(t, err)
 	assert.Equal(t, "x\x00\x00", string(got))
+}
+
+// TestBase64URLAgreesWithTheStandardLibrary compares it with the library's strict decoder, which only
+// line breaks pass by.
+func TestBase64URLAgreesWithTheStandardLibrary(t *testing.T) {
+	bytes := rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("AQgwBC-_x9+/=. \r\n")))
+	rapid.Check(t, func(rt *rapid.T) {
+		s := base64.RawURLEncoding.EncodeToString(rapid.SliceOf(rapid.Byte()).Draw(rt, "bytes"))
+		if rapid.Bool().Draw(rt, "spoil") {
+			at := rapid.IntRange(0, len(s)).Draw(rt, "at")
+			s = s[:at] + string(rapid.SliceOfN(bytes, 0, 3).Draw(rt, "in place")) + s[min(len(s), at+rapid.IntRange(0, 3).Draw(rt, "of")):]
+		}
+		want, err := base64.RawURLEncoding.Strict().DecodeString(s)
+		got, ours := jwks.AppendBase64URL([]byte("before"), s)
+		if err != nil || strings.ContainsAny(s, "\r\n") {
+			require.Error(rt, ours)
+			return
+		}
+		require.NoError(rt, ours)
+		require.Equal(rt, "before"+string(want), string(got))
+	})
 }
 
 // FuzzParse holds that a set's keys are usable as they come, and that nothing of it is lost.

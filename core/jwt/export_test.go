@@ -16,7 +16,7 @@ func SelfTestSignature(a Alg) string {
 }
 
 // SignatureChecker is what verifies signatures behind Verify: by the host for what passed SelfTest, else by Go's crypto.
-func SignatureChecker(host HostVerify) func(a Alg, k *jwks.Key, signed, sig []byte) bool {
+func SignatureChecker(host HostVerify) func(a Alg, k *jwks.Key, signed string, sig []byte) bool {
 	return checker{host, SelfTest(host)}.check
 }
 

@@ -18,13 +18,13 @@ import (
 var hostHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}
 
 // honest verifies as Envoy does, with the standard library: SPKI keys, ECDSA signatures in DER.
-func honest(hash string, spki, sig, signed []byte) (ok, handled bool) {
+func honest(hash string, spki, sig []byte, signed string) (ok, handled bool) {
 	h, known := hostHashes[hash]
 	if !known {
 		return false, false
 	}
 	w := h.New()
-	w.Write(signed)
+	w.Write([]byte(signed))
 	key, err := x509.ParsePKIXPublicKey(spki)
 	if err != nil {
 		return false, false
@@ -47,32 +47,32 @@ func TestSelfTestBelievesOnlyAHostThatTellsGoodFromBad(t *testing.T) {
 	}{
 		"none":   {nil, 0},
 		"honest": {honest, hostAlgs},
-		"absent": {func(string, []byte, []byte, []byte) (bool, bool) { return false, false }, 0},
-		"always yes": {func(string, []byte, []byte, []byte) (bool, bool) {
+		"absent": {func(string, []byte, []byte, string) (bool, bool) { return false, false }, 0},
+		"always yes": {func(string, []byte, []byte, string) (bool, bool) {
 			return true, true
 		}, 0},
-		"always no": {func(string, []byte, []byte, []byte) (bool, bool) { return false, true }, 0},
-		"yes without having looked": {func(string, []byte, []byte, []byte) (bool, bool) {
+		"always no": {func(string, []byte, []byte, string) (bool, bool) { return false, true }, 0},
+		"yes without having looked": {func(string, []byte, []byte, string) (bool, bool) {
 			return true, false
 		}, 0},
-		"right, but not handled": {func(h string, k, s, m []byte) (bool, bool) {
+		"right, but not handled": {func(h string, k, s []byte, m string) (bool, bool) {
 			ok, _ := honest(h, k, s, m)
 			return ok, false
 		}, 0},
-		"knows SHA-256 alone": {func(h string, k, s, m []byte) (bool, bool) {
+		"knows SHA-256 alone": {func(h string, k, s []byte, m string) (bool, bool) {
 			if h != "sha256" {
 				return false, false
 			}
 			return honest(h, k, s, m)
 		}, jwt.NewAlgSet(jwt.RS256, jwt.ES256)},
-		"gives up on what it refuses": {func(h string, k, s, m []byte) (bool, bool) {
+		"gives up on what it refuses": {func(h string, k, s []byte, m string) (bool, bool) {
 			ok, _ := honest(h, k, s, m)
 			return ok, ok
 		}, 0},
-		"reads the first bytes of the message": {func(h string, k, s, m []byte) (bool, bool) {
+		"reads the first bytes of the message": {func(h string, k, s []byte, m string) (bool, bool) {
 			return honest(h, k, s, m[:6])
 		}, 0},
-		"ignores the signature's last byte": {func(h string, k, s, m []byte) (bool, bool) {
+		"ignores the signature's last byte": {func(h string, k, s []byte, m string) (bool, bool) {
 			ok, handled := honest(h, k, s, m)
 			if !ok {
 				fixed := append([]byte(nil), s...)
@@ -81,7 +81,7 @@ func TestSelfTestBelievesOnlyAHostThatTellsGoodFromBad(t *testing.T) {
 			}
 			return ok, handled
 		}, 0},
-		"wants raw ECDSA signatures": {func(h string, k, s, m []byte) (bool, bool) {
+		"wants raw ECDSA signatures": {func(h string, k, s []byte, m string) (bool, bool) {
 			// An RSA signature may begin with DER's first byte by chance.
 			if key, err := x509.ParsePKIXPublicKey(k); err == nil {
 				if _, is := key.(*ecdsa.PublicKey); is && s[0] == 0x30 {
@@ -105,7 +105,7 @@ func TestSelfTestBelievesOnlyAHostThatTellsGoodFromBad(t *testing.T) {
 func TestTheHostDecidesWhereItCanAndGoWhereItCannot(t *testing.T) {
 	var asked []string
 	handles := true
-	spy := func(h string, k, s, m []byte) (bool, bool) {
+	spy := func(h string, k, s []byte, m string) (bool, bool) {
 		ok, handled := honest(h, k, s, m)
 		asked = append(asked, h)
 		return ok && handles, handled && handles
@@ -130,7 +130,7 @@ func TestTheHostDecidesWhereItCanAndGoWhereItCannot(t *testing.T) {
 // should see.
 func TestScalarsOutOfRangeNeverReachTheHost(t *testing.T) {
 	calls := 0
-	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s, m []byte) (bool, bool) {
+	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s []byte, m string) (bool, bool) {
 		calls++
 		return honest(h, k, s, m)
 	}, 16384)
@@ -150,7 +150,7 @@ func TestScalarsOutOfRangeNeverReachTheHost(t *testing.T) {
 // TestSignaturesOfEveryShapeBecomeDER signs until r and s have had leading zeros and high bits on
 // every curve.
 func TestSignaturesOfEveryShapeBecomeDER(t *testing.T) {
-	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s, m []byte) (bool, bool) {
+	v := jwt.New([]jwt.Rules{testRules()}, fixedKeys{ourSet()}, func(h string, k, s []byte, m string) (bool, bool) {
 		ok, handled := honest(h, k, s, m)
 		return ok, handled
 	}, 16384)

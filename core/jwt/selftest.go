@@ -61,7 +61,7 @@ func SelfTest(host HostVerify) (working AlgSet) {
 			if !valid {
 				return false, false
 			}
-			return host(hash, key.SPKI, form, []byte(message))
+			return host(hash, key.SPKI, form, message)
 		}
 		ok, handled := try(sig, "sample")
 		if !ok || !handled {

@@ -16,9 +16,9 @@ import (
 
 // HostVerify verifies a signature outside the module, as Envoy's "verify_signature" does. hash is
 // "sha256", "sha384" or "sha512". spki is the key as DER SubjectPublicKeyInfo. An ECDSA signature
-// is in DER (RFC 3279 §2.2.3), an RSA signature (PKCS #1 v1.5) as it is. handled is false if the
-// host can't verify; then Go's crypto decides.
-type HostVerify func(hash string, spki, sig, signed []byte) (ok, handled bool)
+// is in DER (RFC 3279 §2.2.3), an RSA signature (PKCS #1 v1.5) as it is. signed may be the host's
+// memory. handled is false if the host can't verify; then Go's crypto decides.
+type HostVerify func(hash string, spki, sig []byte, signed string) (ok, handled bool)
 
 // checker verifies signatures: by the host for the algorithms that passed SelfTest, else by Go's
 // crypto.
@@ -28,7 +28,7 @@ type checker struct {
 }
 
 // check reports whether sig is k's signature of signed. The key must fit a.
-func (c checker) check(a Alg, k *jwks.Key, signed, sig []byte) bool {
+func (c checker) check(a Alg, k *jwks.Key, signed string, sig []byte) bool {
 	if c.hostAlgs.Has(a) {
 		if form, valid := hostSignature(a, k, sig); valid {
 			if ok, handled := c.host(algorithms[a].host, k.SPKI, form, signed); handled {
@@ -40,7 +40,7 @@ func (c checker) check(a Alg, k *jwks.Key, signed, sig []byte) bool {
 }
 
 // check verifies a signature with Go's crypto.
-func check(a Alg, k *jwks.Key, signed, sig []byte) bool {
+func check(a Alg, k *jwks.Key, signed string, sig []byte) bool {
 	alg := &algorithms[a]
 	switch alg.scheme {
 	case pkcs1:
@@ -56,10 +56,10 @@ func check(a Alg, k *jwks.Key, signed, sig []byte) bool {
 		}
 		return curve.Verify(k.X, k.Y, digest(a, signed), sig[:curve.Size()], sig[curve.Size():])
 	case eddsa:
-		return ed25519.Verify(k.X, signed, sig)
+		return ed25519.Verify(k.X, []byte(signed), sig)
 	case hmacSHA:
 		mac := hmac.New(hasher(a), k.Secret)
-		mac.Write(signed)
+		mac.Write([]byte(signed))
 		return hmac.Equal(mac.Sum(nil), sig) // in constant time
 	}
 	return false
@@ -79,9 +79,9 @@ func hasher(a Alg) func() hash.Hash {
 	return sha256.New
 }
 
-func digest(a Alg, signed []byte) []byte {
+func digest(a Alg, signed string) []byte {
 	h := hasher(a)()
-	h.Write(signed)
+	h.Write([]byte(signed))
 	return h.Sum(nil)
 }
 

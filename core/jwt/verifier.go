@@ -126,16 +126,11 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 		return res
 	}
 	c, ok := parse(token)
-	if !ok {
+	if !ok || !c.claimsOK {
 		res.Reason = reason.MalformedToken
 		return res
 	}
-	set, err := claims.Parse(c.payload)
-	if err != nil {
-		res.Reason = reason.MalformedToken
-		return res
-	}
-	iss, _ := set.Get("iss").Text()
+	iss, _ := c.claims.Get("iss").Text()
 	provider, segment := v.Provider(iss)
 	if provider < 0 {
 		res.Reason = reason.InvalidIssuer
@@ -151,15 +146,15 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 	if res.Reason != reason.None {
 		return res
 	}
-	res.Claims = set
+	res.Claims = c.claims
 	typ := mediaType(c.typ)
 	switch {
 	case !v.namesSegment(&res):
 		res.Reason = reason.InvalidIssuer
-	case !wellTyped(set):
+	case !wellTyped(c.claims):
 		res.Reason = reason.MalformedToken
 	case !slices.Contains(rules.Types, typ),
-		typ == "" && c.header.Get("typ").Exists(): // an empty "typ" is not an absent one
+		typ == "" && c.typHere: // an empty "typ" is not an absent one
 		res.Reason = reason.TokenType
 	default:
 		res.Reason = rules.checkClaims(&res, now, !rules.AnyAudience)

@@ -133,7 +133,7 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 		return "the monotonic clock", err
 	}
 	p.gate, err = core.New(cfg, core.Host{
-		Store: store, Remote: p.keys, Verify: p.verify, Mono: p.mono,
+		Store: store, Remote: p.keys, Verify: (&proxy.Signatures{Proxy: p.proxy}).Verify, Mono: p.mono,
 		HashKey: hashKey, Version: Version, InstanceID: binary.LittleEndian.Uint64(seed[16:]),
 	})
 	if err != nil {
@@ -158,10 +158,6 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	p.seen, p.vm.newest[p.name] = p.vm.starts, p.vm.starts
 	p.vm.last[p.name] = p
 	return "", nil
-}
-
-func (p *plugin) verify(hash string, spki, sig, signed []byte) (ok, handled bool) {
-	return proxy.VerifySignature(p.proxy, hash, spki, sig, signed)
 }
 
 // mono is the clock by which the gate measures durations. One that can't be measured is 0.

@@ -2,20 +2,26 @@ package proxy
 
 import "encoding/binary"
 
-// VerifySignature asks the proxy to verify a signature, by Envoy's foreign function
-// verify_signature. The key is a DER SubjectPublicKeyInfo, an ECDSA signature is in DER. handled is
-// false if the proxy has no such function or doesn't know the key or the hash; ok is true only if
-// the signature holds.
-func VerifySignature(p Proxy, hash string, spki, sig, signed []byte) (ok, handled bool) {
+// Signatures asks the proxy to verify signatures, by Envoy's foreign function verify_signature. It
+// is not safe for concurrent use: all calls share one buffer.
+type Signatures struct {
+	Proxy Proxy
+	arg   []byte
+}
+
+// Verify verifies a signature. The key is a DER SubjectPublicKeyInfo, an ECDSA signature is in DER.
+// handled is false if the proxy has no such function or doesn't know the key or the hash; ok is true
+// only if the signature holds.
+func (s *Signatures) Verify(hash string, spki, sig []byte, signed string) (ok, handled bool) {
 	if len(sig) == 0 || len(signed) == 0 || len(spki) == 0 {
 		return false, true
 	}
-	arg := make([]byte, 0, len(hash)+len(spki)+len(sig)+len(signed)+24)
-	arg = appendField(arg, 1, hash)
+	arg := appendField(s.arg[:0], 1, hash)
 	arg = appendField(arg, 2, spki)
 	arg = appendField(arg, 3, sig)
 	arg = appendField(arg, 4, signed)
-	answer, err := p.CallForeign("verify_signature", arg)
+	s.arg = arg
+	answer, err := s.Proxy.CallForeign("verify_signature", arg)
 	if err != nil {
 		return false, false
 	}
