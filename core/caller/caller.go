@@ -2,7 +2,11 @@
 // identity, scopes and groups from its claims.
 package caller
 
-import "gatehouse/core/claims"
+import (
+	"slices"
+
+	"gatehouse/core/claims"
+)
 
 // Profile is a set of rules that tell humans and machines apart.
 type Profile uint8
@@ -103,21 +107,38 @@ func Scopes(c claims.Set, names []string) []string {
 // groups. Zitadel writes roles so, with the organisations that grant the role as value.
 func Groups(c claims.Set, names []string, objects bool) []string {
 	var out []string
-	seen := map[string]struct{}{}
+	var seen map[string]struct{} // of more than a few groups
 	for _, name := range names {
 		groups := c.Strings(name)
 		if objects {
 			groups = append(groups, grantedIn(c.Get(name))...)
 		}
 		for _, group := range groups {
-			if _, dup := seen[group]; !dup && group != "" {
-				seen[group] = struct{}{}
-				out = append(out, group)
+			if seen == nil && len(out) == fewGroups {
+				seen = make(map[string]struct{}, 2*fewGroups)
+				for _, g := range out {
+					seen[g] = struct{}{}
+				}
 			}
+			_, dup := seen[group]
+			if dup || group == "" || seen == nil && slices.Contains(out, group) {
+				continue
+			}
+			if seen != nil {
+				seen[group] = struct{}{}
+			}
+			if out == nil {
+				out = make([]string, 0, len(groups))
+			}
+			out = append(out, group)
 		}
 	}
 	return out
 }
+
+// fewGroups is how many groups are compared each with each. More of them get a map, so that the work
+// stays linear.
+const fewGroups = 16
 
 // grantedIn are the names of an object's members whose value is an object with members.
 func grantedIn(v claims.Value) (names []string) {

@@ -22,10 +22,11 @@ var (
 type Set struct {
 	raw     string
 	members []span // of raw, so that the garbage collector has no pointers to follow
+	escaped bool   // a member's name has escapes, or bytes outside ASCII
 }
 
 // span is where a member's name and value are in a document. The name is without its quotes, unless
-// it has escapes: then the quotes are part of it.
+// it has escapes or bytes outside ASCII: then the quotes are part of it.
 type span struct{ name, nameEnd, value, valueEnd uint32 }
 
 // Parse reads doc, which must be exactly one JSON object in UTF-8, at most MaxDepth deep, without
@@ -47,7 +48,7 @@ func Parse(doc []byte) (Set, error) {
 	if skipSpace(s.doc, end) != len(s.doc) {
 		return Set{}, errTrailing
 	}
-	return Set{raw: s.doc[:end], members: s.members}, nil
+	return Set{raw: s.doc[:end], members: s.members, escaped: s.escaped}, nil
 }
 
 // Raw is the JSON object as it was signed, without surrounding white space; "" for the zero Set.
@@ -73,19 +74,25 @@ func (s Set) Get(name string) Value {
 func (s Set) member(name string) Value {
 	for i := range s.members {
 		m := &s.members[i]
-		if isName(s.raw[m.name:m.nameEnd], name) {
+		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name {
 			return Value{s.raw[m.value:m.valueEnd]}
 		}
+	}
+	if s.escaped {
+		return s.escapedMember(name)
 	}
 	return Value{}
 }
 
-// isName reports whether a span's name, which has quotes if it has escapes, is this one.
-func isName(spelt, name string) bool {
-	if spelt != "" && spelt[0] == '"' {
-		return unquote(spelt) == name
+// escapedMember finds a member among those whose span has the quotes of the name.
+func (s Set) escapedMember(name string) Value {
+	for i := range s.members {
+		m := &s.members[i]
+		if spelt := s.raw[m.name:m.nameEnd]; spelt != "" && spelt[0] == '"' && unquote(spelt) == name {
+			return Value{s.raw[m.value:m.valueEnd]}
+		}
 	}
-	return spelt == name
+	return Value{}
 }
 
 // Has reports whether the set has a claim that is not null.
@@ -107,9 +114,15 @@ func (s Set) Strings(name string) []string {
 	if text, ok := v.Text(); ok {
 		return []string{text}
 	}
+	if v.Kind() != List {
+		return nil
+	}
 	var out []string
-	for _, e := range v.Elements() {
-		if text, ok := e.Text(); ok {
+	for w := walkOf(v.raw); w.more(); {
+		if text, ok := w.element().Text(); ok {
+			if out == nil {
+				out = make([]string, 0, few)
+			}
 			out = append(out, text)
 		}
 	}
@@ -123,7 +136,7 @@ func (s Set) Words(name string) []string {
 	if !ok {
 		return s.Strings(name)
 	}
-	var out []string
+	out := make([]string, 0, strings.Count(text, " ")+1)
 	for text != "" {
 		word, rest, _ := strings.Cut(text, " ")
 		if word != "" {

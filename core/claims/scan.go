@@ -11,6 +11,7 @@ import (
 type scanner struct {
 	doc     string
 	members []span   // of the outermost object
+	escaped bool     // one of them has a name with escapes, or bytes outside ASCII
 	names   []string // of the members so far of all objects around the current value, outermost first
 }
 
@@ -58,6 +59,8 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 			m := span{uint32(i), uint32(after), uint32(value), uint32(end)}
 			if plain {
 				m.name, m.nameEnd = m.name+1, m.nameEnd-1
+			} else {
+				s.escaped = true
 			}
 			s.members = append(s.members, m)
 		}

@@ -53,12 +53,15 @@ func (v Value) Text() (text string, ok bool) {
 	return unquote(v.raw), true
 }
 
+// few is how many elements most lists have at most.
+const few = 4
+
 // Elements are the values of a list; nil for other kinds.
 func (v Value) Elements() []Value {
 	if v.Kind() != List {
 		return nil
 	}
-	var out []Value
+	out := make([]Value, 0, few)
 	for w := walkOf(v.raw); w.more(); {
 		out = append(out, w.element())
 	}

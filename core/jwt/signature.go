@@ -138,10 +138,14 @@ func VerifySignature(token string, set *jwks.Set, allowed AlgSet) (kid string, w
 	if !ok {
 		return "", reason.MalformedToken
 	}
-	if len(c.kid) <= jwks.MaxKeyID {
-		kid = c.kid
+	h, ok := parseHeader(c.header)
+	if !ok {
+		return "", reason.MalformedToken
 	}
-	_, why = checker{}.verify(&c, keyChoice{set: set}, allowed)
+	if len(h.kid) <= jwks.MaxKeyID {
+		kid = h.kid
+	}
+	_, why = checker{}.verify(&c, h, keyChoice{set: set}, allowed)
 	return kid, why
 }
 
@@ -157,8 +161,8 @@ type keyChoice struct {
 
 // verify checks algorithm, key and signature, and returns the key. It tries up to maxTries keys
 // that fit, in the set's order.
-func (c checker) verify(t *compact, keys keyChoice, allowed AlgSet) (*jwks.Key, reason.Reason) {
-	alg, known := ParseAlg(t.alg)
+func (c checker) verify(t *compact, h *header, keys keyChoice, allowed AlgSet) (*jwks.Key, reason.Reason) {
+	alg, known := ParseAlg(h.alg)
 	if !known || !allowed.Has(alg) {
 		return nil, reason.UnsupportedAlgorithm
 	}
@@ -167,7 +171,7 @@ func (c checker) verify(t *compact, keys keyChoice, allowed AlgSet) (*jwks.Key, 
 	}
 	why, tries := reason.UnknownKey, 0
 	for _, k := range keys.set.Keys {
-		if t.kid != "" && k.ID != t.kid || !alg.fits(k) || keys.segment != "" && !servesSegment(k, keys.segment) {
+		if h.kid != "" && k.ID != h.kid || !alg.fits(k) || keys.segment != "" && !servesSegment(k, keys.segment) {
 			continue
 		}
 		why = reason.InvalidSignature

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"gatehouse/core/claims"
 	"gatehouse/core/clock"
@@ -52,6 +53,7 @@ type Verifier struct {
 	keys     Keys
 	checker  checker
 	maxBytes int
+	headers  []atomic.Pointer[header] // by rule: of the last token whose signature held
 }
 
 // New makes a Verifier. It refuses tokens longer than maxTokenBytes without reading them. host may
@@ -66,6 +68,7 @@ func New(rules []Rules, keys Keys, host HostVerify, maxTokenBytes int) *Verifier
 		keys:     keys,
 		checker:  checker{host, SelfTest(host)},
 		maxBytes: maxTokenBytes,
+		headers:  make([]atomic.Pointer[header], len(rules)),
 	}
 	for i := range v.rules {
 		r := &v.rules[i]
@@ -126,12 +129,19 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 		return res
 	}
 	c, ok := parse(token)
-	if !ok || !c.claimsOK {
+	if !ok || !c.isClaims {
 		res.Reason = reason.MalformedToken
 		return res
 	}
 	iss, _ := c.claims.Get("iss").Text()
 	provider, segment := v.Provider(iss)
+	h := v.knownHeader(provider, c.header)
+	if h == nil {
+		if h, ok = parseHeader(c.header); !ok {
+			res.Reason = reason.MalformedToken
+			return res
+		}
+	}
 	if provider < 0 {
 		res.Reason = reason.InvalidIssuer
 		return res
@@ -139,7 +149,7 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 	rules := &v.rules[provider]
 	res.Provider, res.Issuer, res.Segment = provider, iss, segment
 	keys := v.keys.Keys(provider)
-	res.Key, res.Reason = v.checker.verify(&c, keyChoice{keys, tried, segment}, rules.Algorithms)
+	res.Key, res.Reason = v.checker.verify(&c, h, keyChoice{keys, tried, segment}, rules.Algorithms)
 	if res.Reason == reason.None || res.Reason == reason.InvalidSignature {
 		res.Set = keys
 	}
@@ -147,14 +157,13 @@ func (v *Verifier) VerifyNewKeys(token string, tried *jwks.Set, now clock.Wall) 
 		return res
 	}
 	res.Claims = c.claims
-	typ := mediaType(c.typ)
+	v.rememberHeader(provider, h, c.header)
 	switch {
 	case !v.namesSegment(&res):
 		res.Reason = reason.InvalidIssuer
 	case !wellTyped(c.claims):
 		res.Reason = reason.MalformedToken
-	case !slices.Contains(rules.Types, typ),
-		typ == "" && c.typHere: // an empty "typ" is not an absent one
+	case !slices.Contains(rules.Types, h.typ), h.emptyTyp: // an empty "typ" is not an absent one
 		res.Reason = reason.TokenType
 	default:
 		res.Reason = rules.checkClaims(&res, now, !rules.AnyAudience)
