@@ -2,6 +2,7 @@ package claims_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func strict(doc []byte) bool {
 		}
 		if d.StackDepth() == 0 {
 			_, err := d.ReadToken()
-			return err == io.EOF
+			return errors.Is(err, io.EOF)
 		}
 	}
 }
