@@ -110,7 +110,7 @@ func TestAGracefulStopLosesNothing(t *testing.T) {
 	}
 }
 
-// numbersIn counts the requests of a file of events.
+// numbersIn counts the requests of a file of events, however often a receiver got each.
 func numbersIn(t *testing.T, file string) int {
 	seen := map[string]bool{}
 	for _, e := range events(t, file) {
