@@ -136,8 +136,8 @@ func Groups(c claims.Set, names []string, objects bool) []string {
 	return out
 }
 
-// fewGroups is how many groups are compared each with each. More of them get a map, so that the work
-// stays linear.
+// fewGroups is how many groups are compared each with each. More of them get a map, so that the
+// work stays linear.
 const fewGroups = 16
 
 // grantedIn are the names of an object's members whose value is an object with members.

@@ -351,8 +351,8 @@ func TestBase64URLHasOneSpelling(t *testing.T) {
 	assert.Equal(t, "x\x00\x00", string(got))
 }
 
-// TestBase64URLAgreesWithTheStandardLibrary compares it with the library's strict decoder, which only
-// line breaks pass by.
+// TestBase64URLAgreesWithTheStandardLibrary compares it with the library's strict decoder, which
+// only line breaks pass by.
 func TestBase64URLAgreesWithTheStandardLibrary(t *testing.T) {
 	bytes := rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("AQgwBC-_x9+/=. \r\n")))
 	rapid.Check(t, func(rt *rapid.T) {

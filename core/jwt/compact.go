@@ -19,9 +19,9 @@ type compact struct {
 // room is how many bytes of a part are decoded on the stack. Larger parts are rare.
 const room = 1024
 
-// parse takes a compact JWS apart, and leaves its header to parseHeader. ok is false for a malformed
-// one. An empty payload and an empty signature are well-formed: the first fails later because it
-// holds no claims, the second because no algorithm accepts it.
+// parse takes a compact JWS apart, and leaves its header to parseHeader. ok is false for a
+// malformed one. An empty payload and an empty signature are well-formed: the first fails later
+// because it holds no claims, the second because no algorithm accepts it.
 func parse(token string) (c compact, ok bool) {
 	// Two dots make three parts. If there are more dots, as in the five parts of a JWE, the ones in
 	// between end up in the payload, where base64url refuses them.

@@ -15,7 +15,8 @@ func SelfTestSignature(a Alg) string {
 	return ""
 }
 
-// SignatureChecker is what verifies signatures behind Verify: by the host for what passed SelfTest, else by Go's crypto.
+// SignatureChecker is what verifies signatures behind Verify: by the host for what passed SelfTest,
+// else by Go's crypto.
 func SignatureChecker(host HostVerify) func(a Alg, k *jwks.Key, signed string, sig []byte) bool {
 	return checker{host, SelfTest(host)}.check
 }

@@ -17,7 +17,8 @@ import (
 	"gatehouse/core/jwt"
 )
 
-// vectorGroup is a group of Wycheproof's test vectors: one key and what it signed, or seems to have signed.
+// vectorGroup is a group of Wycheproof's test vectors: one key and what it signed, or seems to have
+// signed.
 type vectorGroup struct {
 	TagSize   int // of HMAC, in bits
 	PublicKey struct{ Uncompressed, Pk, Modulus, PublicExponent string }
@@ -33,8 +34,8 @@ type vector struct {
 	signed, signature []byte
 }
 
-// wycheproof are the files of vectors for each algorithm. In those marked never, no signature may be accepted: they are
-// right ones of another scheme.
+// wycheproof are the files of vectors for each algorithm. In those marked never, no signature may
+// be accepted: they are right ones of another scheme.
 var wycheproof = []struct {
 	alg   jwt.Alg
 	file  string
@@ -82,8 +83,9 @@ var wycheproof = []struct {
 // macBits is the length of an HMAC.
 var macBits = map[jwt.Alg]int{jwt.HS256: 256, jwt.HS384: 384, jwt.HS512: 512}
 
-// TestWycheproofVectors runs Google's and C2SP's Wycheproof over the verification of signatures, by Go's crypto and by a
-// host that verifies as Envoy's does. The vectors sign messages of their own, not tokens.
+// TestWycheproofVectors runs Google's and C2SP's Wycheproof over the verification of signatures, by
+// Go's crypto and by a host that verifies as Envoy's does. The vectors sign messages of their own,
+// not tokens.
 func TestWycheproofVectors(t *testing.T) {
 	dir := wycheproofVectors(t)
 	byGo, byHost := jwt.SignatureChecker(nil), jwt.SignatureChecker(honest)
@@ -124,7 +126,8 @@ func TestWycheproofVectors(t *testing.T) {
 	assert.Greater(t, invalid, 4000)
 }
 
-// wycheproofVectors is the folder of the vectors in the crate that testdata/wycheproof pins; cargo fetches it.
+// wycheproofVectors is the folder of the vectors in the crate that testdata/wycheproof pins; cargo
+// fetches it.
 func wycheproofVectors(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", "testdata/wycheproof/Cargo.toml")

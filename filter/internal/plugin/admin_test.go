@@ -72,8 +72,8 @@ func TestAnAdminAPIKnowsTheTime(t *testing.T) {
 	assert.Contains(t, ask(t, px, api, "GET", "/metrics").Replies[0].Body, `"uptime_seconds":5`)
 }
 
-// TestAnAdminRequestSurvivesAnyFailureOfTheProxy has each call of a request fail in turn: it is answered or not, but never
-// admitted, and never answered with more than it would be otherwise.
+// TestAnAdminRequestSurvivesAnyFailureOfTheProxy has each call of a request fail in turn: it is
+// answered or not, but never admitted, and never answered with more than it would be otherwise.
 func TestAnAdminRequestSurvivesAnyFailureOfTheProxy(t *testing.T) {
 	for _, target := range []string{"GET /metrics", "GET /stats", "GET /refusals", "GET /config", "GET /rate-limits/before/ip=192.0.2.1", "DELETE /rate-limits", "POST /metrics/reset"} {
 		method, path, _ := strings.Cut(target, " ")

@@ -61,8 +61,9 @@ func (p *plugin) details() string {
 	return proxy.Text(details)
 }
 
-// refusedBefore reports whether jwt_authn refused the request before this gate saw it. What any other filter answered is
-// not the gate's to tell: behind another gate its event would take the place of that one's.
+// refusedBefore reports whether jwt_authn refused the request before this gate saw it. What any
+// other filter answered is not the gate's to tell: behind another gate its event would take the
+// place of that one's.
 func (s *stream) refusedBefore(details string) bool {
 	if !audit.RefusedByJWT(details) {
 		return false
@@ -110,7 +111,8 @@ func (p *plugin) keepState() {
 	}
 }
 
-// record takes an audit line: to the log, to the receiver's queue, and with the stream's others to its filter state.
+// record takes an audit line: to the log, to the receiver's queue, and with the stream's others to
+// its filter state.
 func (p *plugin) record(line []byte) {
 	if p.refused {
 		p.refused = false // what follows are the upstream's own events
@@ -126,7 +128,8 @@ func (p *plugin) record(line []byte) {
 	}
 }
 
-// recordOpen takes an audit line of a request that has not ended: to the log and to the receiver's queue.
+// recordOpen takes an audit line of a request that has not ended: to the log and to the receiver's
+// queue.
 func (p *plugin) recordOpen(line []byte) {
 	if p.log >= proxy.Trace {
 		if err := p.proxy.Log(p.log, line); err != nil {

@@ -13,7 +13,8 @@ import (
 	"gatehouse/filter/internal/proxy/proxytest"
 )
 
-// TestAnAdmittedRequestCallsTheProxyNoOftenerThanNeeded holds the price of a request: most of it is the proxy's side of calls.
+// TestAnAdmittedRequestCallsTheProxyNoOftenerThanNeeded holds the price of a request: most of it is
+// the proxy's side of calls.
 func TestAnAdmittedRequestCallsTheProxyNoOftenerThanNeeded(t *testing.T) {
 	tokens := `"tokens": {"providers": [{"name": "main", "issuer": "https://idp.example", "audiences": ["orders"], "algorithms": ["HS256"],
 		"jwks": {"inline": {"keys": [{"kty": "oct", "k": "` + base64.RawURLEncoding.EncodeToString([]byte(secret)) + `"}]}}}]},`
@@ -81,7 +82,8 @@ func TestAStreamIsUsedAgain(t *testing.T) {
 	assert.Same(t, first, p.NewStream(streamID+1))
 }
 
-// TestTheMemoryOfABurstIsGivenBack has many streams at once. Only so many of them are kept for others.
+// TestTheMemoryOfABurstIsGivenBack has many streams at once. Only so many of them are kept for
+// others.
 func TestTheMemoryOfABurstIsGivenBack(t *testing.T) {
 	const burst, kept = 3000, 1024
 	px := proxytest.New()

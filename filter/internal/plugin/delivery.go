@@ -43,7 +43,8 @@ func (p *plugin) tellGaps() {
 	p.keepTold()
 }
 
-// heir is the sink of the instance that an update has put in this one's place; nil if there is none with the same receiver.
+// heir is the sink of the instance that an update has put in this one's place; nil if there is none
+// with the same receiver.
 func (p *plugin) heir() *sink.Sink {
 	if last := p.vm.last[p.name]; last != nil && last.sink != nil && last.sink.Delivers(p.cfg.Audit.HTTP) {
 		return last.sink

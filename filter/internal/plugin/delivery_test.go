@@ -134,8 +134,8 @@ func TestARequestOnlyAppends(t *testing.T) {
 	assert.Equal(t, without.Calls, px.Calls)
 }
 
-// TestTheAccessLogHasEveryLineOfTheChain has a receiver that loses events. Their audit_gap is written between two streams,
-// and comes with the next one's events.
+// TestTheAccessLogHasEveryLineOfTheChain has a receiver that loses events. Their audit_gap is
+// written between two streams, and comes with the next one's events.
 func TestTheAccessLogHasEveryLineOfTheChain(t *testing.T) {
 	px, p := start(t, strings.Replace(delivered, `"access_log": false`, `"access_log": true`, 1))
 	next, gaps := uint64(0), 0
@@ -240,8 +240,9 @@ func TestAnUpdateLosesNoEvents(t *testing.T) {
 	}
 }
 
-// TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd has each instance take over full queues from those before it. The
-// access log has each line of each stream, and the receiver each line or an audit_gap of the same stream for it.
+// TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd has each instance take over full
+// queues from those before it. The access log has each line of each stream, and the receiver each
+// line or an audit_gap of the same stream for it.
 func TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd(t *testing.T) {
 	px, vm := proxytest.New(), plugin.NewVM()
 	logged, received := map[string][]chained{}, map[string][]chained{}

@@ -1,11 +1,13 @@
-// Package plugin turns the proxy's callbacks into requests for a core.Gate, and the Gate's decisions into calls of the
-// proxy. It builds for any platform: the proxy is an interface (package proxy).
+// Package plugin turns the proxy's callbacks into requests for a core.Gate, and the Gate's
+// decisions into calls of the proxy. It builds for any platform: the proxy is an interface (package
+// proxy).
 //
 // # What a failed call means
 //
-// Each call of the proxy can fail. A failure to find out what a decision needs, or to do what was decided, refuses the
-// request with 503 internal; in observe mode too, since the upstream would read identity headers that may be a client's.
-// A failure to tell about a decision is counted or logged, and changes nothing.
+// Each call of the proxy can fail. A failure to find out what a decision needs, or to do what was
+// decided, refuses the request with 503 internal; in observe mode too, since the upstream would
+// read identity headers that may be a client's. A failure to tell about a decision is counted or
+// logged, and changes nothing.
 //
 //	call                                    failure
 //	Headers, clocks at arrival              503

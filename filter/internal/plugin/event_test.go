@@ -115,7 +115,8 @@ func TestOnlyAnAddressIsAnAddress(t *testing.T) {
 	}
 }
 
-// TestTheUpstreamsOwnEventsAreTakenOutOfHeadersAndTrailers has gRPC servers in mind: they know how a call ended at its end.
+// TestTheUpstreamsOwnEventsAreTakenOutOfHeadersAndTrailers has gRPC servers in mind: they know how
+// a call ended at its end.
 func TestTheUpstreamsOwnEventsAreTakenOutOfHeadersAndTrailers(t *testing.T) {
 	custom := func(word string) proxytest.Header {
 		return proxytest.Header{Name: "x-audit-event", Value: `{"event_type":"` + word + `"}`}

@@ -80,13 +80,15 @@ func (s *scene) play(t *testing.T, fault func(c proxytest.Invocation) proxy.Stat
 	return px, x
 }
 
-// absent is an answer of these calls, not a failure of theirs: that there is no such property, header, key or function.
+// absent is an answer of these calls, not a failure of theirs: that there is no such property,
+// header, key or function.
 func absent(call string, s proxy.Status) bool {
 	return s == proxy.NotFound && slices.Contains([]string{"Property", "Header", "SharedGet", "CallForeign"}, call)
 }
 
-// TestAFailedCallLetsNothingThrough fails each call of each scene, in every way that isn't an answer, once and from then on.
-// What goes on to the upstream is what the scene without faults sends, or nothing.
+// TestAFailedCallLetsNothingThrough fails each call of each scene, in every way that isn't an
+// answer, once and from then on. What goes on to the upstream is what the scene without faults
+// sends, or nothing.
 func TestAFailedCallLetsNothingThrough(t *testing.T) {
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {

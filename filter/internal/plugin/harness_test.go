@@ -27,7 +27,8 @@ const (
 	streamID = 7
 
 	secret = "0123456789abcdef0123456789abcdef"
-	// inline verifies tokens itself, by a symmetric key; everything that needs a call of the proxy is on.
+	// inline verifies tokens itself, by a symmetric key; everything that needs a call of the proxy
+	// is on.
 	inline = `{
 		"tokens": {"providers": [{"name": "main", "issuer": "https://idp.example", "audiences": ["orders"], "algorithms": ["HS256"],
 			"jwks": {"inline": {"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}}}],
@@ -74,7 +75,8 @@ func token(t *testing.T, px *proxytest.Proxy, audience string) string {
 // issuer signs tokens with a key that has to be fetched.
 type issuer struct{ private jwk.Key }
 
-// newIssuer makes an issuer whose key has this kid. Issuers of different numbers have different keys.
+// newIssuer makes an issuer whose key has this kid. Issuers of different numbers have different
+// keys.
 func newIssuer(t *testing.T, number int, kid string) issuer {
 	t.Helper()
 	private, err := jwk.Import(rsaKeys()[number])

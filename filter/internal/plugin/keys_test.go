@@ -20,7 +20,8 @@ func tick(px *proxytest.Proxy, p proxy.Plugin, seconds int64) {
 	p.Tick()
 }
 
-// open opens a stream with a token and returns what it got at once: 0 if it is held, 200 if it was admitted.
+// open opens a stream with a token and returns what it got at once: 0 if it is held, 200 if it was
+// admitted.
 func open(px *proxytest.Proxy, p proxy.Plugin, id uint32, token string) (status int, s proxy.Stream) {
 	stream := px.Open(id, proxytest.Header{Name: ":method", Value: "GET"}, proxytest.Header{Name: ":path", Value: "/orders"},
 		proxytest.Header{Name: ":authority", Value: "api.example"}, proxytest.Header{Name: "authorization", Value: "Bearer " + token})

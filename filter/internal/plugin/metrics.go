@@ -5,8 +5,8 @@ import (
 	"gatehouse/filter/internal/proxy"
 )
 
-// metrics are the proxy's numbers for the table's metrics. One is defined when it is first needed: thousands of routes make
-// tens of thousands of metrics, most of which never count anything.
+// metrics are the proxy's numbers for the table's metrics. One is defined when it is first needed:
+// thousands of routes make tens of thousands of metrics, most of which never count anything.
 type metrics struct {
 	proxy  proxy.Proxy
 	table  *coremetrics.Table

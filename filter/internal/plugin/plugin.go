@@ -69,8 +69,8 @@ type plugin struct {
 // New makes the context of a plugin instance.
 func (vm *VM) New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{vm: vm, proxy: p, id: id} }
 
-// drained reports whether an update has taken this instance's place: another one of its name has started, and no stream has
-// come since. Its listener drains, for ten minutes by default.
+// drained reports whether an update has taken this instance's place: another one of its name has
+// started, and no stream has come since. Its listener drains, for ten minutes by default.
 func (p *plugin) drained() bool { return p.vm.newest[p.name] > p.seen }
 
 const pluginName proxy.Path = "plugin_name"
@@ -175,8 +175,9 @@ func (p *plugin) Tick() {
 	if p.gate == nil {
 		return
 	}
-	// Deferred, so that a panic in one doesn't keep the others from running. Deferred calls run last to first: after the keys
-	// the streams that ended unseen, the deliveries, the waiting requests, the admin API's share and the counters.
+	// Deferred, so that a panic in one doesn't keep the others from running. Deferred calls run
+	// last to first: after the keys the streams that ended unseen, the deliveries, the waiting
+	// requests, the admin API's share and the counters.
 	defer p.flush()
 	now, err := p.proxy.Monotonic()
 	if err != nil {
@@ -198,8 +199,9 @@ func (p *plugin) meetAdmin(now clock.Mono) {
 	p.feed.Look(now)
 }
 
-// Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the instance, nor are audit events
-// in the queue or for the access log, as far as its heir or the receiver takes them at once.
+// Stop implements proxy.Plugin: what has been counted since the last tick isn't lost with the
+// instance, nor are audit events in the queue or for the access log, as far as its heir or the
+// receiver takes them at once.
 func (p *plugin) Stop() (done bool) {
 	done = true // whatever happens: the proxy would keep an instance that isn't
 	defer proxy.Survive(p.proxy, "plugin done")
@@ -235,7 +237,8 @@ func (p *plugin) stopped(lost int) {
 	}
 }
 
-// flush hands what has been counted to the proxy, and to the admin API what the proxy doesn't add up.
+// flush hands what has been counted to the proxy, and to the admin API what the proxy doesn't add
+// up.
 func (p *plugin) flush() {
 	p.gate.Flush(p.metrics.add, p.validated)
 	if head, ok := p.gate.Head(); ok {

@@ -13,8 +13,8 @@ const (
 	dynamicMetadata proxy.Path = "metadata"
 )
 
-// request reads the stream's request. It is valid until the next one is read. On an error it holds what could be read, and
-// what says what couldn't.
+// request reads the stream's request. It is valid until the next one is read. On an error it holds
+// what could be read, and what says what couldn't.
 func (p *plugin) request() (r *core.Request, what string, err error) {
 	r = &p.req
 	*r = core.Request{Headers: r.Headers[:0]}
@@ -81,7 +81,8 @@ func claimsSources(cfg *config.Config) (out []claimsSource) {
 	return out
 }
 
-// claimsOf implements core.Request's External. The metadata are read once for all providers, and only if a token is wanted.
+// claimsOf implements core.Request's External. The metadata are read once for all providers, and
+// only if a token is wanted.
 func (p *plugin) claimsOf(provider int) core.ExternalClaims {
 	if !p.haveMeta {
 		var err error

@@ -27,7 +27,8 @@ type stream struct {
 
 const customHeader = "x-audit-event"
 
-// maxFree bounds the ended streams that a plugin keeps for other requests, so that the memory of a burst is given back.
+// maxFree bounds the ended streams that a plugin keeps for other requests, so that the memory of a
+// burst is given back.
 const maxFree = 1024
 
 // reset forgets the request. Its memory serves another one, whose event must not tell of this one.
@@ -81,8 +82,8 @@ func (s *stream) RequestBody() proxy.Action {
 	return proxy.Pause
 }
 
-// RequestTrailers implements proxy.Stream: some servers read trailers as headers (RFC 9110 §6.5.1), so that they must
-// neither name a caller nor bring a token.
+// RequestTrailers implements proxy.Stream: some servers read trailers as headers (RFC 9110 §6.5.1),
+// so that they must neither name a caller nor bring a token.
 func (s *stream) RequestTrailers() (action proxy.Action) {
 	defer s.survive("request trailers", &action)
 	p := s.plugin
@@ -122,7 +123,8 @@ func (s *stream) act() proxy.Action {
 	return proxy.Continue
 }
 
-// fail refuses the request, or replaces its response, because the proxy failed to do what the decision needs.
+// fail refuses the request, or replaces its response, because the proxy failed to do what the
+// decision needs.
 func (s *stream) fail(what string, err error) proxy.Action {
 	p := s.plugin
 	proxy.Log(p.proxy, proxy.Error, "a request is refused: "+what+": "+err.Error())
@@ -131,8 +133,8 @@ func (s *stream) fail(what string, err error) proxy.Action {
 	return proxy.Pause
 }
 
-// reply answers in the upstream's place. A reply that fails is tried again as a bare 503; after that the request stays held
-// until the proxy or the client gives it up.
+// reply answers in the upstream's place. A reply that fails is tried again as a bare 503; after
+// that the request stays held until the proxy or the client gives it up.
 func (s *stream) reply() {
 	err := s.sendReply()
 	if err != nil && s.decision.Reason != reason.Internal {
@@ -236,7 +238,8 @@ func (s *stream) takeCustom(from proxy.Map) error {
 	return p.proxy.RemoveHeader(from, customHeader)
 }
 
-// readCustom reads the upstream's own events. There may be several; to read one header gives the first only.
+// readCustom reads the upstream's own events. There may be several; to read one header gives the
+// first only.
 func (s *stream) readCustom(from proxy.Map) error {
 	p := s.plugin
 	headers, err := p.headers(from)
@@ -252,8 +255,8 @@ func (s *stream) readCustom(from proxy.Map) error {
 	return nil
 }
 
-// survive recovers from a panic in the callback that defers it, and refuses the request; one that has been answered
-// already stays so.
+// survive recovers from a panic in the callback that defers it, and refuses the request; one that
+// has been answered already stays so.
 func (s *stream) survive(where string, action *proxy.Action) {
 	r := recover()
 	if r == nil {

@@ -13,8 +13,9 @@ const maxSwept = 64
 
 const requestProtocol proxy.Path = "request\x00protocol"
 
-// sweep finishes the streams that have ended without Done. So end all HTTP/3 streams in Envoy: it writes their access log
-// when the client has acknowledged the answer, and has deleted the filters by then.
+// sweep finishes the streams that have ended without Done. So end all HTTP/3 streams in Envoy: it
+// writes their access log when the client has acknowledged the answer, and has deleted the filters
+// by then.
 func (p *plugin) sweep(now clock.Mono) {
 	n := len(p.streams)
 	if !p.unlogged {
@@ -57,7 +58,8 @@ func (p *plugin) leave(s *stream) {
 	p.forget(s)
 }
 
-// finishEarly records the events of an HTTP/3 stream when its response begins: later nobody asks for them.
+// finishEarly records the events of an HTTP/3 stream when its response begins: later nobody asks
+// for them.
 func (s *stream) finishEarly() {
 	p := s.plugin
 	protocol, err := p.proxy.Property(requestProtocol)
@@ -74,8 +76,8 @@ func (s *stream) finishEarly() {
 	s.write(&out)
 }
 
-// finishUnseen records the events of a stream whose context is gone. What the client got is unknown, but for a refusal.
-// For the access log its lines wait for another stream.
+// finishUnseen records the events of a stream whose context is gone. What the client got is
+// unknown, but for a refusal. For the access log its lines wait for another stream.
 func (s *stream) finishUnseen(now clock.Mono) {
 	p := s.plugin
 	p.leave(s)

@@ -11,8 +11,8 @@ import (
 	"gatehouse/filter/internal/proxy/proxytest"
 )
 
-// TestRequestsThatEndWithoutTheirCallbackHaveTheirEvents has a proxy delete the contexts of streams and never call Done, as
-// Envoy does with HTTP/3.
+// TestRequestsThatEndWithoutTheirCallbackHaveTheirEvents has a proxy delete the contexts of streams
+// and never call Done, as Envoy does with HTTP/3.
 func TestRequestsThatEndWithoutTheirCallbackHaveTheirEvents(t *testing.T) {
 	px, p := start(t, inline)
 	ask := func(id uint32, path string) {

@@ -1,7 +1,8 @@
 package plugin
 
-// told has audit lines that were written while no stream ended, such as audit_gap events. They wait for the filter state of
-// the next stream that ends: without them the access log would have a gap of its own in the chain.
+// told has audit lines that were written while no stream ended, such as audit_gap events. They wait
+// for the filter state of the next stream that ends: without them the access log would have a gap
+// of its own in the chain.
 type told struct {
 	lines  []byte // each with its newline
 	events int
@@ -40,8 +41,8 @@ func (p *plugin) beginLines() {
 	p.told = told{lines: p.told.lines[:0]}
 }
 
-// bequeathTold gives what waits to the instance that an update has put in this one's place. Without one that writes to the
-// access log it is lost.
+// bequeathTold gives what waits to the instance that an update has put in this one's place. Without
+// one that writes to the access log it is lost.
 func (p *plugin) bequeathTold() {
 	if p.told.events == 0 {
 		return

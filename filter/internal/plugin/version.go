@@ -13,7 +13,8 @@ var Version = version.Version
 
 const versionKey = core.Namespace + "build/1/version"
 
-// replaceVersion sets gatehouse_build_info of the version that ran before to 0: metrics can't be removed.
+// replaceVersion sets gatehouse_build_info of the version that ran before to 0: metrics can't be
+// removed.
 func (p *plugin) replaceVersion(store ratelimit.Store) {
 	own := p.gate.Metrics().Def(p.gate.Metrics().BuildInfo())
 	for range ratelimit.Tries {

@@ -6,19 +6,21 @@ import (
 	"gatehouse/filter/internal/proxy"
 )
 
-// maxWaiting bounds the requests that one worker holds while keys are fetched. Those whose signature no key made may take
-// maxUnverified of these places: anybody can send them.
+// maxWaiting bounds the requests that one worker holds while keys are fetched. Those whose
+// signature no key made may take maxUnverified of these places: anybody can send them.
 const (
 	maxWaiting    = 1024
 	maxUnverified = 256
 )
 
-// maxResumed bounds the requests that one tick resumes. The proxy goes on with them when the tick's callback has returned,
-// but with each of them inside the one before: a thousand are too deep for Envoy's stack, and the VM dies.
+// maxResumed bounds the requests that one tick resumes. The proxy goes on with them when the tick's
+// callback has returned, but with each of them inside the one before: a thousand are too deep for
+// Envoy's stack, and the VM dies.
 const maxResumed = 32
 
-// Counters go to the proxy, where they may lag by a second, and keys are looked after at every tick. While requests wait for
-// keys, ticks come faster, and faster still while there are more to resume than one tick may.
+// Counters go to the proxy, where they may lag by a second, and keys are looked after at every
+// tick. While requests wait for keys, ticks come faster, and faster still while there are more to
+// resume than one tick may.
 const (
 	tickMilliseconds  = 500
 	hurryMilliseconds = 20
@@ -82,8 +84,8 @@ func (s *stream) stopWaiting() {
 	}
 }
 
-// resume goes on with the requests that need not, or may not, wait any longer: those that came first, and the others at the
-// next ticks.
+// resume goes on with the requests that need not, or may not, wait any longer: those that came
+// first, and the others at the next ticks.
 func (p *plugin) resume(now clock.Mono) {
 	kept := p.waiting[:0]
 	var ready []*stream

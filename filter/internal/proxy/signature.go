@@ -10,8 +10,8 @@ type Signatures struct {
 }
 
 // Verify verifies a signature. The key is a DER SubjectPublicKeyInfo, an ECDSA signature is in DER.
-// handled is false if the proxy has no such function or doesn't know the key or the hash; ok is true
-// only if the signature holds.
+// handled is false if the proxy has no such function or doesn't know the key or the hash; ok is
+// true only if the signature holds.
 func (s *Signatures) Verify(hash string, spki, sig []byte, signed string) (ok, handled bool) {
 	if len(sig) == 0 || len(signed) == 0 || len(spki) == 0 {
 		return false, true

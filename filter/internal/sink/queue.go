@@ -14,8 +14,9 @@ type queue struct {
 // queued is a line.
 type queued struct {
 	text []byte
-	// owed is true if nobody may call the line lost: it was sent, so that the receiver may have stored it whatever it
-	// answered; or it comes from another instance, which has ended and can tell no more gaps of its stream.
+	// owed is true if nobody may call the line lost: it was sent, so that the receiver may have
+	// stored it whatever it answered; or it comes from another instance, which has ended and can
+	// tell no more gaps of its stream.
 	owed bool
 }
 
@@ -35,7 +36,8 @@ func (q *queue) force(line queued) {
 // maxBatchBytes bounds a request, but for a single event that is longer.
 const maxBatchBytes = 1 << 20
 
-// batch is up to n of the oldest lines as newline-delimited JSON, to be sent, and how many they are.
+// batch is up to n of the oldest lines as newline-delimited JSON, to be sent, and how many they
+// are.
 func (q *queue) batch(n int) (body []byte, events int) {
 	size := 0
 	for i := range q.lines[q.head:] {

@@ -1,9 +1,11 @@
-// Package sink delivers audit events to an HTTP receiver (audit.http): newline-delimited JSON, in order, at least once. A
-// request only appends to a queue in memory; batches leave in the plugin's own callbacks, one at a time.
+// Package sink delivers audit events to an HTTP receiver (audit.http): newline-delimited JSON, in
+// order, at least once. A request only appends to a queue in memory; batches leave in the plugin's
+// own callbacks, one at a time.
 //
-// A batch counts as delivered when the receiver answers 2xx. Until then it is sent again, with the same bytes, after a
-// back-off: a receiver tells repeats by event_id. If the queue is full, events are lost until half of it is free; the owner
-// is given each lost line, and is then asked to write audit_gap events before any other event enters the queue.
+// A batch counts as delivered when the receiver answers 2xx. Until then it is sent again, with the
+// same bytes, after a back-off: a receiver tells repeats by event_id. If the queue is full, events
+// are lost until half of it is free; the owner is given each lost line, and is then asked to write
+// audit_gap events before any other event enters the queue.
 package sink
 
 import (
@@ -16,8 +18,8 @@ import (
 	"gatehouse/filter/internal/proxy"
 )
 
-// A batch that failed is sent again after a second, then after twice as long each time, up to maxBackoff; up to half of the
-// time is left to chance, so that workers don't send all at once.
+// A batch that failed is sent again after a second, then after twice as long each time, up to
+// maxBackoff; up to half of the time is left to chance, so that workers don't send all at once.
 const maxBackoff = 30 * clock.Second
 
 // Owner makes events of what the sink lost.
@@ -73,7 +75,8 @@ func (s *Sink) Append(line []byte) {
 	s.owner.Lost(line)
 }
 
-// takes reports whether the queue takes a line: it takes none after a loss until half of it is free.
+// takes reports whether the queue takes a line: it takes none after a loss until half of it is
+// free.
 func (s *Sink) takes(line []byte) bool { return !s.full && s.queue.fits(line) }
 
 // Growth is by how much the queue grew since the last call.
@@ -93,9 +96,10 @@ func (s *Sink) Tick(now clock.Mono) {
 	}
 }
 
-// Stop ends the sink. If next returns another sink, that one takes over: see handOver. Otherwise Stop sends what is left: each
-// batch gets one attempt, and the first one that fails is the end. If done, nothing is under way, and lost events are left that
-// nobody took; else stopped is called at the end with their number.
+// Stop ends the sink. If next returns another sink, that one takes over: see handOver. Otherwise
+// Stop sends what is left: each batch gets one attempt, and the first one that fails is the end. If
+// done, nothing is under way, and lost events are left that nobody took; else stopped is called at
+// the end with their number.
 func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (lost int, done bool) {
 	if s.sending == 0 {
 		if s.handOver(next()) {
@@ -111,10 +115,11 @@ func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (
 	return 0, false
 }
 
-// handOver gives the queue to the sink of the instance that an update has put in this one's place, and reports whether there
-// is such a sink. The owner is given the lines that find no room there, and says so in the stream of events that they belong
-// to. What it says finds room in any case, and so do lines that are owed; the heir owes all of them, so that a line is never
-// called lost in another stream than its own. Their number is bounded by the queues that were full.
+// handOver gives the queue to the sink of the instance that an update has put in this one's place,
+// and reports whether there is such a sink. The owner is given the lines that find no room there,
+// and says so in the stream of events that they belong to. What it says finds room in any case, and
+// so do lines that are owed; the heir owes all of them, so that a line is never called lost in
+// another stream than its own. Their number is bounded by the queues that were full.
 func (s *Sink) handOver(heir *Sink) bool {
 	if heir == nil {
 		return false
@@ -214,7 +219,8 @@ func (s *Sink) status(end proxy.CallEnd) int {
 	return status
 }
 
-// delivered forgets the batch that the receiver took, says what was lost if there is room for it, and goes on.
+// delivered forgets the batch that the receiver took, says what was lost if there is room for it,
+// and goes on.
 func (s *Sink) delivered(now clock.Mono) {
 	if s.failures > 0 {
 		proxy.Log(s.proxy, proxy.Info, "audit events reach "+s.cfg.Cluster+" again")

@@ -69,7 +69,8 @@ func (b *bench) WriteGaps() {
 	b.append("gap " + b.name + strconv.Itoa(b.gaps) + ":" + strings.Join(lost, ","))
 }
 
-// gapOf are the lines that a gap tells, with commas between them. Like an event, each gap has a number.
+// gapOf are the lines that a gap tells, with commas between them. Like an event, each gap has a
+// number.
 func gapOf(line string) (lines string, ok bool) {
 	if !strings.HasPrefix(line, "gap ") {
 		return "", false
@@ -144,7 +145,8 @@ func (b *bench) step(how behavior) {
 	}
 }
 
-// check holds that each line was received, in order, or is told by a gap, or is lost and not told yet.
+// check holds that each line was received, in order, or is told by a gap, or is lost and not told
+// yet.
 func (b *bench) check(left int) {
 	lost := map[string]bool{}
 	for _, l := range b.lost {
@@ -167,7 +169,8 @@ func (b *bench) check(left int) {
 
 var usual = config.AuditHTTP{BatchEvents: 100, FlushSeconds: 1, QueueEvents: 10000, TimeoutSeconds: 5}
 
-// TestFiftyThousandEventsReachAReceiverThatFailsInEveryWay has room for all that comes while it fails.
+// TestFiftyThousandEventsReachAReceiverThatFailsInEveryWay has room for all that comes while it
+// fails.
 func TestFiftyThousandEventsReachAReceiverThatFailsInEveryWay(t *testing.T) {
 	cfg := usual
 	cfg.QueueEvents = 50_000
@@ -271,7 +274,8 @@ func TestAFailingReceiverIsAskedLessAndLess(t *testing.T) {
 // nobody takes over.
 func nobody() *sink.Sink { return nil }
 
-// TestAnHeirTakesOverEachLineOrIsTold ends a sink with lines in its queue, lost ones, and a batch under way.
+// TestAnHeirTakesOverEachLineOrIsTold ends a sink with lines in its queue, lost ones, and a batch
+// under way.
 func TestAnHeirTakesOverEachLineOrIsTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := usual
@@ -320,8 +324,8 @@ func TestAnHeirTakesOverEachLineOrIsTold(t *testing.T) {
 	})
 }
 
-// TestEachInstanceTellsItsOwnLosses has one update after another while the receiver fails. Replaced instances end when their
-// last connection does, in any order.
+// TestEachInstanceTellsItsOwnLosses has one update after another while the receiver fails. Replaced
+// instances end when their last connection does, in any order.
 func TestEachInstanceTellsItsOwnLosses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := usual
