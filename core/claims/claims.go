@@ -70,11 +70,12 @@ func (s Set) Get(name string) Value {
 	return Value{}
 }
 
-// member finds a member of exactly that name.
+// member finds a member of exactly that name. A name that begins with a quote has an escape in any
+// document: it must not be taken for a span with its quotes.
 func (s Set) member(name string) Value {
 	for i := range s.members {
 		m := &s.members[i]
-		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name {
+		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name && !strings.HasPrefix(name, `"`) {
 			return Value{s.raw[m.value:m.valueEnd]}
 		}
 	}

@@ -75,16 +75,17 @@ func TestRawIsTheObjectWithoutItsSurroundings(t *testing.T) {
 
 func TestGetTakesTheLiteralMemberThenThePath(t *testing.T) {
 	s := parse(t, `{"a.b":"literal","a":{"b":"path","c":{"d":"deep","e.f":"mixed"}},"x.y":{"z":"dotted"},"https://x/y":1,
-		"n":null,"e":"","\u0065\u0073c":"escaped","list":[{"a":1}]}`)
+		"n":null,"e":"","\u0065\u0073c":"escaped","é":"beyond ASCII","list":[{"a":1}]}`)
 	for name, want := range map[string]string{
-		"a.b": "literal", "a.c.d": "deep", "a.c.e.f": "mixed", "x.y.z": "dotted", "esc": "escaped",
+		"a.b": "literal", "a.c.d": "deep", "a.c.e.f": "mixed", "x.y.z": "dotted", "esc": "escaped", "é": "beyond ASCII",
 	} {
 		got, ok := s.String(name)
 		assert.True(t, ok, name)
 		assert.Equal(t, want, got)
 	}
 	assert.Equal(t, claims.Number, s.Get("https://x/y").Kind())
-	for _, name := range []string{"", ".", "a.", ".a", "a.x", "a.b.c", "a.c.d.", "list.a", "list.0", "b", "A"} {
+	for _, name := range []string{"", ".", "a.", ".a", "a.x", "a.b.c", "a.c.d.", "list.a", "list.0", "b", "A",
+		`"a"`, `"é"`, `"\u0065\u0073c"`, `\u0065\u0073c`} {
 		assert.False(t, s.Get(name).Exists(), "%q", name)
 	}
 	assert.True(t, s.Get("n").Exists())
@@ -191,6 +192,7 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(seed), "a.b")
 	}
+	f.Add([]byte(`{"é":1,"\n":2}`), `"é"`)
 	f.Fuzz(func(t *testing.T, doc []byte, name string) {
 		s, err := claims.Parse(doc)
 		if err != nil {
@@ -207,12 +209,34 @@ func FuzzParse(f *testing.F) {
 			walk(t, s.Get(member))
 		}
 		v := s.Get(name)
+		if want := find(doc, name); v.Raw() != want {
+			t.Fatalf("%q in %q: want %q, got %q", name, doc, want, v.Raw())
+		}
 		walk(t, v)
 		s.Words(name)
 		if _, ok := s.Date(name); ok != (v.Kind() == claims.Number) {
 			t.Fatalf("date of %q", v.Raw())
 		}
 	})
+}
+
+// find is Get by encoding/json: a member of that name, else a path.
+func find(doc []byte, name string) string {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(doc, &all) != nil {
+		return "" // not an object
+	}
+	if v, ok := all[name]; ok {
+		return string(v)
+	}
+	for i := range len(name) {
+		if name[i] == '.' {
+			if v := find(all[name[:i]], name[i+1:]); v != "" {
+				return v
+			}
+		}
+	}
+	return ""
 }
 
 func walk(t *testing.T, v claims.Value) {
