@@ -93,7 +93,7 @@ var httpTable = Shape{Type: Object, Fields: []Field{
 	{Name: "flush_seconds", Default: `1`, Shape: &Shape{Type: Integer, Min: 1, Max: 60},
 		Doc: "How long an event may wait for others before they are sent."},
 	{Name: "queue_events", Default: `10000`, Shape: &Shape{Type: Integer, Min: 10, Max: 100000},
-		Doc: "How many events each worker keeps while the receiver takes none; at least `batch_events`. They never take more than 32 MiB."},
+		Doc: "How many events each worker keeps while the receiver takes none; at least `batch_events`. They never take more than 32 MiB, or 64 MiB with those of replaced instances."},
 	{Name: "timeout_seconds", Default: `5`, Shape: &Shape{Type: Integer, Min: 1, Max: 60},
 		Doc: "Of one request. Then, and after any answer but 2xx, the same events are sent again, with a back-off of up to 30 seconds."},
 }}

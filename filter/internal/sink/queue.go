@@ -3,6 +3,10 @@ package sink
 // maxQueueBytes bounds the memory of a worker's queue, whatever its events hold.
 const maxQueueBytes = 32 << 20
 
+// maxHeirBytes bounds a queue that took over lines of other instances. They have room beside a full
+// queue of the heir's own.
+const maxHeirBytes = 2 * maxQueueBytes
+
 // queue holds the lines that a receiver hasn't taken yet, in order.
 type queue struct {
 	lines     []queued // lines[head:] wait
@@ -22,9 +26,29 @@ type queued struct {
 
 func (q *queue) len() int { return len(q.lines) - q.head }
 
-// fits reports whether there is room for a line.
-func (q *queue) fits(line []byte) bool {
-	return q.len() < q.maxEvents && q.bytes+len(line) <= maxQueueBytes
+// fits reports whether there is room for a line beside other lines that are still to come.
+func (q *queue) fits(line []byte, events, bytes int) bool {
+	return q.len()+events < q.maxEvents && q.bytes+bytes+len(line) <= maxQueueBytes
+}
+
+// inherit appends a line of an instance that has ended. lost is 1 if maxHeirBytes leaves no room for
+// it, else 0.
+func (q *queue) inherit(line queued) (lost int) {
+	if q.bytes+len(line.text) > maxHeirBytes {
+		return 1
+	}
+	q.force(queued{text: line.text, owed: true})
+	return 0
+}
+
+// owed is how many of the lines are owed, and their bytes.
+func owed(lines []queued) (events, bytes int) {
+	for i := range lines {
+		if lines[i].owed {
+			events, bytes = events+1, bytes+len(lines[i].text)
+		}
+	}
+	return events, bytes
 }
 
 // force appends a line, room or not. It keeps the line's bytes.

@@ -67,17 +67,13 @@ func New(px proxy.Proxy, cfg *config.AuditHTTP, owner Owner, seed uint64) *Sink 
 
 // Append puts a line, without its newline, into the queue, or gives it to the owner as lost.
 func (s *Sink) Append(line []byte) {
-	if s.telling || s.takes(line) {
+	if s.telling || !s.full && s.queue.fits(line, 0, 0) {
 		s.queue.force(queued{text: bytes.Clone(line)})
 		return
 	}
 	s.full = true
 	s.owner.Lost(line)
 }
-
-// takes reports whether the queue takes a line: it takes none after a loss until half of it is
-// free.
-func (s *Sink) takes(line []byte) bool { return !s.full && s.queue.fits(line) }
 
 // Growth is by how much the queue grew since the last call.
 func (s *Sink) Growth() int {
@@ -102,8 +98,8 @@ func (s *Sink) Tick(now clock.Mono) {
 // the end with their number.
 func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (lost int, done bool) {
 	if s.sending == 0 {
-		if s.handOver(next()) {
-			return 0, true
+		if lost, ok := s.handOver(next()); ok {
+			return lost, true
 		}
 		s.tell()
 		s.send(now)
@@ -116,26 +112,34 @@ func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (
 }
 
 // handOver gives the queue to the sink of the instance that an update has put in this one's place,
-// and reports whether there is such a sink. The owner is given the lines that find no room there,
-// and says so in the stream of events that they belong to. What it says finds room in any case, and
-// so do lines that are owed; the heir owes all of them, so that a line is never called lost in
-// another stream than its own. Their number is bounded by the queues that were full.
-func (s *Sink) handOver(heir *Sink) bool {
+// and reports whether there is such a sink. Lines that find no room there go to the owner, which
+// tells the loss in the stream of events that they belong to. What it tells finds room beside a full
+// queue, and so do lines that are owed. The heir owes all of them, so that a line is never called
+// lost in another stream than its own. lost is how many lines found no room even so: nobody tells of
+// them. That takes many updates while the receiver fails.
+func (s *Sink) handOver(heir *Sink) (lost int, ok bool) {
 	if heir == nil {
-		return false
+		return 0, false
 	}
-	for _, line := range s.queue.take() {
-		if line.owed || heir.takes(line.text) {
-			heir.queue.force(queued{text: line.text, owed: true})
-		} else {
+	lines, full := s.queue.take(), heir.full
+	events, size := owed(lines) // still to come
+	for _, line := range lines {
+		switch {
+		case line.owed:
+			events, size = events-1, size-len(line.text)
+			lost += heir.queue.inherit(line)
+		case !full && heir.queue.fits(line.text, events, size):
+			lost += heir.queue.inherit(line)
+		default:
+			full = true // so that what is lost has no holes
 			s.owner.Lost(line.text)
 		}
 	}
 	s.tell()
 	for _, line := range s.queue.take() {
-		heir.queue.force(queued{text: line.text, owed: true})
+		lost += heir.queue.inherit(line)
 	}
-	return true
+	return lost, true
 }
 
 // tell has the owner say what was lost.
@@ -199,8 +203,8 @@ func (s *Sink) end() {
 	if s.stopped == nil || s.sending > 0 {
 		return
 	}
-	s.handOver(s.next())
-	s.stopped(s.abandon())
+	lost, _ := s.handOver(s.next())
+	s.stopped(lost + s.abandon())
 }
 
 // status is the answer's; 0 for none.
