@@ -90,7 +90,8 @@ FUZZ     := core:FuzzTokenCookie core/jwt:FuzzVerify core/jwt:FuzzClaims core/jw
             core/audit:FuzzACustomEventThatParsesCanBeRecorded core/audit:FuzzAnyBytesInAnyFieldMakeOneStrictLine core/ratelimit:FuzzHostileBucket \
             filter/internal/metadata:FuzzRead filter/internal/proxy:FuzzAppendHeaders e2e/abifuzz:FuzzSequences
 
-# Up to Go 1.26 it may count as a failure that the time is up (golang/go#75804); a real one leaves its input.
+# Up to Go 1.26 it may count as a failure that the time is up (golang/go#75804); a real one leaves
+# its input.
 fuzz: ## what reads and writes strangers' bytes, FUZZTIME (10s) each
 	@mkdir -p $(CACHE); log=$(CACHE)/fuzz.log; for t in $(FUZZ); do \
 		echo "fuzzing $$t for $(FUZZTIME)"; \

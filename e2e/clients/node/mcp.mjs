@@ -1,5 +1,6 @@
-// What a client of the Model Context Protocol does with a server that it knows nothing about but its address, with the
-// functions of the official SDK: from a 401 to the metadata of the resource, to the authorization server, to a token, to a 200.
+// What a client of the Model Context Protocol does with a server that it knows nothing about but
+// its address, with the functions of the official SDK: from a 401 to the metadata of the resource,
+// to the authorization server, to a token, to a 200.
 import {
   discoverAuthorizationServerMetadata, discoverOAuthProtectedResourceMetadata, exchangeAuthorization, extractWWWAuthenticateParams,
   selectResourceURL, startAuthorization,

@@ -1,5 +1,5 @@
-// Drives the page of `gatehouse ui` in headless Chromium, as the test tells it: each line of standard input is a command, each
-// line of standard output its answer in JSON.
+// Drives the page of `gatehouse ui` in headless Chromium, as the test tells it: each line of
+// standard input is a command, each line of standard output its answer in JSON.
 import readline from "node:readline";
 import axe from "axe-core";
 import {chromium} from "playwright-core";
@@ -12,7 +12,8 @@ const browser = await chromium.launch({
 const page = await browser.newPage({viewport: {width: 1280, height: 1000}, colorScheme: "light"});
 const problems = [];
 page.on("console", (message) => {
-  // The admin API may be gone, which the page shows; the browser logs each failed request by itself.
+  // The admin API may be gone, which the page shows; the browser logs each failed request by
+  // itself.
   if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) problems.push(message.text());
 });
 page.on("pageerror", (error) => problems.push(String(error)));

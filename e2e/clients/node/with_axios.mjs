@@ -1,4 +1,5 @@
-// Three requests with axios and axios-retry, which obeys Retry-After. The third one meets the limit first.
+// Three requests with axios and axios-retry, which obeys Retry-After. The third one meets the limit
+// first.
 import axios from "axios";
 import axiosRetry from "axios-retry";
 

@@ -1,5 +1,6 @@
-// Three requests with Octokit and its throttling plugin. It reads x-ratelimit-reset as a Unix time, as GitHub's API sends
-// it, once x-ratelimit-remaining is 0. The third request meets the limit first.
+// Three requests with Octokit and its throttling plugin. It reads x-ratelimit-reset as a Unix time,
+// as GitHub's API sends it, once x-ratelimit-remaining is 0. The third request meets the limit
+// first.
 import {Octokit} from "@octokit/core";
 import {throttling} from "@octokit/plugin-throttling";
 

@@ -1,4 +1,5 @@
-// An application on Express. Arguments: the port, the folder of static files, what the protected resource says.
+// An application on Express. Arguments: the port, the folder of static files, what the protected
+// resource says.
 import express from "express";
 
 const [port, folder, secret] = process.argv.slice(2);

@@ -79,7 +79,8 @@ class Chains:
             if s.macs[seq] != short(mac_):
                 self.findings.differ("receiver: another line than the file's", f"stream {stream.decode()} seq {seq}")
             return None
-        # Access loggers write at a request's end only: an audit_gap that no request follows is the receiver's alone.
+        # Access loggers write at a request's end only: an audit_gap that no request follows is the
+        # receiver's alone.
         if mac(self.key, bytes.fromhex(m[3].decode()), line[: m.start() + 1]).hex() != mac_:
             self.findings.differ("receiver: the mac is wrong", f"stream {stream.decode()} seq {seq}")
         if event is None:

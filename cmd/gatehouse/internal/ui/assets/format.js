@@ -1,4 +1,5 @@
-// Text from the admin API reaches the page as text nodes alone, never as markup: a path or a user agent is a caller's choice.
+// Text from the admin API reaches the page as text nodes alone, never as markup: a path or a user
+// agent is a caller's choice.
 
 /** element makes an element with attributes and children, which may be strings. */
 export function element(name, attributes = {}, ...children) {

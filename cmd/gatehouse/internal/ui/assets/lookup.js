@@ -12,7 +12,8 @@ export function showRules(select, rules) {
 
 const path = () => {
   const rule = encodeURIComponent($("lookup-rule").value);
-  // An identifier's parts are percent-encoded where they have commas or slashes of their own. What no path may hold is encoded here.
+  // An identifier's parts are percent-encoded where they have commas or slashes of their own. What
+  // no path may hold is encoded here.
   const identifier = $("lookup-identifier").value.trim().replace(/[^\w.~!$&'()*+,;=:@/%|-]/gu, encodeURIComponent);
   return `/rate-limits/${rule}/${identifier}`;
 };

@@ -22,7 +22,8 @@ export class History {
   }
 }
 
-// Colours that stay apart in light and dark, and for people who see few colours; dashes tell lines apart without them.
+// Colours that stay apart in light and dark, and for people who see few colours; dashes tell lines
+// apart without them.
 const colours = ["#2f81f7", "#d29922", "#3fb950", "#db61a2", "#8957e5", "#e5534b", "#1b9e9e", "#8a8f98"];
 const dashes = [[], [8, 4], [3, 3], [12, 3, 3, 3]];
 
