@@ -31,8 +31,8 @@ func (q *queue) fits(line []byte, events, bytes int) bool {
 	return q.len()+events < q.maxEvents && q.bytes+bytes+len(line) <= maxQueueBytes
 }
 
-// inherit appends a line of an instance that has ended. lost is 1 if maxHeirBytes leaves no room for
-// it, else 0.
+// inherit appends a line of an instance that has ended. lost is 1 if maxHeirBytes leaves no room
+// for it, else 0.
 func (q *queue) inherit(line queued) (lost int) {
 	if q.bytes+len(line.text) > maxHeirBytes {
 		return 1

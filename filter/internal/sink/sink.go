@@ -113,10 +113,10 @@ func (s *Sink) Stop(now clock.Mono, next func() *Sink, stopped func(lost int)) (
 
 // handOver gives the queue to the sink of the instance that an update has put in this one's place,
 // and reports whether there is such a sink. Lines that find no room there go to the owner, which
-// tells the loss in the stream of events that they belong to. What it tells finds room beside a full
-// queue, and so do lines that are owed. The heir owes all of them, so that a line is never called
-// lost in another stream than its own. lost is how many lines found no room even so: nobody tells of
-// them. That takes many updates while the receiver fails.
+// tells the loss in the stream of events that they belong to. What it tells finds room beside a
+// full queue, and so do lines that are owed. The heir owes all of them, so that a line is never
+// called lost in another stream than its own. lost is how many lines found no room even so: nobody
+// tells of them. That takes many updates while the receiver fails.
 func (s *Sink) handOver(heir *Sink) (lost int, ok bool) {
 	if heir == nil {
 		return 0, false
