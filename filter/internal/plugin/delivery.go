@@ -43,11 +43,12 @@ func (p *plugin) tellGaps() {
 	p.keepTold()
 }
 
-// heir is the sink of the instance that an update has put in this one's place; nil if there is none
-// with the same receiver.
-func (p *plugin) heir() *sink.Sink {
-	if last := p.vm.last[p.name]; last != nil && last.sink != nil && last.sink.Delivers(p.cfg.Audit.HTTP) {
-		return last.sink
+// heirSink is the sink of the instance that takes this one's queue over; nil if there is none with
+// the same receiver.
+func (p *plugin) heirSink() *sink.Sink {
+	heir := p.heir(func(o *plugin) bool { return o.sink != nil && o.sink.Delivers(p.cfg.Audit.HTTP) })
+	if heir == nil {
+		return nil
 	}
-	return nil
+	return heir.sink
 }

@@ -240,6 +240,29 @@ func TestAnUpdateLosesNoEvents(t *testing.T) {
 	}
 }
 
+// TestAWithdrawnUpdateLeavesTheHeirInPlace stops the newest instance before the one that drains.
+func TestAWithdrawnUpdateLeavesTheHeirInPlace(t *testing.T) {
+	px, vm := proxytest.New(), plugin.NewVM()
+	var instances []proxy.Plugin
+	for i := range 3 {
+		p := vm.New(px, pluginID+uint32(i))
+		require.True(t, p.Start([]byte(delivered)), px.Logs)
+		instances = append(instances, p)
+	}
+	drains, heir, withdrawn := instances[0], instances[1], instances[2]
+	for range 8 {
+		admitted(t, px, drains)
+	}
+	assert.True(t, withdrawn.Stop())
+	assert.True(t, drains.Stop())
+	require.Empty(t, px.Pending, "nothing is sent at the end that the heir can send")
+	tick(px, heir, 31)
+	lines := receive(t, px)
+	tick(px, heir, 31)
+	assert.Len(t, append(lines, receive(t, px)...), 8)
+	assert.Zero(t, px.Metrics["gatehouse_audit_dropped_total"])
+}
+
 // TestUpdatesWhileTheReceiverFailsLeaveNoStreamWithoutItsEnd has each instance take over full
 // queues from those before it. The access log has each line of each stream, and the receiver each
 // line or an audit_gap of the same stream for it.

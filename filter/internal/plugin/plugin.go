@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,13 +20,13 @@ import (
 
 // VM is what the plugin instances of one VM share.
 type VM struct {
-	starts uint64             // how many instances have started
-	newest map[string]uint64  // by name, the last start
-	last   map[string]*plugin // by name, the instance that started last, until it stops
+	starts uint64               // how many instances have started
+	newest map[string]uint64    // by name, the last start
+	open   map[string][]*plugin // by name, the instances that have started and not stopped, in order
 }
 
 // NewVM makes a VM's state.
-func NewVM() *VM { return &VM{newest: map[string]uint64{}, last: map[string]*plugin{}} }
+func NewVM() *VM { return &VM{newest: map[string]uint64{}, open: map[string][]*plugin{}} }
 
 // plugin is one plugin instance in one VM.
 type plugin struct {
@@ -68,6 +69,22 @@ type plugin struct {
 
 // New makes the context of a plugin instance.
 func (vm *VM) New(p proxy.Proxy, id uint32) proxy.Plugin { return &plugin{vm: vm, proxy: p, id: id} }
+
+// close takes an instance that stops out of those that are open.
+func (vm *VM) close(p *plugin) {
+	vm.open[p.name] = slices.DeleteFunc(vm.open[p.name], func(o *plugin) bool { return o == p })
+}
+
+// heir is the newest open instance of p's name that takes what p leaves; nil if there is none. The
+// newest one of all may be stopped before p: Envoy withdraws an update whose listener can't start.
+func (p *plugin) heir(takes func(*plugin) bool) *plugin {
+	for _, o := range slices.Backward(p.vm.open[p.name]) {
+		if o != p && takes(o) {
+			return o
+		}
+	}
+	return nil
+}
 
 // drained reports whether an update has taken this instance's place: another one of its name has
 // started, and no stream has come since. Its listener drains, for ten minutes by default.
@@ -156,7 +173,7 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 	}
 	p.vm.starts++
 	p.seen, p.vm.newest[p.name] = p.vm.starts, p.vm.starts
-	p.vm.last[p.name] = p
+	p.vm.open[p.name] = append(p.vm.open[p.name], p)
 	return "", nil
 }
 
@@ -208,9 +225,7 @@ func (p *plugin) Stop() (done bool) {
 	if p.gate == nil {
 		return true
 	}
-	if p.vm.last[p.name] == p {
-		delete(p.vm.last, p.name)
-	}
+	p.vm.close(p)
 	defer p.flush()
 	defer p.bequeathTold()
 	if p.sink == nil {
@@ -220,7 +235,7 @@ func (p *plugin) Stop() (done bool) {
 	if err != nil {
 		return true
 	}
-	lost, done := p.sink.Stop(now, p.heir, p.stopped)
+	lost, done := p.sink.Stop(now, p.heirSink, p.stopped)
 	p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(lost))
 	p.countQueue()
 	return done

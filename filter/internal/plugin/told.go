@@ -47,8 +47,8 @@ func (p *plugin) bequeathTold() {
 	if p.told.events == 0 {
 		return
 	}
-	heir := p.vm.last[p.name]
-	if heir == nil || heir.admin != nil || heir.state == "" || !heir.told.add(p.told.lines, p.told.events) {
+	heir := p.heir(func(o *plugin) bool { return o.admin == nil && o.state != "" })
+	if heir == nil || !heir.told.add(p.told.lines, p.told.events) {
 		p.gate.Count(p.gate.Metrics().AuditDropped(), uint64(p.told.events))
 	}
 	p.told = told{}
