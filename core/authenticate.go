@@ -171,7 +171,12 @@ func (g *Gate) requestFetch(res *jwt.Result, mono clock.Mono) bool {
 }
 
 // cacheCost estimates the memory of a cached principal without its token: the claims twice (raw and
-// indexed), the strings that are derived from them, and the keys of limits.
+// indexed), the lists and headers that are derived from them, and the keys of limits.
 func (g *Gate) cacheCost(p *Principal) int {
-	return 1024 + 4*len(p.Claims.Raw()) + int(unsafe.Sizeof(limitKey{}))*len(g.cfg.Limits)
+	cost := 1024 + 4*len(p.Claims.Raw()) + int(unsafe.Sizeof(limitKey{}))*len(g.cfg.Limits)
+	cost += int(unsafe.Sizeof("")) * (cap(p.Scopes) + cap(p.Groups))
+	for i := range p.headers {
+		cost += len(p.headers[i].Value)
+	}
+	return cost
 }

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,6 +184,38 @@ func TestAnOpenStreamHoldsNoMoreOfItsRequestThanItsEventWillHave(t *testing.T) {
 		g.Decide(g.request("GET /quiet/"+strings.Repeat("a", 60_000), ""), &g.decision)
 		return g.finish(core.Outcome{Status: 200})
 	}(), "the whole path is held against exclude_paths")
+}
+
+// TestVerifiedTokensTakeTheirBoundWhateverTheyHold fills the cache with tokens whose claims make
+// lists, headers and indexes larger than the token itself.
+func TestVerifiedTokensTakeTheirBoundWhateverTheyHold(t *testing.T) {
+	many := claims{}
+	for i := range 900 {
+		many["\n"+strconv.Itoa(i)] = 0
+	}
+	for name, c := range map[string]claims{
+		"words":         {"scope": strings.Repeat("a ", 5500)},
+		"spaces":        {"scope": strings.Repeat(" ", 11_000) + "a"},
+		"scopes":        {"scope": slices.Repeat([]string{""}, 3500)},
+		"groups":        {"groups": append(slices.Repeat([]string{""}, 3500), "a")},
+		"text":          {"scope": strings.Repeat("é", 5500), "groups": strings.Repeat("%", 10)},
+		"escaped names": many,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := open(t, `"tokens":{"providers":[`+provider(t, "")+`]},"routes":[{"path":"/**"}],"identity_headers":{"prefix":"x-gatehouse-"}`)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for i := range 350 {
+				c["jti"] = strconv.Itoa(i)
+				require.Equal(t, reason.None, g.decide("GET /", main(t).mint(t, c)).Reason)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(20<<20))
+			runtime.KeepAlive(g)
+		})
+	}
 }
 
 func TestAnEmptyCookieIsNoToken(t *testing.T) {

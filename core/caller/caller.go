@@ -133,6 +133,9 @@ func Groups(c claims.Set, names []string, objects bool) []string {
 			out = append(out, group)
 		}
 	}
+	if len(out) < cap(out)/2 {
+		out = slices.Clone(out) // duplicates had room, which would be kept as long as the token
+	}
 	return out
 }
 

@@ -137,7 +137,7 @@ func (s Set) Words(name string) []string {
 	if !ok {
 		return s.Strings(name)
 	}
-	out := make([]string, 0, strings.Count(text, " ")+1)
+	out := make([]string, 0, countWords(text))
 	for text != "" {
 		word, rest, _ := strings.Cut(text, " ")
 		if word != "" {
@@ -146,4 +146,15 @@ func (s Set) Words(name string) []string {
 		text = rest
 	}
 	return out
+}
+
+// countWords counts words rather than spaces: there may be many more spaces, and the room for what
+// is between them would be kept as long as the token.
+func countWords(text string) (n int) {
+	for i := range len(text) {
+		if text[i] != ' ' && (i == 0 || text[i-1] == ' ') {
+			n++
+		}
+	}
+	return n
 }

@@ -124,6 +124,7 @@ func TestStringsAndWords(t *testing.T) {
 	assert.Empty(t, s.Words("blank"))
 	assert.Nil(t, s.Strings("n"))
 	assert.Nil(t, s.Words("none"))
+	assert.LessOrEqual(t, cap(parse(t, `{"s":"a`+strings.Repeat(" ", 1000)+`b"}`).Words("s")), 4, "spaces take no room")
 }
 
 // genValue draws a JSON value of at most the depth.
