@@ -114,16 +114,21 @@ func open(t testing.TB, members string) *gate {
 // openOn makes it over a store of the test's own.
 func openOn(t testing.TB, store ratelimit.Store, members string) *gate {
 	t.Helper()
+	return openWith(t, core.Host{Store: store}, members)
+}
+
+// openWith makes it in a place of the test's own.
+func openWith(t testing.TB, host core.Host, members string) *gate {
+	t.Helper()
 	if !strings.Contains(members, `"tokens"`) {
 		members = `"tokens":{"providers":[` + provider(t, "") + `]},` + members
 	}
 	cfg, err := config.Parse([]byte("{"+members+"}"), nil)
 	require.NoError(t, err)
 	g := &gate{t: t, remote: &remoteKeys{}}
-	g.Gate, err = core.New(cfg, core.Host{
-		Store: store, Remote: g.remote, Mono: func() clock.Mono { return g.mono() + 7_000 },
-		HashKey: [16]byte{1}, InstanceID: 0xabc,
-	})
+	host.Remote, host.Mono = g.remote, func() clock.Mono { return g.mono() + 7_000 }
+	host.HashKey, host.InstanceID = [16]byte{1}, 0xabc
+	g.Gate, err = core.New(cfg, host)
 	require.NoError(t, err)
 	return g
 }

@@ -77,16 +77,16 @@ func identityHeaders(id *config.Identity, p *Principal) []Header {
 	if id.Prefix == "" {
 		return nil
 	}
-	out := identityFields{prefix: id.Prefix, fields: id.Fields}
+	out := identityFields{prefix: id.Prefix, fields: id.Fields, headers: make([]Header, 0, 6+len(id.Claims))}
 	out.addText("user-id", p.UserID)
 	out.addText("client-id", p.ClientID)
 	out.addText("caller", p.Kind.String())
 	out.addText("issuer", p.Issuer)
-	out.add("scopes", appendList(nil, p.Scopes))
-	out.add("groups", appendList(nil, p.Groups))
+	out.add("scopes", joined(p.Scopes))
+	out.add("groups", joined(p.Groups))
 	out.all = true
 	for _, name := range id.Claims {
-		out.add("claim-"+config.IdentityHeader(name), appendClaim(nil, p.Claims.Get(name)))
+		out.add("claim-"+config.IdentityHeader(name), string(appendClaim(nil, p.Claims.Get(name))))
 	}
 	return out.headers
 }
@@ -99,14 +99,14 @@ type identityFields struct {
 }
 
 //go:noinline
-func (f *identityFields) addText(name, value string) { f.add(name, appendEscaped(nil, value, false)) }
+func (f *identityFields) addText(name, value string) { f.add(name, escaped(value, false)) }
 
 // add, like addText, isn't inlined: that would cost the module 10 kB.
 //
 //go:noinline
-func (f *identityFields) add(name string, value []byte) {
+func (f *identityFields) add(name, value string) {
 	if len(value) > 0 && (f.all || slices.Contains(f.fields, name)) {
-		f.headers = append(f.headers, Header{f.prefix + name, string(value)})
+		f.headers = append(f.headers, Header{f.prefix + name, value})
 	}
 }
 
@@ -134,15 +134,36 @@ func appendClaim(dst []byte, v claims.Value) []byte {
 	return dst
 }
 
-//go:noinline
-func appendList(dst []byte, list []string) []byte {
+// joined is a list as a header's value.
+func joined(list []string) string {
+	var out []byte
 	for i, s := range list {
-		if i > 0 {
-			dst = append(dst, ',')
+		if out == nil {
+			if len(list) == 1 {
+				return escaped(s, true)
+			}
+			out = make([]byte, 0, 64)
 		}
-		dst = appendEscaped(dst, s, true)
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendEscaped(out, s, true)
 	}
-	return dst
+	return string(out)
+}
+
+// escaped is what appendEscaped writes: s itself, where nothing needs to be encoded.
+func escaped(s string, inList bool) string {
+	for i := range len(s) {
+		if mustEscape(s[i], inList) {
+			return string(appendEscaped(make([]byte, 0, 2*len(s)), s, inList))
+		}
+	}
+	return s
+}
+
+func mustEscape(c byte, inList bool) bool {
+	return c <= ' ' || c >= 0x7f || c == '%' || inList && c == ','
 }
 
 // appendEscaped percent-encodes every byte that a header can't carry or that would be ambiguous:
@@ -153,7 +174,7 @@ func appendEscaped(dst []byte, s string, inList bool) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
 		c := s[i]
-		if c <= ' ' || c >= 0x7f || c == '%' || inList && c == ',' {
+		if mustEscape(c, inList) {
 			dst = append(dst, '%', hex[c>>4], hex[c&15])
 		} else {
 			dst = append(dst, c)

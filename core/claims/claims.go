@@ -33,14 +33,12 @@ type span struct{ name, nameEnd, value, valueEnd uint32 }
 // duplicate member names at any depth. RFC 7519 §4 lets a parser take the last of two members, but
 // then two parsers can read two different tokens. The set keeps a copy of doc.
 func Parse(doc []byte) (Set, error) {
-	var names [nameRoom]string
-	start := skipSpace(doc, 0)
-	s := scanner{doc: string(doc[start:]), names: names[:0]}
+	s := scanner{doc: string(doc[skipSpace(doc, 0):])}
 	if s.at(0) != '{' {
 		return Set{}, errNotObject
 	}
-	// A member has some thirty bytes. Growing costs more than some room that stays empty.
-	s.members = make([]span, 0, 2+len(s.doc)/32)
+	// Most members have some thirty bytes. Growing costs more than some room that stays empty.
+	s.members = make([]span, 0, 2+len(s.doc)/24)
 	end, err := s.object(0, 1)
 	if err != nil {
 		return Set{}, err

@@ -10,15 +10,14 @@ import (
 // leaves to jsontext.
 type scanner struct {
 	doc     string
-	members []span   // of the outermost object
-	escaped bool     // one of them has a name with escapes, or bytes outside ASCII
-	names   []string // of the members so far of all objects around the current value, outermost first
-}
+	members []span // of the outermost object
+	escaped bool   // one of them has a name with escapes, or bytes outside ASCII
 
-const (
-	nameRoom = 32 // names for which Parse needs no memory of its own
-	fewNames = 32 // names of one object up to which comparing each with each is cheap
-)
+	// The names of the members so far of all objects around the current value, outermost first. An
+	// array, so that Parse needs no memory for it.
+	names [32]string
+	count int
+}
 
 // at is the byte at i, or 0, which no token of JSON begins with, behind the document's end.
 func (s *scanner) at(i int) byte {
@@ -34,8 +33,8 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 	if depth > MaxDepth {
 		return 0, errDepth
 	}
-	first := len(s.names)
-	var seen map[string]struct{} // of an object with more than a few names
+	first := s.count
+	var seen map[string]struct{} // of an object whose names don't fit into s.names
 	if i = skipSpace(s.doc, i+1); s.at(i) == '}' {
 		return i + 1, nil
 	}
@@ -68,7 +67,7 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 		case ',':
 			i = skipSpace(s.doc, i+1)
 		case '}':
-			s.names = s.names[:first]
+			s.count = first
 			return i + 1, nil
 		default:
 			return 0, errJSON
@@ -76,11 +75,12 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 	}
 }
 
-// add adds a name to those of the object whose names begin at first. It refuses a duplicate. An
-// object with many names gets a map of them, so that the work stays linear.
+// add adds a name to those of the object whose names begin at first. It refuses a duplicate. Names
+// are compared each with each while there are few; then the object gets a map, so that the work
+// stays linear.
 func (s *scanner) add(name string, first int, seen map[string]struct{}) (map[string]struct{}, error) {
-	if seen == nil && len(s.names)-first == fewNames {
-		seen = make(map[string]struct{}, 2*fewNames)
+	if seen == nil && s.count == len(s.names) {
+		seen = make(map[string]struct{}, len(s.names))
 		for _, n := range s.names[first:] {
 			seen[n] = struct{}{}
 		}
@@ -92,12 +92,13 @@ func (s *scanner) add(name string, first int, seen map[string]struct{}) (map[str
 		seen[name] = struct{}{}
 		return seen, nil
 	}
-	for _, n := range s.names[first:] {
+	for _, n := range s.names[first:s.count] {
 		if n == name {
 			return nil, errJSON
 		}
 	}
-	s.names = append(s.names, name)
+	s.names[s.count] = name
+	s.count++
 	return nil, nil
 }
 

@@ -68,6 +68,19 @@ func (v Value) Elements() []Value {
 	return out
 }
 
+// All reports whether holds is true for all elements of a list; true for other kinds.
+func (v Value) All(holds func(Value) bool) bool {
+	if v.Kind() != List {
+		return true
+	}
+	for w := walkOf(v.raw); w.more(); {
+		if !holds(w.element()) {
+			return false
+		}
+	}
+	return true
+}
+
 // EachMember calls f for each member of an object, in order; not at all for other kinds.
 func (v Value) EachMember(f func(name string, value Value)) {
 	if v.Kind() != Object {

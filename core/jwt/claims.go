@@ -25,10 +25,8 @@ func wellTyped(c claims.Set) bool {
 		}
 	}
 	aud := c.Get("aud")
-	for _, e := range aud.Elements() {
-		if e.Kind() != claims.String {
-			return false
-		}
+	if !aud.All(func(e claims.Value) bool { return e.Kind() == claims.String }) {
+		return false
 	}
 	k := aud.Kind()
 	return k <= claims.Null || k == claims.String || k == claims.List
@@ -111,14 +109,12 @@ func (r *Rules) audience(c claims.Set) bool {
 			return slices.Contains(r.Audiences, text)
 		}
 		found := false
-		for _, e := range v.Elements() {
+		texts := v.All(func(e claims.Value) bool {
 			text, ok := e.Text()
-			if !ok {
-				return false
-			}
-			found = found || slices.Contains(r.Audiences, text)
-		}
-		return found
+			found = found || ok && slices.Contains(r.Audiences, text)
+			return ok
+		})
+		return found && texts
 	}
 	return false
 }
