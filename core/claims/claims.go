@@ -22,6 +22,7 @@ var (
 type Set struct {
 	raw     string
 	members []span // of raw, so that the garbage collector has no pointers to follow
+	lengths uint64 // bit n is set if a name has n bytes, modulo 64: finds most absent names at once
 	escaped bool   // a member's name has escapes, or bytes outside ASCII
 }
 
@@ -46,7 +47,7 @@ func Parse(doc []byte) (Set, error) {
 	if skipSpace(s.doc, end) != len(s.doc) {
 		return Set{}, errTrailing
 	}
-	return Set{raw: s.doc[:end], members: s.members, escaped: s.escaped}, nil
+	return Set{raw: s.doc[:end], members: s.members, lengths: s.lengths, escaped: s.escaped}, nil
 }
 
 // Raw is the JSON object as it was signed, without surrounding white space; "" for the zero Set.
@@ -58,7 +59,10 @@ func (s Set) Get(name string) Value {
 	if v := s.member(name); v.Exists() {
 		return v
 	}
-	for i := 0; i < len(name); i++ {
+	if strings.IndexByte(name, '.') < 0 {
+		return Value{}
+	}
+	for i := range len(name) {
 		if name[i] == '.' {
 			if v := s.member(name[:i]).Member(name[i+1:]); v.Exists() {
 				return v
@@ -68,12 +72,14 @@ func (s Set) Get(name string) Value {
 	return Value{}
 }
 
-// member finds a member of exactly that name. A name that begins with a quote has an escape in any
-// document: it must not be taken for a span with its quotes.
-func (s Set) member(name string) Value {
+// member finds a member of exactly that name.
+func (s *Set) member(name string) Value {
+	if s.lengths>>(len(name)%64)&1 == 0 && !s.escaped {
+		return Value{}
+	}
 	for i := range s.members {
 		m := &s.members[i]
-		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name && !strings.HasPrefix(name, `"`) {
+		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name {
 			return Value{s.raw[m.value:m.valueEnd]}
 		}
 	}
@@ -84,7 +90,7 @@ func (s Set) member(name string) Value {
 }
 
 // escapedMember finds a member among those whose span has the quotes of the name.
-func (s Set) escapedMember(name string) Value {
+func (s *Set) escapedMember(name string) Value {
 	for i := range s.members {
 		m := &s.members[i]
 		if spelt := s.raw[m.name:m.nameEnd]; spelt != "" && spelt[0] == '"' && unquote(spelt) == name {

@@ -11,7 +11,8 @@ import (
 type scanner struct {
 	doc     string
 	members []span // of the outermost object
-	escaped bool   // one of them has a name with escapes, or bytes outside ASCII
+	lengths uint64 // of their names, as in Set
+	escaped bool   // as in Set
 
 	// The names of the members so far of all objects around the current value, outermost first. An
 	// array, so that Parse needs no memory for it.
@@ -61,6 +62,7 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 			} else {
 				s.escaped = true
 			}
+			s.lengths |= 1 << ((m.nameEnd - m.name) % 64)
 			s.members = append(s.members, m)
 		}
 		switch i = skipSpace(s.doc, end); s.at(i) {

@@ -1,6 +1,8 @@
 package jwt_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"gatehouse/core/jwt"
@@ -32,5 +34,23 @@ func BenchmarkCacheHit(b *testing.B) {
 		if _, hit := cache.Get(token, keys); !hit {
 			b.Fatal("missed")
 		}
+	}
+}
+
+// BenchmarkCacheReplaces puts first-seen tokens into a full cache: each one evicts another.
+func BenchmarkCacheReplaces(b *testing.B) {
+	const size = 64
+	set := ourSet()
+	cache := jwt.NewCache[*int](size, 16<<20)
+	tokens := make([]string, 2*size)
+	for i := range tokens {
+		tokens[i] = mint(jwt.HS256, header(jwt.HS256, ""), strings.Replace(goodPayload, "alice", "alice"+strconv.Itoa(i), 1))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		cache.Put(tokens[i%len(tokens)], 0, set.Keys[0], set, 0, new(int))
+	}
+	if cache.Len() != size {
+		b.Fatalf("%d tokens", cache.Len())
 	}
 }

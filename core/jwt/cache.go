@@ -27,10 +27,12 @@ type Cache[V any] struct {
 // it need not hash the whole of each. Tokens of different keys don't share it by chance. An issuer
 // that chooses its own key can make one of its tokens share the tail of another, and so evict that
 // one; but a token is never taken for another, as Get compares all of it.
-type tail [16]byte
+type tail uint64
 
 func tailOf(token string) (t tail) {
-	copy(t[:], token[max(len(token)-len(t), 0):])
+	for i := max(len(token)-8, 0); i < len(token); i++ {
+		t = t<<8 | tail(token[i])
+	}
 	return t
 }
 
