@@ -20,14 +20,13 @@ var (
 
 // Set is an immutable claim set. The zero Set has no claims.
 type Set struct {
-	raw     string
-	members []span // of raw, so that the garbage collector has no pointers to follow
+	text    string // the document, then the names that have escapes or bytes outside ASCII
+	size    int    // of the document
+	members []span // of text, so that the garbage collector has no pointers to follow
 	lengths uint64 // bit n is set if a name has n bytes, modulo 64: finds most absent names at once
-	escaped bool   // a member's name has escapes, or bytes outside ASCII
 }
 
-// span is where a member's name and value are in a document. The name is without its quotes, unless
-// it has escapes or bytes outside ASCII: then the quotes are part of it.
+// span is where a member's name and value are in a text.
 type span struct{ name, nameEnd, value, valueEnd uint32 }
 
 // Parse reads doc, which must be exactly one JSON object in UTF-8, at most MaxDepth deep, without
@@ -47,11 +46,11 @@ func Parse(doc []byte) (Set, error) {
 	if skipSpace(s.doc, end) != len(s.doc) {
 		return Set{}, errTrailing
 	}
-	return Set{raw: s.doc[:end], members: s.members, lengths: s.lengths, escaped: s.escaped}, nil
+	return Set{text: s.doc + string(s.escaped), size: end, members: s.members, lengths: s.lengths}, nil
 }
 
 // Raw is the JSON object as it was signed, without surrounding white space; "" for the zero Set.
-func (s Set) Raw() string { return s.raw }
+func (s Set) Raw() string { return s.text[:s.size] }
 
 // Get finds a claim: first a member of exactly that name, then by a dotted path, each step of which
 // is a member's name ("realm_access.roles"). The kind of a claim that the set lacks is Absent.
@@ -74,27 +73,13 @@ func (s Set) Get(name string) Value {
 
 // member finds a member of exactly that name.
 func (s *Set) member(name string) Value {
-	if s.lengths>>(len(name)%64)&1 == 0 && !s.escaped {
+	if s.lengths>>(len(name)%64)&1 == 0 {
 		return Value{}
 	}
 	for i := range s.members {
 		m := &s.members[i]
-		if int(m.nameEnd-m.name) == len(name) && s.raw[m.name:m.nameEnd] == name {
-			return Value{s.raw[m.value:m.valueEnd]}
-		}
-	}
-	if s.escaped {
-		return s.escapedMember(name)
-	}
-	return Value{}
-}
-
-// escapedMember finds a member among those whose span has the quotes of the name.
-func (s *Set) escapedMember(name string) Value {
-	for i := range s.members {
-		m := &s.members[i]
-		if spelt := s.raw[m.name:m.nameEnd]; spelt != "" && spelt[0] == '"' && unquote(spelt) == name {
-			return Value{s.raw[m.value:m.valueEnd]}
+		if int(m.nameEnd-m.name) == len(name) && s.text[m.name:m.nameEnd] == name {
+			return Value{s.text[m.value:m.valueEnd]}
 		}
 	}
 	return Value{}

@@ -12,7 +12,7 @@ type scanner struct {
 	doc     string
 	members []span // of the outermost object
 	lengths uint64 // of their names, as in Set
-	escaped bool   // as in Set
+	escaped []byte // names that the document has not as they are, one behind the other
 
 	// The names of the members so far of all objects around the current value, outermost first. An
 	// array, so that Parse needs no memory for it.
@@ -56,11 +56,11 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 			return 0, err
 		}
 		if depth == 1 {
-			m := span{uint32(i), uint32(after), uint32(value), uint32(end)}
-			if plain {
-				m.name, m.nameEnd = m.name+1, m.nameEnd-1
-			} else {
-				s.escaped = true
+			m := span{uint32(i) + 1, uint32(after) - 1, uint32(value), uint32(end)}
+			if !plain {
+				m.name = uint32(len(s.doc) + len(s.escaped))
+				m.nameEnd = m.name + uint32(len(name))
+				s.escaped = append(s.escaped, name...)
 			}
 			s.lengths |= 1 << ((m.nameEnd - m.name) % 64)
 			s.members = append(s.members, m)
