@@ -208,6 +208,16 @@ func TestAJSONFieldStaysOnTheLine(t *testing.T) {
 	assert.Contains(t, string(e.AppendJSON(nil, 0)), `"f":["\u2028","\u2029\u0085\u007f"]`)
 }
 
+func TestAJSONFieldHasNoWhiteSpaceAndOneSpellingOfItsStrings(t *testing.T) {
+	in := "\t[ \"\\u0041\\/\\b\\f\\n\\u00e9\\ud83d\\ude00 \\\"\\\\\" , { \"a\\u0020b\" : [ true\n, null , 1 \r, -2e3 ] , \"\" : { } } ] \n"
+	e := audit.Event{Meta: audit.Metadata{Extra: []audit.Field{{Name: "f", JSON: []byte(in)}}}}
+	line := string(e.AppendJSON(nil, 0))
+	assert.Contains(t, line, `"f":["A/\u0008\u000c\né😀 \"\\",{"a b":[true,null,1,-2e3],"":{}}]}`)
+	var want any
+	require.NoError(t, json.Unmarshal([]byte(in), &want))
+	assert.Equal(t, want, decode(t, []byte(line))["metadata"].(map[string]any)["f"])
+}
+
 func TestNumbersThatReadersRoundDifferentlyAreStrings(t *testing.T) {
 	for in, want := range map[string]string{
 		`[0,-1,1.5,1e5,-0.25E-3]`:               `[0,-1,1.5,1e5,-0.25E-3]`,

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"strconv"
 )
@@ -86,12 +85,25 @@ func (p *linkParser) mac(into *[MACBytes]byte, end string) {
 		p.ok = false
 		return
 	}
-	for _, c := range value {
-		if c >= 'A' && c <= 'F' { // Append writes lower case: a line has one spelling
+	for i := range into {
+		high, okHigh := hexDigit(value[2*i])
+		low, okLow := hexDigit(value[2*i+1])
+		if !okHigh || !okLow {
 			p.ok = false
+			return
 		}
+		into[i] = high<<4 | low
 	}
-	if _, err := hex.Decode(into[:], value); err != nil {
-		p.ok = false
+}
+
+// hexDigit reads a digit in lower case, as Append writes it: a line has one spelling. hex.Decode
+// would take both, and its errors would link fmt into the filter.
+func hexDigit(c byte) (v byte, ok bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
 	}
+	return 0, false
 }

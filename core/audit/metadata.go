@@ -110,10 +110,8 @@ func appendField(dst []byte, fields []Field, at, maxField int) []byte {
 	if f.JSON == nil {
 		return appendString(dst, f.Text, maxField)
 	}
-	if len(f.JSON) <= maxField {
-		if compact, err := jsontext.AppendFormat(nil, f.JSON); err == nil {
-			return appendJSON(dst, compact)
-		}
+	if len(f.JSON) <= maxField && jsontext.Value(f.JSON).IsValid() {
+		return appendJSON(dst, f.JSON)
 	}
 	return appendString(dst, string(f.JSON), maxField)
 }

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/core/ascii"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -82,44 +84,47 @@ func appendRune(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// appendJSON appends valid, compact JSON as every reader understands it alike (RFC 7493, I-JSON).
-// It escapes the unsafe characters in strings, and puts numbers in quotes that a float64 can't
-// hold.
-func appendJSON(dst, compact []byte) []byte {
-	for inString := false; len(compact) > 0; {
-		if n := numberLen(compact); n > 0 && !inString {
-			dst = appendNumber(dst, compact[:n])
-			compact = compact[n:]
-			continue
+// appendJSON appends valid JSON as every reader understands it alike (RFC 7493, I-JSON): without
+// white space, with strings escaped as those of the event itself, and with numbers in quotes that a
+// float64 can't hold.
+func appendJSON(dst, valid []byte) []byte {
+	for len(valid) > 0 {
+		n := 1
+		switch c := valid[0]; {
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		case c == '"':
+			n = stringLen(valid)
+			text, _ := jsontext.AppendUnquote(nil, valid[:n]) // it is valid
+			dst = appendQuoted(dst, "", string(text))
+		case c == '-' || ascii.IsDigit(c):
+			n = numberLen(valid)
+			dst = appendNumber(dst, valid[:n])
+		default:
+			dst = append(dst, c)
 		}
-		r, size := utf8.DecodeRune(compact)
-		switch {
-		case r == '\\': // the escaped byte neither ends the string nor begins an escape
-			size = 2
-		case r == '"':
-			inString = !inString
-		case isUnsafe(r):
-			dst = appendEscape(dst, r)
-			compact = compact[size:]
-			continue
-		}
-		dst = append(dst, compact[:size]...)
-		compact = compact[size:]
+		valid = valid[n:]
 	}
 	return dst
 }
 
-// numberLen returns the length of the number that s begins with, outside of strings; 0 if s begins
-// with something else.
-func numberLen(s []byte) int {
-	if s[0] != '-' && !ascii.IsDigit(s[0]) {
-		return 0
-	}
+// stringLen returns the length of the JSON string that s begins with.
+func stringLen(s []byte) int {
 	n := 1
-	for n < len(s) && s[n] != ',' && s[n] != ']' && s[n] != '}' {
+	for n < len(s) && s[n] != '"' {
+		if s[n] == '\\' { // the escaped byte doesn't end the string
+			n++
+		}
 		n++
 	}
-	return n
+	return min(n+1, len(s))
+}
+
+// numberLen returns the length of the JSON number that s begins with.
+func numberLen(s []byte) int {
+	if n := bytes.IndexAny(s, ",]} \t\n\r"); n >= 0 {
+		return n
+	}
+	return len(s)
 }
 
 // maxExact is the integer up to which a float64 holds every integer.

@@ -163,8 +163,8 @@ func (b *builder) syntax(err error) bool {
 		return true
 	}
 	at, why := len(b.doc), "unexpected end"
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	// errors.As would link reflection into the filter.
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
 		at, why = min(int(syntactic.ByteOffset), len(b.doc)), syntactic.Err.Error()
 	}
 	b.fail(at, "not JSON: "+why)

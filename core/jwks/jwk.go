@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"gatehouse/core/jwks/ec"
+	"gatehouse/core/jwks/rsa"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -15,7 +16,7 @@ const MinSecret = 32
 
 const (
 	minRSABits = 2048
-	maxRSABits = 8192
+	maxRSABits = rsa.MaxBits
 )
 
 // jwk holds the members of a JWK that this package reads, as text.
