@@ -57,7 +57,7 @@ func TestAFirstSeenTokenAllocatesWhatItKeeps(t *testing.T) {
 		once()
 		require.Equal(t, core.Admit, g.decision.Verdict, "%s", g.decision.Reason)
 	}
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, once), 19.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, once), 20.0) // one of them with the race detector alone
 	g.Flush(func(int, uint64) {}, func(int64) {})
 }
 
