@@ -49,8 +49,9 @@ func firstSeen(t testing.TB) (*gate, func()) {
 	}
 }
 
-// TestAFirstSeenTokenAllocatesWhatItKeeps holds how often: for the claims, the lists and headers that
-// are derived from them, the signature and the cache. Each costs a share of a garbage collection.
+// TestAFirstSeenTokenAllocatesWhatItKeeps holds how often: for the claims, the lists and headers
+// that are derived from them, the signature and the cache. Each costs a share of a garbage
+// collection.
 func TestAFirstSeenTokenAllocatesWhatItKeeps(t *testing.T) {
 	g, once := firstSeen(t)
 	for range 100 {

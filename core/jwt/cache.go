@@ -23,10 +23,10 @@ type Cache[V any] struct {
 	sets                 []*jwks.Set // by provider: the set that its entries were last compared with
 }
 
-// tail is the end of a token, a part of its signature. The cache finds tokens by it, so that it need
-// not hash the whole of each. Tokens of different keys don't share it by chance. An issuer that
-// chooses its own key can make one of its tokens share the tail of another, and so evict that one;
-// but a token is never taken for another, as Get compares all of it.
+// tail is the end of a token, a part of its signature. The cache finds tokens by it, so that it
+// need not hash the whole of each. Tokens of different keys don't share it by chance. An issuer
+// that chooses its own key can make one of its tokens share the tail of another, and so evict that
+// one; but a token is never taken for another, as Get compares all of it.
 type tail uint64
 
 func tailOf(token string) (t tail) {

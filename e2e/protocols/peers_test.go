@@ -133,9 +133,9 @@ func callsOfEveryKind(t *testing.T, g *gate, program peers) {
 
 const unauthenticated = 16
 
-// callOfAShortToken makes the bidirectional call, which takes two seconds. Its token has not expired
-// when the call begins, however slow the machine is. before is the number of events that the method
-// had then.
+// callOfAShortToken makes the bidirectional call, which takes two seconds. Its token has not
+// expired when the call begins, however slow the machine is. before is the number of events that
+// the method had then.
 func callOfAShortToken(t *testing.T, g *gate, program peers, method string) (got outcome, before int) {
 	t.Helper()
 	for lifetime := 2 * time.Second; lifetime < envoytest.Patience; lifetime *= 2 {
