@@ -3,7 +3,9 @@ package claims_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -70,6 +72,33 @@ func TestManyNamesAreComparedToo(t *testing.T) {
 					t.Fatalf("%d names, then %s: %v", n, name, err)
 				}
 			}
+		}
+	}
+}
+
+// TestMemoryIsLinearHoweverNamesAreSpread has names that are many, escaped, or in many small objects.
+func TestMemoryIsLinearHoweverNamesAreSpread(t *testing.T) {
+	numbered := func(n int, format string) string {
+		var out strings.Builder
+		for i := range n {
+			fmt.Fprintf(&out, format, i)
+		}
+		return out.String()
+	}
+	for name, doc := range map[string]string{
+		"many names":                 `{` + numbered(20_000, `"%d":0,`) + `"z":0}`,
+		"many names with escapes":    `{` + numbered(20_000, `"\n%d":0,`) + `"z":0}`,
+		"many names beyond ASCII":    `{` + numbered(20_000, `"é%d":0,`) + `"z":0}`,
+		"many names further down":    `{"a":[{` + numbered(20_000, `"%d":0,`) + `"z":0}]}`,
+		"small objects behind names": `{` + numbered(32, `"%d":0,`) + `"z":[` + numbered(20_000, `{"a":%d},`) + `0]}`,
+		"objects of thirty names":    `{"z":[` + strings.Repeat(`{`+numbered(30, `"%d":0,`)+`"z":0},`, 700) + `0]}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := claims.Parse([]byte(doc))
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; err != nil || used > uint64(40*len(doc)) {
+			t.Errorf("%s: %d bytes for %d: %v", name, used, len(doc), err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,9 +16,16 @@ type scanner struct {
 	escaped []byte // names that the document has not as they are, one behind the other
 
 	// The names of the members so far of all objects around the current value, outermost first. An
-	// array, so that Parse needs no memory for it.
-	names [32]string
-	count int
+	// array, so that Parse needs no memory for it. What finds no room there is in further.
+	names   [32]string
+	count   int
+	further map[memberName]struct{}
+}
+
+// memberName is a name and where its object begins.
+type memberName struct {
+	object int
+	name   string
 }
 
 // at is the byte at i, or 0, which no token of JSON begins with, behind the document's end.
@@ -34,8 +42,7 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 	if depth > MaxDepth {
 		return 0, errDepth
 	}
-	first := s.count
-	var seen map[string]struct{} // of an object whose names don't fit into s.names
+	object, first := i, s.count
 	if i = skipSpace(s.doc, i+1); s.at(i) == '}' {
 		return i + 1, nil
 	}
@@ -44,8 +51,8 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if seen, err = s.add(name, first, seen); err != nil {
-			return 0, err
+		if !s.add(name, object, first) {
+			return 0, errJSON
 		}
 		colon := skipSpace(s.doc, after)
 		if s.at(colon) != ':' {
@@ -77,31 +84,27 @@ func (s *scanner) object(i, depth int) (end int, err error) {
 	}
 }
 
-// add adds a name to those of the object whose names begin at first. It refuses a duplicate. Names
-// are compared each with each while there are few; then the object gets a map, so that the work
-// stays linear.
-func (s *scanner) add(name string, first int, seen map[string]struct{}) (map[string]struct{}, error) {
-	if seen == nil && s.count == len(s.names) {
-		seen = make(map[string]struct{}, len(s.names))
-		for _, n := range s.names[first:] {
-			seen[n] = struct{}{}
-		}
+// add adds a name to those of an object, of which s.names has those from first on. It refuses a
+// duplicate. At most as many names as s.names has room for are compared one by one, and all objects
+// share one map, so that the work and the memory stay linear however names are spread over objects.
+func (s *scanner) add(name string, object, first int) (ok bool) {
+	if slices.Contains(s.names[first:s.count], name) {
+		return false
 	}
-	if seen != nil {
-		if _, duplicate := seen[name]; duplicate {
-			return nil, errJSON
-		}
-		seen[name] = struct{}{}
-		return seen, nil
+	if s.count < len(s.names) {
+		s.names[s.count] = name
+		s.count++
+		return true
 	}
-	for _, n := range s.names[first:s.count] {
-		if n == name {
-			return nil, errJSON
-		}
+	member := memberName{object, name}
+	if _, duplicate := s.further[member]; duplicate {
+		return false
 	}
-	s.names[s.count] = name
-	s.count++
-	return nil, nil
+	if s.further == nil {
+		s.further = map[memberName]struct{}{}
+	}
+	s.further[member] = struct{}{}
+	return true
 }
 
 // list checks the list that begins at i.
