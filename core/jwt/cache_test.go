@@ -246,7 +246,7 @@ func TestAMillionTokens(t *testing.T) {
 		if i%1000 == 0 {
 			return mint(jwt.HS256, header(jwt.HS256, ""), payload(t, "sub", `"s`+strconv.Itoa(i)+`"`))
 		}
-		return "eyJhbGciOiJIUzI1NiIsImtpZCI6InNlY3JldCJ9." + strings.Repeat("x", 40+i%300) + strconv.Itoa(i) + ".signature"
+		return "eyJhbGciOiJIUzI1NiIsImtpZCI6InNlY3JldCJ9." + strings.Repeat("x", 40+i%300) + ".signature" + strconv.Itoa(i)
 	}
 	for i := range total {
 		tok := token(i)
