@@ -186,6 +186,28 @@ func TestAnOpenStreamHoldsNoMoreOfItsRequestThanItsEventWillHave(t *testing.T) {
 	}(), "the whole path is held against exclude_paths")
 }
 
+func TestARefusedStreamHoldsNoMoreOfItsTokenThanItsEventWillHave(t *testing.T) {
+	g := open(t, `"tokens":{"providers":[`+provider(t, "")+`]},"routes":[{"path":"/**"}]`)
+	streams := make([]core.Decision, 100)
+	requests := make([]*core.Request, len(streams))
+	for i := range requests {
+		c := claims{"jti": strconv.Itoa(i), "exp": wall.Unix() - 1, "client_id": "c", "x": strings.Repeat("x", 11_000)}
+		requests[i] = g.request("GET /", main(t).mint(t, c))
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range streams {
+		g.Decide(requests[i], &streams[i])
+		require.Equal(t, reason.ExpiredToken, streams[i].Reason)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(len(streams)*8192))
+	runtime.KeepAlive(streams)
+	runtime.KeepAlive(requests)
+}
+
 // TestVerifiedTokensTakeTheirBoundWhateverTheyHold fills the cache with tokens whose claims make
 // lists, headers and indexes larger than the token itself.
 func TestVerifiedTokensTakeTheirBoundWhateverTheyHold(t *testing.T) {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strings"
 
 	"gatehouse/core/caller"
 	"gatehouse/core/claims"
@@ -68,7 +69,8 @@ func (g *Gate) holderOf(res *jwt.Result) holder {
 	if issuer == "" {
 		issuer, _ = res.Claims.String("iss")
 	}
-	return holder{userID, caller.ClientID(res.Claims), issuer}
+	// Copies, as these are parts of all the claims, which a refused request need not keep.
+	return holder{strings.Clone(userID), strings.Clone(caller.ClientID(res.Claims)), strings.Clone(issuer)}
 }
 
 // identityHeaders are the headers that tell the upstream who is calling. A property that the token
