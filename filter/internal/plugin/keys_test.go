@@ -189,4 +189,18 @@ func TestADrainedConfigurationFetchesNoMore(t *testing.T) {
 	px.Pending[0].End(nil)
 	tick(px, mended, 60)
 	assert.Len(t, px.Pending, 2)
+
+	// An update that is withdrawn leaves the configuration before it in its place.
+	px.Name = "gate"
+	withdrawn := px.Reusing(vm.New(px, 4))
+	require.True(t, withdrawn.Start([]byte(remote)))
+	for len(px.Pending) > 0 {
+		px.Pending[0].End(nil)
+	}
+	tick(px, mended, 60)
+	require.Empty(t, px.Pending)
+	withdrawn.Stop()
+	tick(px, mended, 60)
+	require.Len(t, px.Pending, 1)
+	assert.Equal(t, "idp", px.Pending[0].Cluster)
 }

@@ -21,18 +21,18 @@ import (
 // VM is what the plugin instances of one VM share.
 type VM struct {
 	starts uint64               // how many instances have started
-	newest map[string]uint64    // by name, the last start
 	open   map[string][]*plugin // by name, the instances that have started and not stopped, in order
 }
 
 // NewVM makes a VM's state.
-func NewVM() *VM { return &VM{newest: map[string]uint64{}, open: map[string][]*plugin{}} }
+func NewVM() *VM { return &VM{open: map[string][]*plugin{}} }
 
 // plugin is one plugin instance in one VM.
 type plugin struct {
 	vm      *VM
 	name    string
-	seen    uint64 // vm.starts when the last stream came, or this instance started
+	started uint64 // vm.starts when this instance had started
+	seen    uint64 // vm.starts when the last stream came, or started
 	proxy   proxy.Proxy
 	id      uint32
 	cfg     *config.Config
@@ -87,8 +87,12 @@ func (p *plugin) heir(takes func(*plugin) bool) *plugin {
 }
 
 // drained reports whether an update has taken this instance's place: another one of its name has
-// started, and no stream has come since. Its listener drains, for ten minutes by default.
-func (p *plugin) drained() bool { return p.vm.newest[p.name] > p.seen }
+// started and not stopped, and no stream has come since. Its listener drains, for ten minutes by
+// default.
+func (p *plugin) drained() bool {
+	open := p.vm.open[p.name]
+	return len(open) > 0 && open[len(open)-1].started > p.seen
+}
 
 const pluginName proxy.Path = "plugin_name"
 
@@ -172,7 +176,7 @@ func (p *plugin) open(cfg *config.Config) (what string, err error) {
 		return "no ticks", err
 	}
 	p.vm.starts++
-	p.seen, p.vm.newest[p.name] = p.vm.starts, p.vm.starts
+	p.started, p.seen = p.vm.starts, p.vm.starts
 	p.vm.open[p.name] = append(p.vm.open[p.name], p)
 	return "", nil
 }
