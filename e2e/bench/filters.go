@@ -204,9 +204,10 @@ func withRoutes(n int) func(object) {
 	}
 }
 
-// withSmallCache makes the token cache so small that 2,000 callers who take turns never find
-// theirs.
-func withSmallCache(c object) { c["tokens"].(object)["cache_entries"] = 16 }
+// withCache says how many tokens are remembered. With 16, callers who take turns never find theirs.
+func withCache(entries int) func(object) {
+	return func(c object) { c["tokens"].(object)["cache_entries"] = entries }
+}
 
 // withLimits adds n limits per caller, all of which every request meets.
 func withLimits(n int) func(object) {

@@ -46,7 +46,7 @@ func main() {
 
 func run(ctx context.Context, quick, memory bool, module, out string) error {
 	l := &lab{
-		rounds: 9, period: 600 * time.Millisecond, starting: 3, identifiers: []int{1, 1000, 1_000_000}, began: time.Now(),
+		rounds: 9, period: 600 * time.Millisecond, starting: 5, identifiers: []int{1, 1000, 1_000_000}, began: time.Now(),
 	}
 	if quick {
 		l.quick, l.rounds, l.period = true, 3, 200*time.Millisecond

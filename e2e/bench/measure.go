@@ -27,35 +27,43 @@ func (l *lab) measure(ctx context.Context, p *plan) (*report, error) {
 		}
 		r.addCurve(curve)
 	}
-	starts := l.starts(p)
-	for _, s := range starts {
-		if err := l.takeStarts(ctx, s); err != nil {
-			return nil, err
-		}
+	starts, err := l.starts(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.takeStarts(ctx, starts); err != nil {
+		return nil, err
 	}
 	r.addStarts(starts)
 	return r, nil
 }
 
-// takeStarts starts one subject again and again, for what a start costs and how much memory it
-// leaves.
-func (l *lab) takeStarts(ctx context.Context, s *subject) error {
-	defer s.stop()
+// takeStarts starts subjects in turns, for what a start costs and how much memory it leaves.
+func (l *lab) takeStarts(ctx context.Context, subjects []*subject) error {
 	for round := range l.starting {
-		l.say("start-up of %s: %d of %d", s.Name, round+1, l.starting)
-		s.stop()
-		if err := s.start(ctx, l); err != nil {
-			return err
+		for _, s := range subjects {
+			l.say("start-up of %s: %d of %d", s.Name, round+1, l.starting)
+			if err := l.takeStart(ctx, s); err != nil {
+				return err
+			}
 		}
-		if _, err := s.run(max(len(s.requests), 1000)); err != nil {
-			return err
-		}
-		rss, err := s.process.RSS()
-		if err != nil {
-			return err
-		}
-		s.costs, s.sizes = append(s.costs, s.startup), append(s.sizes, float64(rss)/1e6)
 	}
+	return nil
+}
+
+func (l *lab) takeStart(ctx context.Context, s *subject) error {
+	defer s.stop()
+	if err := s.start(ctx, l); err != nil {
+		return err
+	}
+	if _, err := s.run(max(len(s.requests), 1000)); err != nil {
+		return err
+	}
+	rss, err := s.process.RSS()
+	if err != nil {
+		return err
+	}
+	s.costs, s.sizes = append(s.costs, s.startup), append(s.sizes, float64(rss)/1e6)
 	return nil
 }
 

@@ -45,10 +45,13 @@ const (
 	ample     = 100_000_000
 	perCaller = 500
 	callers   = 2000
+	// startTokens is how many tokens a gate has in its cache when its memory is measured.
+	startTokens = 10_000
 )
 
 // plan is what is measured: the subjects of the table, and the ones of the curves.
 type plan struct {
+	issuer    *toy.Issuer
 	keys      string
 	one       [][]byte // a request of one caller
 	many      [][]byte // one of each of 2,000 callers
@@ -63,7 +66,7 @@ func newPlan(say func(string, ...any)) (*plan, error) {
 	}
 	defer issuer.Stop()
 	say("signing %d tokens", callers)
-	p := &plan{keys: string(issuer.JWKS()), anonymous: [][]byte{get("/", "")}}
+	p := &plan{issuer: issuer, keys: string(issuer.JWKS()), anonymous: [][]byte{get("/", "")}}
 	if p.many, err = mint(issuer, 0, callers); err != nil {
 		return nil, err
 	}
@@ -139,7 +142,7 @@ func (l *lab) moments(p *plan) []*subject {
 	return []*subject{
 		envoySubject(bare, p.one, false),
 		envoySubject(firstSeenNative, p.many, false, native()),
-		l.gateSubject(firstSeen, p.many, token, withSmallCache),
+		l.gateSubject(firstSeen, p.many, token, withCache(16)),
 		refuse(envoySubject(refusedNative, p.anonymous, false, native()), http.StatusUnauthorized),
 		refuse(l.gateSubject(refused, p.anonymous, token), http.StatusUnauthorized),
 		refuse(l.gateSubject(limited, p.one, token, withWindow(1, 86_400)), http.StatusTooManyRequests),
@@ -196,14 +199,19 @@ func numbered(n int) [][]byte {
 }
 
 // starts is what is started again and again: bare Envoy, the module that does nothing, and
-// Gatehouse with all on, which then gets a request of each of its callers, so that its memory has
+// Gatehouse with all on, which then gets a request of each of 10,000 callers, so that its memory has
 // their tokens and windows in it.
-func (l *lab) starts(p *plan) []*subject {
+func (l *lab) starts(p *plan) ([]*subject, error) {
+	l.say("signing %d tokens", startTokens)
+	requests, err := mint(p.issuer, 0, startTokens)
+	if err != nil {
+		return nil, err
+	}
 	return []*subject{
 		envoySubject(bare, p.one, false),
 		l.noopSubject(p.one),
-		l.gateSubject(allOn, p.many, withTokens(p.keys), withLimit(ample), withAudit, withIdentity),
-	}
+		l.gateSubject(allOn, requests, withTokens(p.keys), withCache(startTokens), withLimit(ample), withAudit, withIdentity),
+	}, nil
 }
 
 // noopSubject is the module that does nothing.

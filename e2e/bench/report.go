@@ -85,11 +85,17 @@ func (r *report) addCurve(subjects []*subject) {
 	}
 }
 
-// addStarts adds what starts cost.
+// addStarts adds what starts cost, and the ratios of the last subject, the gate, to the module that
+// does nothing.
 func (r *report) addStarts(subjects []*subject) {
 	for _, s := range subjects {
 		r.Starts = append(r.Starts, start{s.Name, summarize(s.costs), summarize(s.sizes)})
 	}
+	nothing, gate := subjects[1], subjects[2]
+	r.Ratios = append(r.Ratios,
+		ratio{"start-up: " + gate.Name, nothing.Name, summarize(each(gate.costs, nothing.costs, over)), 2.2},
+		ratio{"resident with 10,000 tokens: " + gate.Name, nothing.Name, summarize(each(gate.sizes, nothing.sizes, over)), 1.5},
+	)
 }
 
 // compare adds the ratio of two rows' overheads, taken round by round.
