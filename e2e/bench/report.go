@@ -134,7 +134,7 @@ func (r *report) text() string {
 	for _, row := range r.Rows {
 		fmt.Fprintf(&b, "%-66s %22s %22s\n", row.Name, row.CPU.text("%.1f"), row.Overhead.text("%.1f"))
 	}
-	b.WriteString("\nRatios of overheads\n\n")
+	b.WriteString("\nRatios: of overheads, and of starts\n\n")
 	for _, ratio := range r.Ratios {
 		fmt.Fprintf(&b, "%-34s / %-66s %s", ratio.What, ratio.Against, ratio.Ratio.text("%.2f"))
 		switch {
