@@ -76,7 +76,8 @@ func TestManyNamesAreComparedToo(t *testing.T) {
 	}
 }
 
-// TestMemoryIsLinearHoweverNamesAreSpread has names that are many, escaped, or in many small objects.
+// TestMemoryIsLinearHoweverNamesAreSpread has names that are many, escaped, or in many small
+// objects.
 func TestMemoryIsLinearHoweverNamesAreSpread(t *testing.T) {
 	numbered := func(n int, format string) string {
 		var out strings.Builder

@@ -199,8 +199,8 @@ func numbered(n int) [][]byte {
 }
 
 // starts is what is started again and again: bare Envoy, the module that does nothing, and
-// Gatehouse with all on, which then gets a request of each of 10,000 callers, so that its memory has
-// their tokens and windows in it.
+// Gatehouse with all on, which then gets a request of each of 10,000 callers, so that its memory
+// has their tokens and windows in it.
 func (l *lab) starts(p *plan) ([]*subject, error) {
 	l.say("signing %d tokens", startTokens)
 	requests, err := mint(p.issuer, 0, startTokens)
