@@ -31,7 +31,7 @@ type RemoteKeys interface {
 type Host struct {
 	Store      ratelimit.Store   // shared by all workers
 	Remote     RemoteKeys        // may be nil if no provider is remote
-	Verify     jwt.HostVerify    // may be nil: Go's own crypto alone
+	Verify     jwt.HostVerify    // may be nil: the module's own code alone
 	Mono       func() clock.Mono // reads the monotonic clock
 	HashKey    [16]byte          // secret, the same for all workers
 	Version    string            // of the filter, for gatehouse_build_info
@@ -95,6 +95,6 @@ func New(cfg *config.Config, host Host) (*Gate, error) {
 // Namespace begins all of Gatehouse's keys in data that other plugins may share.
 const Namespace = "gatehouse/"
 
-// HostAlgorithms names the algorithms whose signatures the host verifies; Go's own crypto does the
+// HostAlgorithms names the algorithms whose signatures the host verifies; the module verifies the
 // rest.
 func (g *Gate) HostAlgorithms() []string { return g.verifier.HostAlgorithms().Names() }

@@ -18,9 +18,9 @@ import (
 // byEnvoy are the algorithms for which Envoy's verify_signature passes the filter's self-test.
 const byEnvoy = "the proxy verifies signatures by RS256, RS384, RS512, ES256, ES384, ES512,"
 
-// The verdicts are the same whichever side verifies: the host where it passes the self-test, Go's
-// own crypto where the host has no such function, fails, or answers yes or no to everything.
-func TestSignaturesAreVerifiedByTheHostOrByGo(t *testing.T) {
+// The verdicts are the same whichever side verifies: the host where it passes the self-test, the
+// module's own code where the host has no such function, fails, or answers yes or no to everything.
+func TestSignaturesAreVerifiedByTheHostOrByTheModule(t *testing.T) {
 	t.Parallel()
 	issuer := startIssuer(t, shippedIssuer)
 	answer := func(result []byte, status abi.Status) map[string]hostsim.ForeignFunction {

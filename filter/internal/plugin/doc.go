@@ -29,7 +29,7 @@
 //	SetTick later                           the next tick tries again
 //	SharedGet, SharedSet for a JWK Set      logged; the old set serves, up to max_stale_seconds
 //	Call                                    a failed fetch
-//	CallForeign                             Go's own crypto verifies
+//	CallForeign                             the module verifies it itself
 //
 // A panic in a callback of a stream refuses its request as well.
 package plugin

@@ -124,7 +124,7 @@ func (p *plugin) Start(doc []byte) (ok bool) {
 	}
 	proxy.Log(p.proxy, proxy.Info, "started as "+role+"; version "+Version+", configuration hash "+strconv.FormatUint(cfg.Hash, 10)+
 		"; the proxy verifies signatures by "+orNone(p.gate.HostAlgorithms())+
-		", Go's own crypto the others")
+		", the module itself the others")
 	return true
 }
 
