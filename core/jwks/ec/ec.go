@@ -59,8 +59,8 @@ func newCurve(bitLen int, p, n, b, gx, gy string) *Curve {
 		n:    newModulus(fromHex(n), bitLen),
 	}
 	c.b = c.p.enter(fromHex(b))
-	c.rest = c.p.m
-	c.p.sub(&c.rest, &c.rest, &c.n.m)
+	c.rest = c.p.M
+	c.p.sub(&c.rest, &c.rest, &c.n.M)
 	c.g = c.multiples(point{c.p.enter(fromHex(gx)), c.p.enter(fromHex(gy)), c.p.one})
 	return c
 }
@@ -95,17 +95,17 @@ func (c *Curve) point(x, y []byte) (point, bool) {
 	}
 	px, py := parse(x), parse(y)
 	f := c.p
-	if !px.less(&f.m) || !py.less(&f.m) {
+	if !px.less(&f.M) || !py.less(&f.M) {
 		return point{}, false
 	}
 	px, py = f.enter(px), f.enter(py)
 	var left, right, three element
-	f.mul(&left, &py, &py)
-	f.mul(&right, &px, &px)
-	f.mul(&right, &right, &px)
-	f.add(&right, &right, &c.b)
-	f.add(&three, &px, &px)
-	f.add(&three, &three, &px)
+	f.Mul(&left, &py, &py)
+	f.Mul(&right, &px, &px)
+	f.Mul(&right, &right, &px)
+	f.Add(&right, &right, &c.b)
+	f.Add(&three, &px, &px)
+	f.Add(&three, &three, &px)
 	f.sub(&right, &right, &three)
 	return point{px, py, f.one}, left == right
 }
@@ -117,7 +117,7 @@ func (c *Curve) Scalar(b []byte) bool {
 		return false
 	}
 	v := parse(b)
-	return !v.isZero() && v.less(&c.n.m)
+	return !v.isZero() && v.less(&c.n.M)
 }
 
 // Verify reports whether r and s are the signature of hash by the key x, y (FIPS 186-5 §6.4.2). x,
@@ -135,8 +135,8 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	// The product of a number in Montgomery form and one that is not is not in Montgomery form, and
 	// it is reduced.
 	e := parse(hash)
-	c.n.mul(&u1, &e, &w)
-	c.n.mul(&u2, &rv, &w)
+	c.n.Mul(&u1, &e, &w)
+	c.n.Mul(&u2, &rv, &w)
 	sum := c.combine(&u1, &u2, q)
 	if sum.z.isZero() {
 		return false
@@ -145,17 +145,17 @@ func (c *Curve) Verify(x, y, hash, r, s []byte) bool {
 	// n.
 	f := c.p
 	var zz, want element
-	f.mul(&zz, &sum.z, &sum.z)
+	f.Mul(&zz, &sum.z, &sum.z)
 	cand := f.enter(rv)
-	f.mul(&want, &cand, &zz)
+	f.Mul(&want, &cand, &zz)
 	if want == sum.x {
 		return true
 	}
 	if !rv.less(&c.rest) {
 		return false
 	}
-	order := f.enter(c.n.m)
-	f.add(&cand, &cand, &order)
-	f.mul(&want, &cand, &zz)
+	order := f.enter(c.n.M)
+	f.Add(&cand, &cand, &order)
+	f.Mul(&want, &cand, &zz)
 	return want == sum.x
 }

@@ -23,20 +23,20 @@ func Edwards25519(key []byte) bool {
 	slices.Reverse(bigEndian)
 	bigEndian[0] &= 0x7f // the top bit is the sign of x
 	y := parse(bigEndian)
-	if !y.less(&f.m) {
+	if !y.less(&f.M) {
 		return false
 	}
 	y = f.enter(y)
 	num, den := f.enter(element{121665}), f.enter(element{121666})
 	var yy, u, v, eight element
-	f.mul(&yy, &y, &y)
-	f.mul(&v, &num, &yy)
+	f.Mul(&yy, &y, &y)
+	f.Mul(&v, &num, &yy)
 	// The points of order 8 have x² = -y², so that the equation of the curve is dy⁴ + 2y² - 1 = 0;
 	// here times -den.
-	f.add(&eight, &den, &den)
+	f.Add(&eight, &den, &den)
 	f.sub(&eight, &v, &eight)
-	f.mul(&eight, &eight, &yy)
-	f.add(&eight, &eight, &den)
+	f.Mul(&eight, &eight, &yy)
+	f.Add(&eight, &eight, &den)
 	// x² is (y² - 1)/(dy² + 1); here u over v/den. x is zero for the orders 1 and 2, y for the
 	// order 4.
 	f.sub(&u, &yy, &f.one)
@@ -45,7 +45,7 @@ func Edwards25519(key []byte) bool {
 		return false
 	}
 	// By Euler's criterion, that is a square if the product of all three is one.
-	f.mul(&u, &u, &v)
-	f.mul(&u, &u, &den)
+	f.Mul(&u, &u, &v)
+	f.Mul(&u, &u, &den)
 	return f.power(u, fromHex("3ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6")) == f.one // (p-1)/2
 }

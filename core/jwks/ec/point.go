@@ -20,7 +20,7 @@ func (c *Curve) multiples(p point) (t table) {
 func (c *Curve) combine(u1, u2 *element, q point) point {
 	tq := c.multiples(q)
 	var sum point
-	for i := c.p.limbs*16 - 1; i >= 0; i-- {
+	for i := c.p.Limbs*16 - 1; i >= 0; i-- {
 		for range 4 {
 			sum = c.double(&sum)
 		}
@@ -42,32 +42,32 @@ func (c *Curve) double(p *point) (r point) {
 	}
 	f := c.p
 	var delta, gamma, beta, alpha, t element
-	f.mul(&delta, &p.z, &p.z)
-	f.mul(&gamma, &p.y, &p.y)
-	f.mul(&beta, &p.x, &gamma)
+	f.Mul(&delta, &p.z, &p.z)
+	f.Mul(&gamma, &p.y, &p.y)
+	f.Mul(&beta, &p.x, &gamma)
 	f.sub(&t, &p.x, &delta)
-	f.add(&alpha, &p.x, &delta)
-	f.mul(&t, &t, &alpha)
-	f.add(&alpha, &t, &t)
-	f.add(&alpha, &alpha, &t) // 3(x - z²)(x + z²)
+	f.Add(&alpha, &p.x, &delta)
+	f.Mul(&t, &t, &alpha)
+	f.Add(&alpha, &t, &t)
+	f.Add(&alpha, &alpha, &t) // 3(x - z²)(x + z²)
 
-	f.add(&r.z, &p.y, &p.z)
-	f.mul(&r.z, &r.z, &r.z)
+	f.Add(&r.z, &p.y, &p.z)
+	f.Mul(&r.z, &r.z, &r.z)
 	f.sub(&r.z, &r.z, &gamma)
 	f.sub(&r.z, &r.z, &delta) // 2yz
 
-	f.add(&beta, &beta, &beta)
-	f.add(&beta, &beta, &beta) // 4xy²
-	f.mul(&r.x, &alpha, &alpha)
+	f.Add(&beta, &beta, &beta)
+	f.Add(&beta, &beta, &beta) // 4xy²
+	f.Mul(&r.x, &alpha, &alpha)
 	f.sub(&r.x, &r.x, &beta)
 	f.sub(&r.x, &r.x, &beta)
 
-	f.mul(&gamma, &gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma) // 8y⁴
+	f.Mul(&gamma, &gamma, &gamma)
+	f.Add(&gamma, &gamma, &gamma)
+	f.Add(&gamma, &gamma, &gamma)
+	f.Add(&gamma, &gamma, &gamma) // 8y⁴
 	f.sub(&r.y, &beta, &r.x)
-	f.mul(&r.y, &r.y, &alpha)
+	f.Mul(&r.y, &r.y, &alpha)
 	f.sub(&r.y, &r.y, &gamma)
 	return r
 }
@@ -83,15 +83,15 @@ func (c *Curve) add(p, q *point) (r point) {
 	}
 	f := c.p
 	var zz1, zz2, u1, s1, h, hh, d, t element
-	f.mul(&zz1, &p.z, &p.z)
-	f.mul(&zz2, &q.z, &q.z)
-	f.mul(&u1, &p.x, &zz2)
-	f.mul(&h, &q.x, &zz1)
+	f.Mul(&zz1, &p.z, &p.z)
+	f.Mul(&zz2, &q.z, &q.z)
+	f.Mul(&u1, &p.x, &zz2)
+	f.Mul(&h, &q.x, &zz1)
 	f.sub(&h, &h, &u1) // x2 - x1, over a common denominator
-	f.mul(&s1, &p.y, &q.z)
-	f.mul(&s1, &s1, &zz2)
-	f.mul(&d, &q.y, &p.z)
-	f.mul(&d, &d, &zz1)
+	f.Mul(&s1, &p.y, &q.z)
+	f.Mul(&s1, &s1, &zz2)
+	f.Mul(&d, &q.y, &p.z)
+	f.Mul(&d, &d, &zz1)
 	f.sub(&d, &d, &s1) // y2 - y1
 	if h.isZero() {
 		if d.isZero() {
@@ -99,18 +99,18 @@ func (c *Curve) add(p, q *point) (r point) {
 		}
 		return point{} // q = -p
 	}
-	f.mul(&hh, &h, &h)
-	f.mul(&u1, &u1, &hh)
-	f.mul(&hh, &hh, &h)
-	f.mul(&r.x, &d, &d)
+	f.Mul(&hh, &h, &h)
+	f.Mul(&u1, &u1, &hh)
+	f.Mul(&hh, &hh, &h)
+	f.Mul(&r.x, &d, &d)
 	f.sub(&r.x, &r.x, &hh)
 	f.sub(&r.x, &r.x, &u1)
 	f.sub(&r.x, &r.x, &u1)
 	f.sub(&t, &u1, &r.x)
-	f.mul(&r.y, &d, &t)
-	f.mul(&s1, &s1, &hh)
+	f.Mul(&r.y, &d, &t)
+	f.Mul(&s1, &s1, &hh)
 	f.sub(&r.y, &r.y, &s1)
-	f.mul(&r.z, &p.z, &q.z)
-	f.mul(&r.z, &r.z, &h)
+	f.Mul(&r.z, &p.z, &q.z)
+	f.Mul(&r.z, &r.z, &h)
 	return r
 }

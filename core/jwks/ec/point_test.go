@@ -11,7 +11,7 @@ import (
 
 // leave undoes enter.
 func (f *modulus) leave(a element) element {
-	f.mul(&a, &a, &element{1})
+	f.Mul(&a, &a, &element{1})
 	return a
 }
 
@@ -22,10 +22,10 @@ func (c *Curve) affine(p point) (x, y *big.Int) {
 	f := c.p
 	var zz element
 	inv := f.invert(p.z)
-	f.mul(&zz, &inv, &inv)
-	f.mul(&p.x, &p.x, &zz)
-	f.mul(&zz, &zz, &inv)
-	f.mul(&p.y, &p.y, &zz)
+	f.Mul(&zz, &inv, &inv)
+	f.Mul(&p.x, &p.x, &zz)
+	f.Mul(&zz, &zz, &inv)
+	f.Mul(&p.y, &p.y, &zz)
 	return toBig(f.leave(p.x)), toBig(f.leave(p.y))
 }
 
@@ -101,9 +101,9 @@ func TestSumsOfRandomMultiples(t *testing.T) {
 func TestFieldArithmeticIsThatOfMathBig(t *testing.T) {
 	for name, b := range curves() {
 		for _, f := range []*modulus{b.ours.p, b.ours.n} {
-			m := toBig(f.m)
+			m := toBig(f.M)
 			t.Run(name, func(t *testing.T) {
-				limit := new(big.Int).Lsh(big.NewInt(1), uint(64*f.limbs))
+				limit := new(big.Int).Lsh(big.NewInt(1), uint(64*f.Limbs))
 				edges := []*big.Int{new(big.Int), big.NewInt(1), new(big.Int).Sub(m, big.NewInt(1)), new(big.Int).Rsh(m, 1)}
 				gen := rapid.OneOf(rapid.SampledFrom(edges), rapid.Map(rapid.SliceOfN(rapid.Byte(), 72, 72), func(v []byte) *big.Int {
 					return new(big.Int).Mod(new(big.Int).SetBytes(v), m)
@@ -114,12 +114,12 @@ func TestFieldArithmeticIsThatOfMathBig(t *testing.T) {
 					require.Zero(rt, x.Cmp(toBig(f.leave(a))))
 					check := func(want *big.Int, got element) {
 						require.Zero(rt, new(big.Int).Mod(want, m).Cmp(toBig(f.leave(got))))
-						require.True(rt, got.less(&f.m))
+						require.True(rt, got.less(&f.M))
 					}
 					var z element
-					f.mul(&z, &a, &c)
+					f.Mul(&z, &a, &c)
 					check(new(big.Int).Mul(x, y), z)
-					f.add(&z, &a, &c)
+					f.Add(&z, &a, &c)
 					check(new(big.Int).Add(x, y), z)
 					f.sub(&z, &a, &c)
 					check(new(big.Int).Sub(x, y), z)
