@@ -63,13 +63,5 @@ func TestAFirstSeenTokenAllocatesWhatItKeeps(t *testing.T) {
 }
 
 func BenchmarkAdmittedWithAFirstSeenToken(b *testing.B) {
-	g, once := firstSeen(b)
-	nothing := func(int, uint64) {}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if once(); i%1000 == 0 { // as the filter does at each tick
-			g.Flush(nothing, func(int64) {})
-		}
-	}
-	require.Equal(b, core.Admit, g.decision.Verdict)
+	benchmarkAdmitted(b, firstSeen)
 }

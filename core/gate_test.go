@@ -292,11 +292,17 @@ func TestTheAdmittedPathWithACachedTokenAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAdmittedWithACachedToken(b *testing.B) {
-	g, once := admitted(b)
+	benchmarkAdmitted(b, admitted)
+}
+
+// benchmarkAdmitted measures a decision, with what the filter does at each tick.
+func benchmarkAdmitted(b *testing.B, prepare func(testing.TB) (*gate, func())) {
+	b.Helper()
+	g, once := prepare(b)
 	nothing := func(int, uint64) {}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if once(); i%1000 == 0 { // as the filter does at each tick
+		if once(); i%1000 == 0 {
 			g.Flush(nothing, func(int64) {})
 		}
 	}
