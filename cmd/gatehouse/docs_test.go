@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,8 @@ import (
 // root is the repository, seen from this directory.
 const root = "../.."
 
-// pages are the Markdown files that users read.
-func pages(t *testing.T) (names []string) {
+// files are those of the repository that somebody wrote.
+func files(t *testing.T) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -29,11 +30,18 @@ func pages(t *testing.T) (names []string) {
 			return err
 		case d.IsDir() && skipped(path, d):
 			return fs.SkipDir
-		case strings.HasSuffix(path, ".md"):
+		case !d.IsDir():
 			names = append(names, path)
 		}
 		return nil
 	}))
+	return names
+}
+
+// pages are the Markdown files that users read.
+func pages(t *testing.T) []string {
+	t.Helper()
+	names := slices.DeleteFunc(files(t), func(path string) bool { return filepath.Ext(path) != ".md" })
 	require.Contains(t, names, filepath.Join(root, "README.md"))
 	return names
 }
