@@ -58,12 +58,14 @@ func (s Set) Get(name string) Value {
 	if v := s.member(name); v.Exists() {
 		return v
 	}
-	if strings.IndexByte(name, '.') < 0 {
-		return Value{}
-	}
+	return dotted(name, s.member)
+}
+
+// dotted finds a member by a dotted path: the first step by member, the others in what that finds.
+func dotted(name string, member func(name string) Value) Value {
 	for i := range len(name) {
 		if name[i] == '.' {
-			if v := s.member(name[:i]).Member(name[i+1:]); v.Exists() {
+			if v := member(name[:i]).Member(name[i+1:]); v.Exists() {
 				return v
 			}
 		}

@@ -109,14 +109,7 @@ func (v Value) Member(name string) Value {
 	if found := v.member(name); found.Exists() {
 		return found
 	}
-	for i := 0; i < len(name); i++ {
-		if name[i] == '.' {
-			if found := v.member(name[:i]).Member(name[i+1:]); found.Exists() {
-				return found
-			}
-		}
-	}
-	return Value{}
+	return dotted(name, v.member)
 }
 
 // member finds a member of exactly that name in an object.
